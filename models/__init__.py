@@ -1,0 +1,1 @@
+"""relimit's models layer."""

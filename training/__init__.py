@@ -1,0 +1,1 @@
+"""relimit's training layer."""
