@@ -1,0 +1,154 @@
+"""How good a risk is as a probability, and the metrics that every version records."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relimit.training.discrimination import (
+    Bools,
+    Floats,
+    auc_interval,
+    average_precision,
+    ks,
+    weights_or_ones,
+)
+
+LEAST_PROBABILITY: Final = 1e-9
+"""Risks are kept this far from 0 and 1 before a logarithm is taken."""
+NEWTON_STEPS: Final = 50
+NEWTON_TOLERANCE: Final = 1e-10
+
+
+def brier(bad: Bools, risk: Floats, weight: Floats | None = None) -> float:
+    """Return the mean squared difference between the risk and the outcome (Brier 1950).
+
+    Examples
+    --------
+    >>> round(brier(np.array([True, False]), np.array([0.9, 0.3])), 3)
+    0.05
+    """
+    return float(np.average(np.square(risk - bad), weights=weights_or_ones(weight, bad.size)))
+
+
+def log_loss(bad: Bools, risk: Floats, weight: Floats | None = None) -> float:
+    """Return the mean negative log-likelihood, in nats."""
+    return float(np.average(row_log_loss(bad, risk), weights=weights_or_ones(weight, bad.size)))
+
+
+def row_log_loss(bad: Bools, risk: Floats) -> Floats:
+    """Return each row's negative log-likelihood, in nats."""
+    kept = np.clip(risk, LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY)
+    return np.asarray(-np.log(np.where(bad, kept, 1.0 - kept)), dtype=np.float64)
+
+
+def expected_calibration_error(
+    bad: Bools, risk: Floats, weight: Floats | None = None, bins: int = 10
+) -> float:
+    """Return the weighted mean gap between risk and bad rate over bins of equal row count."""
+    mean_risk, bad_rate, share = reliability(bad, risk, weight, bins)
+    return float(np.sum(share * np.abs(mean_risk - bad_rate)))
+
+
+def reliability(
+    bad: Bools, risk: Floats, weight: Floats | None = None, bins: int = 10
+) -> tuple[Floats, Floats, Floats]:
+    """Return `(mean risk, bad rate, share of weight)` of each bin, by rising risk.
+
+    Bins have equal row counts; rows of equal risk share a bin, so that there may be fewer bins.
+    """
+    weights = weights_or_ones(weight, bad.size)
+    cuts = np.quantile(risk, np.arange(1, bins) / bins)
+    place = np.searchsorted(np.unique(cuts), risk, side="left")
+    total = np.bincount(place, weights=weights)
+    kept = total > 0.0
+    mean_risk = np.bincount(place, weights=weights * risk)[kept] / total[kept]
+    bad_rate = np.bincount(place, weights=weights * bad)[kept] / total[kept]
+    return mean_risk, bad_rate, total[kept] / total.sum()
+
+
+def calibration_slope(bad: Bools, risk: Floats, weight: Floats | None = None) -> float:
+    """Return the slope of a logistic regression of the outcome on the risk's log-odds (Cox 1958).
+
+    1 is right; below 1 the risks are too extreme. NaN where it can't be estimated: one class, one
+    risk for all rows, or classes that the risk separates.
+    """
+    odds = log_odds(risk)
+    design = np.column_stack([np.ones(bad.size), odds])
+    return _logistic(design, bad, np.zeros(bad.size), weights_or_ones(weight, bad.size))[1]
+
+
+def calibration_intercept(bad: Bools, risk: Floats, weight: Floats | None = None) -> float:
+    """Return by how much the log-odds must rise to match the bad rate, with the slope held at 1.
+
+    0 is right; above 0 the risks are too low (calibration in the large, Steyerberg 2010).
+    """
+    design = np.ones((bad.size, 1))
+    return _logistic(design, bad, log_odds(risk), weights_or_ones(weight, bad.size))[0]
+
+
+def log_odds(risk: Floats) -> Floats:
+    """Return log(risk / (1 − risk)), risks kept away from 0 and 1."""
+    kept = np.clip(risk, LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY)
+    return np.asarray(np.log(kept) - np.log1p(-kept), dtype=np.float64)
+
+
+def evaluate(
+    bad: Bools,
+    risk: Floats,
+    weight: Floats | None = None,
+    clusters: NDArray[Any] | None = None,
+) -> dict[str, float]:
+    """Return every metric by name; `clusters` (account ids) widen the AUC's interval.
+
+    Raises nothing: a metric that the rows can't give is NaN.
+    """
+    counts = {"rows": float(bad.size), "bads": float(bad.sum())}
+    if counts["bads"] in (0.0, counts["rows"]):
+        return counts | dict.fromkeys(METRICS, float("nan"))
+    area = auc_interval(bad, risk, weight, clusters)
+    return counts | {
+        "auc": area.value,
+        "auc_low": area.low,
+        "auc_high": area.high,
+        "gini": 2.0 * area.value - 1.0,
+        "ks": ks(bad, risk, weight),
+        "pr_auc": average_precision(bad, risk, weight),
+        "brier": brier(bad, risk, weight),
+        "log_loss": log_loss(bad, risk, weight),
+        "ece": expected_calibration_error(bad, risk, weight),
+        "calibration_slope": calibration_slope(bad, risk, weight),
+        "calibration_intercept": calibration_intercept(bad, risk, weight),
+    }
+
+
+METRICS: Final = (
+    "auc",
+    "auc_low",
+    "auc_high",
+    "gini",
+    "ks",
+    "pr_auc",
+    "brier",
+    "log_loss",
+    "ece",
+    "calibration_slope",
+    "calibration_intercept",
+)
+
+
+def _logistic(design: Floats, bad: Bools, offset: Floats, weight: Floats) -> list[float]:
+    """Fit an unpenalised weighted logistic regression by Newton's method; NaN if it diverges."""
+    columns = design.shape[1]
+    beta = np.zeros(columns)
+    for _ in range(NEWTON_STEPS):
+        fitted = 1.0 / (1.0 + np.exp(-np.clip(offset + design @ beta, -500.0, 500.0)))
+        gradient = design.T @ (weight * (bad - fitted))
+        curvature = (design * (weight * fitted * (1.0 - fitted))[:, None]).T @ design
+        if np.linalg.matrix_rank(curvature) < columns:
+            return [float("nan")] * columns
+        step = np.linalg.solve(curvature, gradient)
+        beta += step
+        if np.max(np.abs(step)) < NEWTON_TOLERANCE:
+            return [float(value) for value in beta]
+    return [float("nan")] * columns

@@ -1,0 +1,196 @@
+"""Which observations a model may learn from, which calibrate it, and which test it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from relimit.data.errors import DataError
+from relimit.data.vocabulary import MICROSECONDS_PER_DAY
+
+OUT_OF_TIME = "out_of_time"
+OUT_OF_ACCOUNT = "out_of_account"
+SLICES = ("fit", "calibrate", "test")
+
+TEST_SHARE = 0.25
+CALIBRATE_SHARE = 0.3
+HOLD_OUT_ACCOUNTS = 0.2
+CALIBRATE_ACCOUNTS = 0.4
+"""Accounts whose hash lies in [0.2, 0.4) calibrate where time can't separate the slices."""
+MINIMUM_PER_CLASS = 5
+ENOUGH_PER_CLASS = 25
+"""Bad and good rows that each slice needs before an out-of-time split is preferred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Row numbers of three slices that share no outcome.
+
+    Attributes
+    ----------
+    fit, calibrate, test
+        int64 row numbers, ascending, disjoint; `calibrate` also stops the boosting early.
+    kind
+        `out_of_time` or `out_of_account`.
+    test_from
+        Start of the test slice, microseconds UTC; None if the split is by account.
+    left_out
+        Rows in no slice: their outcome windows reach into a later slice.
+    description
+        How the split was made and, if it isn't out of time, why.
+    """
+
+    fit: NDArray[np.int64]
+    calibrate: NDArray[np.int64]
+    test: NDArray[np.int64]
+    kind: str
+    test_from: int | None
+    left_out: int
+    description: str
+
+    def to_manifest(self) -> dict[str, object]:
+        """Return what `unseen_rows` needs later, as JSON values."""
+        return {
+            "kind": self.kind,
+            "test_from": self.test_from,
+            "left_out": self.left_out,
+            "description": self.description,
+        }
+
+
+def account_hash(account_id: NDArray[Any]) -> NDArray[np.float64]:
+    """Return a number in [0, 1) for each account id, the same in every book and process.
+
+    Parameters
+    ----------
+    account_id
+        `[n]` int64 or object array of strings.
+    """
+    bits = pd.util.hash_array(np.asarray(account_id))
+    return (bits >> np.uint64(11)).astype(np.float64) / float(1 << 53)
+
+
+def split_observations(
+    account_id: NDArray[Any],
+    as_of: NDArray[np.int64],
+    bad: NDArray[np.bool_],
+    *,
+    horizon_days: int,
+) -> Split:
+    """Split matured observations in time, or by account if time can't separate them.
+
+    Out of time, the last quarter of the rows is the test, and what comes before learns only if its
+    outcome window ends by the start of the test. Learning rows are cut in time again; there, a row
+    whose window crosses the cut is kept only if its account is on the fitting side of a hash, so
+    that no overdue event is the outcome of a row in two slices (the purge of López de Prado 2018,
+    ch. 7).
+
+    Parameters
+    ----------
+    account_id, as_of, bad
+        `[n]`; `as_of` in microseconds UTC, `bad` without nulls.
+    horizon_days
+        Length of the outcome window.
+
+    Raises
+    ------
+    DataError
+        If a slice has fewer than 5 bad or 5 good rows.
+    """
+    _require_both_classes(bad, "observations")
+    in_time = _split_in_time(account_id, as_of, horizon_days * MICROSECONDS_PER_DAY)
+    why_not = _why_not(in_time, bad, as_of, horizon_days)
+    split = in_time if not why_not else _split_by_account(account_id, why_not)
+    for name in SLICES:
+        _require_both_classes(bad[getattr(split, name)], f"the {name} slice of the observations")
+    return split
+
+
+def unseen_rows(
+    manifest: Mapping[str, Any], account_id: NDArray[Any], as_of: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return which rows a model with this `split` entry in its manifest has not learnt from.
+
+    Rows at or after the start of its test slice if it was split in time, else those of the
+    held-out accounts.
+    """
+    if manifest["kind"] == OUT_OF_TIME:
+        return np.asarray(as_of >= int(manifest["test_from"]), dtype=np.bool_)
+    return np.asarray(account_hash(account_id) < HOLD_OUT_ACCOUNTS, dtype=np.bool_)
+
+
+def _split_in_time(account_id: NDArray[Any], as_of: NDArray[np.int64], horizon: int) -> Split:
+    test_from = _cut(as_of, TEST_SHARE)
+    test = as_of >= test_from
+    learn = as_of + horizon <= test_from
+    calibrate_from = _cut(as_of[learn], CALIBRATE_SHARE) if learn.any() else test_from
+    calibrates = account_hash(account_id) < CALIBRATE_ACCOUNTS
+    calibrate = learn & (as_of >= calibrate_from) & calibrates
+    before = learn & (as_of < calibrate_from)
+    fit = before & ((as_of + horizon <= calibrate_from) | ~calibrates)
+    return Split(
+        fit=np.flatnonzero(fit),
+        calibrate=np.flatnonzero(calibrate),
+        test=np.flatnonzero(test),
+        kind=OUT_OF_TIME,
+        test_from=test_from,
+        left_out=int((~(fit | calibrate | test)).sum()),
+        description=(
+            f"out of time: tested from {_day(test_from)}, calibrated from {_day(calibrate_from)}; "
+            f"outcome windows end before the test starts"
+        ),
+    )
+
+
+def _why_not(split: Split, bad: NDArray[np.bool_], as_of: NDArray[np.int64], days: int) -> str:
+    first, last = int(as_of.min()), int(as_of.max())
+    if first == last:
+        return f"all rows have one as_of, {_day(first)}"
+    for name in SLICES:
+        bads, goods = _classes(bad[getattr(split, name)])
+        if min(bads, goods) < ENOUGH_PER_CLASS:
+            return (
+                f"{_day(first)} to {_day(last)} is too short for outcome windows of {days} days "
+                f"(its {name} slice would have {bads} bad and {goods} good rows)"
+            )
+    return ""
+
+
+def _split_by_account(account_id: NDArray[Any], reason: str) -> Split:
+    place = account_hash(account_id)
+    return Split(
+        fit=np.flatnonzero(place >= CALIBRATE_ACCOUNTS),
+        calibrate=np.flatnonzero((place >= HOLD_OUT_ACCOUNTS) & (place < CALIBRATE_ACCOUNTS)),
+        test=np.flatnonzero(place < HOLD_OUT_ACCOUNTS),
+        kind=OUT_OF_ACCOUNT,
+        test_from=None,
+        left_out=0,
+        description=f"out of account by a hash of account_id: {reason}",
+    )
+
+
+def _cut(as_of: NDArray[np.int64], later_share: float) -> int:
+    return int(np.quantile(as_of, 1.0 - later_share, method="higher"))
+
+
+def _classes(bad: NDArray[np.bool_]) -> tuple[int, int]:
+    bads = int(bad.sum())
+    return bads, int(bad.size) - bads
+
+
+def _require_both_classes(bad: NDArray[np.bool_], where: str) -> None:
+    bads, goods = _classes(bad)
+    if min(bads, goods) < MINIMUM_PER_CLASS:
+        raise DataError(
+            f"{bads} bad and {goods} good matured rows; at least {MINIMUM_PER_CLASS} of each "
+            "are needed",
+            where=where,
+            mend="Bring more accounts, a longer history, or a label that occurs",
+        )
+
+
+def _day(microseconds: int) -> str:
+    return str(np.datetime64(microseconds, "us").astype("datetime64[D]"))
