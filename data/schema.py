@@ -6,7 +6,7 @@ import pyarrow as pa
 
 TIME: Final = pa.timestamp("us", tz="UTC")
 WORD: Final = pa.dictionary(pa.int8(), pa.string())
-DETAIL: Final = pa.dictionary(pa.int16(), pa.string())
+DETAIL: Final = pa.dictionary(pa.int32(), pa.string())
 
 
 def events_schema(account_id: pa.DataType | None = None) -> pa.Schema:
@@ -21,6 +21,16 @@ def events_schema(account_id: pa.DataType | None = None) -> pa.Schema:
             pa.field("value", pa.int32()),
             pa.field("loan_id", pa.int64()),
             pa.field("detail", DETAIL),
+        ]
+    )
+
+
+def snapshots_schema(account_id: pa.DataType | None = None) -> pa.Schema:
+    """Return the schema of snapshots: the points at which features are computed."""
+    return pa.schema(
+        [
+            pa.field("account_id", account_id or pa.int64(), nullable=False),
+            pa.field("as_of", TIME, nullable=False),
         ]
     )
 

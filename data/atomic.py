@@ -1,0 +1,84 @@
+"""Files that appear whole or not at all: staged in their own folder, synced, renamed."""
+
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from relimit.data.errors import DataError
+
+
+@contextmanager
+def staged(path: Path) -> Iterator[Path]:
+    """Yield a staging path beside `path`; rename it to `path` when the body ends well.
+
+    The staging name starts with `_`, which readers of a folder of parts skip. The bytes are synced
+    to the disk before the rename, and the folder after it, so that a reader sees the old file or
+    the new one, never a part. Missing parent folders are made. If the body fails, the staging file
+    and the folders made for it are removed and an earlier `path` stays as it was.
+
+    Raises
+    ------
+    DataError
+        The system refuses: no room, no permission, a folder of that name.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     target = Path(folder) / "new" / "note.txt"
+    ...     with staged(target) as staging:
+    ...         _ = staging.write_text("whole")
+    ...     target.read_text(), [file.name for file in target.parent.iterdir()]
+    ('whole', ['note.txt'])
+    """
+    made = [folder for folder in path.parents if not folder.exists()]
+    staging = path.with_name(f"_{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield staging
+        _sync(staging)
+        staging.replace(path)
+        _sync(path.parent)
+    except BaseException as error:
+        with suppress(OSError):
+            staging.unlink(missing_ok=True)
+        _remove_empty(made)
+        if isinstance(error, OSError):
+            reason = error.strerror or str(error)
+            mend = "Make room, or choose a folder that can be written"
+            raise DataError(f"can't be written: {reason}", where=str(path), mend=mend) from error
+        raise
+
+
+def write_json(payload: Mapping[str, object], path: Path) -> None:
+    """Write a mapping as UTF-8 JSON, whole or not at all.
+
+    Raises
+    ------
+    DataError
+        The system refuses to write.
+    ValueError
+        A number is not finite: strict JSON has no word for it.
+    """
+    text = json.dumps(payload, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    with staged(path) as staging:
+        staging.write_text(text, encoding="utf-8")
+
+
+def _sync(path: Path) -> None:
+    """Force a file or a folder's entries to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove those folders, innermost first, that are still empty."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()

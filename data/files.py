@@ -1,0 +1,163 @@
+"""The files of a table: which they are, and whether their schemas keep the contract."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from relimit.data.contract import ID_COLUMN, check_columns, id_type, with_id_type
+from relimit.data.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class TableFiles:
+    """The files of one table, their schemas checked against the contract.
+
+    Attributes
+    ----------
+    files
+        The Parquet files, by name.
+    schema
+        The contract's schema, with `account_id` of the type that the files have.
+    rows
+        Rows in all files, by their footers.
+    absent
+        Optional columns that no file has; they read as nulls.
+    extra
+        Columns that the contract doesn't know; they are not read.
+    unread
+        Files of the folder that are not named `*.parquet`.
+    """
+
+    files: tuple[Path, ...]
+    schema: pa.Schema
+    rows: int
+    absent: tuple[str, ...]
+    extra: tuple[str, ...]
+    unread: tuple[Path, ...]
+
+
+def parquet_files(path: Path) -> tuple[Path, ...]:
+    """Return the file itself, or a folder's `*.parquet` at any depth, sorted by path.
+
+    Names that start with `_` or `.`, and what is in folders so named, are staging files or
+    somebody's notes, and are skipped.
+
+    Raises
+    ------
+    DataError
+        Nothing is there, or the folder has no part.
+    """
+    if path.is_file():
+        return (path,)
+    if not path.is_dir():
+        mend = "Give a Parquet file or a folder of them"
+        raise DataError("there is no such file or folder", where=str(path), mend=mend)
+    parts = tuple(file for file in _visible(path) if file.suffix == ".parquet")
+    if not parts:
+        mend = "Give a folder that has parts named *.parquet"
+        raise DataError("the folder has no *.parquet file", where=str(path), mend=mend)
+    return parts
+
+
+def _visible(folder: Path) -> list[Path]:
+    """Return the files of a folder at any depth, without those hidden by `_` or `.`."""
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if file.is_file() and not any(p[0] in "_." for p in file.relative_to(folder).parts)
+    )
+
+
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """Open one Parquet file, its page checksums to be verified as it is read.
+
+    Raises
+    ------
+    DataError
+        The file is empty, cut short, or not Parquet.
+    """
+    try:
+        return pq.ParquetFile(path, page_checksum_verification=True)
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: Exception) -> DataError:
+    """Return the error for a file whose bytes can't be read as Parquet."""
+    size = path.stat().st_size if path.exists() else 0
+    reason = str(error).splitlines()[0].rstrip(".")
+    what = f"can't be read as Parquet ({size} bytes): {reason}"
+    return DataError(
+        what, where=str(path), mend="The file is damaged or unfinished: write it again"
+    )
+
+
+def validate_schema(path: Path, schema: pa.Schema, table: str) -> TableFiles:
+    """Check the schema of every file of a table, from the footers alone.
+
+    Parameters
+    ----------
+    path
+        One Parquet file or a folder of parts.
+    schema
+        The contract, from `relimit.data.schema`.
+    table
+        The table's name: `events`, `decisions`, `observations`, `accounts`, ...
+
+    Raises
+    ------
+    DataError
+        A file is missing or damaged, lacks a required column, has a type that can't be cast
+        losslessly, or differs from its siblings in its id type or in its optional columns.
+    """
+    files = parquet_files(path)
+    footers = [(file, open_parquet(file)) for file in files]
+    for file, footer in footers:
+        rows = footer.metadata.num_rows
+        check_columns(footer.schema_arrow, schema, table=table, where=str(file), rows=rows)
+    _check_siblings(footers, schema)
+    names = {name for _, footer in footers for name in footer.schema_arrow.names}
+    known = schema.names
+    unread = _visible(path) if path.is_dir() else []
+    return TableFiles(
+        files=files,
+        schema=with_id_type(schema, _id_type(footers, schema)),
+        rows=sum(footer.metadata.num_rows for _, footer in footers),
+        absent=tuple(name for name in known if name not in names),
+        extra=tuple(sorted(names - set(known))),
+        unread=tuple(file for file in unread if file.suffix != ".parquet"),
+    )
+
+
+def _check_siblings(footers: list[tuple[Path, pq.ParquetFile]], schema: pa.Schema) -> None:
+    """Raise a `DataError` if a part lacks a column of its siblings, or has other ids than they."""
+    for name in schema.names:
+        have = [(file, f) for file, f in footers if name in f.schema_arrow.names]
+        if have and len(have) < len(footers):
+            file, part = next((file, f) for file, f in footers if name not in f.schema_arrow.names)
+            rows = part.metadata.num_rows
+            what = f"column {name} is missing ({rows} rows), but {have[0][0].name} has it"
+            raise DataError(what, where=str(file), mend="Write every part with the same columns")
+    if ID_COLUMN in schema.names:
+        _check_ids(footers, schema)
+
+
+def _check_ids(footers: list[tuple[Path, pq.ParquetFile]], schema: pa.Schema) -> None:
+    """Raise a `DataError` if one part's ids are numbers and another's are strings."""
+    wanted = _id_type(footers, schema)
+    for file, footer in footers:
+        found = footer.schema_arrow.field(ID_COLUMN).type
+        if not pa.types.is_null(found) and id_type(found) != wanted:
+            rows = footer.metadata.num_rows
+            what = f"column {ID_COLUMN} is {found} ({rows} rows), but {wanted} in an earlier part"
+            raise DataError(what, where=str(file), mend="Write the ids alike in every part")
+
+
+def _id_type(footers: list[tuple[Path, pq.ParquetFile]], schema: pa.Schema) -> pa.DataType:
+    """Return the type of the ids in the first part that has any."""
+    if ID_COLUMN not in schema.names:
+        return pa.int64()
+    types = [footer.schema_arrow.field(ID_COLUMN).type for _, footer in footers]
+    return id_type(next((found for found in types if not pa.types.is_null(found)), pa.int64()))
