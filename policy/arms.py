@@ -1,0 +1,34 @@
+"""The choice of the arm: a tier by expected loss over freed limit, and the amount it returns."""
+
+import numpy as np
+
+from relimit.policy.cases import Floats, Ints
+from relimit.policy.config import Policy
+
+
+def loss_ratio(expected_loss: Floats, freed: Ints) -> Floats:
+    """Return `[n]` expected loss over freed limit; 0 where nothing was freed."""
+    return np.divide(expected_loss, freed, out=np.zeros(len(freed)), where=freed > 0)
+
+
+def tier_of(policy: Policy, ratio: Floats) -> Ints:
+    """Return `[n]` the place of the tier: the first whose `up_to` the ratio does not exceed."""
+    bounds = np.array([tier.up_to for tier in policy.tiers[:-1]])
+    return np.searchsorted(bounds, ratio, side="left").astype(np.int64)
+
+
+def tier_days(policy: Policy, tier: Ints) -> Ints:
+    """Return `[n]` the days that the tier waits."""
+    return np.array([t.delay_days for t in policy.tiers], np.int64)[tier]
+
+
+def tier_amount(policy: Policy, tier: Ints, freed: Ints) -> Ints:
+    """Return `[n]` fen: the tier's share of what was freed, in whole units.
+
+    A part is rounded down to the policy's unit but is at least one unit (or all, if less was
+    freed), so that prepaying more never returns less.
+    """
+    quarters = np.array([round(t.share * 4) for t in policy.tiers], np.int64)[tier]
+    unit = policy.rounding.unit
+    part = np.maximum(freed * quarters // 4 // unit * unit, np.minimum(freed, unit))
+    return np.where(quarters == 4, freed, np.where(quarters == 0, 0, part))

@@ -1,0 +1,175 @@
+"""What a decision is made from: the prepayment, the scores and the account's facts."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relimit.data.errors import DataError
+from relimit.data.events import Ids
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Dates = NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the gates and the reasons read of each account, as visible at the decision.
+
+    Every attribute is an array `[n]`. Money is int64 fen, windows are those of the policy.
+
+    Attributes
+    ----------
+    overdue
+        Arrears now: the last `overdue` amount since the last `cured`, floored at 0.
+    days_past_due
+        Days past due of the same event; 0 if there is none.
+    unsettled_interest
+        Interest charged before the grace days and still unpaid, floored at 0.
+    identity_changes, login_failures
+        Device, phone and card changes, and failed log-ins, in the identity window.
+    limit, has_limit
+        The approved limit; 0 where `has_limit` is false.
+    outstanding
+        Principal owed after the prepayment.
+    returned_payments
+        Payments that bounced in the finality window.
+    prepayment_age_days
+        Days since the last prepayment; NaN if none is visible.
+    outage_minutes
+        Minutes of outages in the fault window.
+    next_due
+        datetime64[D], the next instalment by the calendar; NaT if nothing falls due.
+    cycles
+        Borrow-prepay-borrow within 14 days, in the evidence window.
+    days_since_draw
+        NaN if nothing was ever drawn.
+    lender_inflow
+        Inflow from other lenders in the evidence window.
+    score_drop
+        Points by which the external score fell in the evidence window; NaN if unknown.
+    overdues
+        `overdue` events in the evidence window.
+    """
+
+    overdue: Ints
+    days_past_due: Ints
+    unsettled_interest: Ints
+    identity_changes: Ints
+    login_failures: Ints
+    limit: Ints
+    has_limit: Bools
+    outstanding: Ints
+    returned_payments: Ints
+    prepayment_age_days: Floats
+    outage_minutes: Ints
+    next_due: Dates
+    cycles: Ints
+    days_since_draw: Floats
+    lender_inflow: Ints
+    score_drop: Floats
+    overdues: Ints
+
+    def __len__(self) -> int:
+        return len(self.overdue)
+
+    def take(self, rows: NDArray[Any]) -> Self:
+        """Return some rows, by index or by mask."""
+        return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """The prepayments to decide, a row each.
+
+    Attributes
+    ----------
+    decision_id, account_id
+        `[n]` ids; decision ids are strings.
+    as_of
+        `[n]` int64 microseconds since 1970 in UTC.
+    prepaid, freed
+        `[n]` int64 fen, 0 <= freed <= prepaid.
+    risk
+        `[n]` probability of bad if all is restored at once.
+    expected_loss
+        `[n]` fen, at the same arm.
+    facts
+        `[n]` facts of the accounts.
+    contributions
+        `[n, F]` additive contributions to the log-odds of the risk; null for reasons without them.
+        Rows that `bound_by_risk` does not name may be 0.
+    feature_names
+        The F features' names.
+    model_version
+        The version of the model that scored them.
+    """
+
+    decision_id: Ids
+    account_id: Ids
+    as_of: Ints
+    prepaid: Ints
+    freed: Ints
+    risk: Floats
+    expected_loss: Floats
+    facts: Facts
+    contributions: Floats | None = None
+    feature_names: tuple[str, ...] = ()
+    model_version: str = ""
+
+    def __len__(self) -> int:
+        return len(self.freed)
+
+    def take(self, rows: NDArray[Any]) -> Self:
+        """Return some rows, by index or by mask."""
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        parts |= {name: parts[name][rows] for name in COLUMNS}
+        parts["facts"] = self.facts.take(rows)
+        if self.contributions is not None:
+            parts["contributions"] = self.contributions[rows]
+        return type(self)(**parts)
+
+
+COLUMNS = ("decision_id", "account_id", "as_of", "prepaid", "freed", "risk", "expected_loss")
+
+
+def check_cases(cases: Cases) -> None:
+    """Raise DataError if a case can't be decided; a decision is never a silent guess."""
+    lengths = {name: len(getattr(cases, name)) for name in COLUMNS}
+    lengths |= {f.name: len(getattr(cases.facts, f.name)) for f in fields(Facts)}
+    wrong = {name: size for name, size in lengths.items() if size != len(cases)}
+    if wrong:
+        raise DataError(f"{len(cases)} cases, but {wrong}", where="cases")
+    risk, loss, freed = cases.risk, cases.expected_loss, cases.freed
+    _reject(cases, ~np.isfinite(risk), "risk is not a number", "Score these accounts first")
+    _reject(cases, (risk < 0) | (risk > 1), "risk is outside 0 to 1", "Give a probability")
+    _reject(
+        cases, ~np.isfinite(loss), "expected_loss is not a number", "Score these accounts first"
+    )
+    _reject(cases, loss < 0, "expected_loss is negative", "Give fen, at least 0")
+    _reject(cases, freed < 0, "freed is negative", "Give fen, at least 0")
+    _reject(cases, freed > cases.prepaid, "freed is more than prepaid", "Cap it at prepaid")
+    if cases.contributions is not None:
+        _check_contributions(cases, cases.contributions)
+
+
+def _check_contributions(cases: Cases, contributions: Floats) -> None:
+    expected = (len(cases), len(cases.feature_names))
+    if contributions.shape != expected:
+        raise DataError(
+            f"contributions are {contributions.shape}, expected {expected}",
+            where="cases",
+            mend="Give a row for each case and a column for each feature name",
+        )
+    bad = ~np.isfinite(contributions).all(axis=1)
+    _reject(cases, bad, "contributions are not numbers", "Give 0 where there is none")
+
+
+def _reject(cases: Cases, bad: Bools, what: str, mend: str) -> None:
+    if bad.any():
+        first = cases.decision_id[int(np.argmax(bad))]
+        count = f"in {bad.sum():,} of {len(bad):,} cases, first in decision {first}"
+        raise DataError(f"{what} {count}", where="cases", mend=mend)

@@ -1,0 +1,155 @@
+"""The policy file as one frozen value: read, checked against the promises, versioned by content."""
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from decimal import Decimal
+from hashlib import sha256
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from relimit.data.errors import PolicyError
+from relimit.policy.reading import read_section, reject_unknown
+from relimit.policy.settings import (
+    PACKAGE,
+    CapSettings,
+    CauseSettings,
+    EvidenceSettings,
+    FaultSettings,
+    FinalitySettings,
+    GateSettings,
+    ReasonSettings,
+    RoundingSettings,
+    ServiceSettings,
+    Tier,
+    TimetableSettings,
+    WordingSettings,
+)
+
+DEFAULT = "default.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything that a decision depends on besides the case itself.
+
+    Examples
+    --------
+    >>> policy = load_policy()
+    >>> policy.caps.limit
+    20000000
+    >>> policy.tiers[0].share, policy.tiers[-1].share
+    (1.0, 0.0)
+    """
+
+    fault: FaultSettings
+    gates: GateSettings
+    finality: FinalitySettings
+    caps: CapSettings
+    rounding: RoundingSettings
+    tiers: tuple[Tier, ...]
+    service: ServiceSettings
+    reasons: ReasonSettings
+    evidence: EvidenceSettings
+    causes: CauseSettings
+    timetable: TimetableSettings
+    wording: WordingSettings
+
+    @property
+    def version(self) -> str:
+        """The first twelve hex digits of the SHA-256 of the settings, whatever their order."""
+        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return sha256(canonical.encode()).hexdigest()[:12]
+
+
+def load_policy(path: Path | None = None) -> Policy:
+    """Read and check a policy file; the packaged default if no path is given.
+
+    Every key must be in the file: a policy that is published says all that it decides by.
+
+    Raises
+    ------
+    PolicyError
+        The file can't be read, or a setting is missing, unknown, out of range, or against the
+        promise that more risk never restores more or sooner.
+    """
+    where = str(path or DEFAULT)
+    try:
+        text = (path or files(PACKAGE).joinpath(DEFAULT)).read_text("utf-8")
+        table = tomllib.loads(text, parse_float=Decimal)
+    except OSError as error:
+        raise PolicyError(f"can't be read ({error.strerror})", where=where) from error
+    except ValueError as error:
+        raise PolicyError(f"is not TOML in UTF-8 ({error})", where=where) from error
+    return _policy(table, where)
+
+
+def _policy(table: Mapping[str, Any], where: str) -> Policy:
+    known = tuple(f.name for f in fields(Policy))
+    reject_unknown(table, known, name="", where=where)
+    for name in known:
+        if name not in table:
+            mend = f"Copy [{name}] from the default policy"
+            raise PolicyError(f"`{name}` is missing", where=where, mend=mend)
+    sections: dict[str, Any] = {
+        f.name: read_section(f.type, table[f.name], name=f.name, where=where)
+        for f in fields(Policy)
+        if isinstance(f.type, type)
+    }
+    policy = Policy(tiers=_tiers(table["tiers"], where), **sections)
+    _check_tiers(policy.tiers, where)
+    _check_causes(policy.causes, where)
+    return policy
+
+
+def _tiers(tables: object, where: str) -> tuple[Tier, ...]:
+    if not isinstance(tables, Sequence) or isinstance(tables, str) or not tables:
+        raise PolicyError("`tiers` is not a list of tables", where=where, mend="Write [[tiers]]")
+    return tuple(
+        read_section(Tier, table, name=f"tiers.{place}", where=where)
+        for place, table in enumerate(tables, 1)
+    )
+
+
+def _check_tiers(tiers: Sequence[Tier], where: str) -> None:
+    for place, (safer, riskier) in enumerate(pairwise(tiers), 2):
+        for key, fits, expected in (
+            ("up_to", riskier.up_to > safer.up_to, f"more than {safer.up_to:g}"),
+            ("share", riskier.share <= safer.share, f"at most {safer.share:g}"),
+            ("delay_days", riskier.delay_days >= safer.delay_days, f"at least {safer.delay_days}"),
+        ):
+            if not fits:
+                raise PolicyError(
+                    f"`tiers.{place}.{key}` is {getattr(riskier, key):g}, expected {expected}",
+                    where=where,
+                    mend="More risk may never restore more, nor sooner, than the tier before it",
+                )
+    for place, tier in enumerate(tiers, 1):
+        waits = tier.delay_days > 0 and tier.share > 0
+        if waits != (tier.signal != "none"):
+            expected = "the signal that it waits for" if waits else "none: nothing waits"
+            raise PolicyError(
+                f"`tiers.{place}.signal` is {tier.signal}, expected {expected}", where=where
+            )
+    if tiers[-1].up_to != 1.0:
+        raise PolicyError(
+            f"`tiers.{len(tiers)}.up_to` is {tiers[-1].up_to:g}, expected 1",
+            where=where,
+            mend="The last tier takes every loss that is left",
+        )
+
+
+def _check_causes(causes: CauseSettings, where: str) -> None:
+    owner: dict[str, str] = {}
+    for cause in (f.name for f in fields(causes)):
+        for entry in getattr(causes, cause):
+            if entry in owner:
+                raise PolicyError(
+                    f"`causes.{cause}` has {entry}, which `causes.{owner[entry]}` has too",
+                    where=where,
+                    mend="Give it to one cause",
+                )
+            owner[entry] = cause

@@ -1,0 +1,129 @@
+"""The sections of the policy file, one frozen class each; money in fen, times in days."""
+
+from dataclasses import dataclass
+from importlib.resources import files
+from zoneinfo import available_timezones
+
+from relimit.data.vocabulary import DELAYS_DAYS, SHARES
+from relimit.policy.reading import number, one_of, whole, word, words, yuan
+
+SIGNALS = ("none", "score_refresh", "next_due")
+"""What can end the wait of a tier early."""
+
+YEARS = 3650
+PACKAGE = "relimit.policy"
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSettings:
+    """When an outage counts as a system fault."""
+
+    window_days: int = whole(1, 30)
+    outage_minutes: int = whole(1, 100_000)
+
+
+@dataclass(frozen=True, slots=True)
+class GateSettings:
+    """When the hard gates close; money in fen."""
+
+    overdue: int = yuan()
+    days_past_due: int = whole(1, YEARS)
+    unsettled_interest: int = yuan()
+    interest_grace_days: int = whole(0, 90)
+    identity_window_days: int = whole(1, 90)
+    identity_changes: int = whole(1, 100)
+    login_failures: int = whole(0, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class FinalitySettings:
+    """When a prepayment has to clear before its limit returns."""
+
+    returned_window_days: int = whole(1, YEARS)
+    returned_payments: int = whole(1, 100)
+    clearing_days: int = whole(0, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class CapSettings:
+    """The regulatory cap in fen."""
+
+    limit: int = yuan(1)
+
+
+@dataclass(frozen=True, slots=True)
+class RoundingSettings:
+    """The unit in fen to which partial amounts are rounded down."""
+
+    unit: int = yuan(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """An arm and the largest expected loss over freed limit that still gets it."""
+
+    up_to: float = number(0.0, 1.0)
+    share: float = one_of(*SHARES)
+    delay_days: int = one_of(*DELAYS_DAYS)
+    signal: str = one_of(*SIGNALS)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """The service levels in days."""
+
+    fault_days: int = whole(0, 30)
+    slack_days: int = whole(0, 30)
+    review_days: int = whole(1, 365)
+    payment_days: int = whole(0, 30)
+    identity_days: int = whole(0, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonSettings:
+    """How many reasons a decision gives."""
+
+    at_most: int = whole(1, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceSettings:
+    """What the history must show before a cause is named."""
+
+    window_days: int = whole(1, YEARS)
+    cycles: int = whole(1, 1000)
+    low_use: float = number(0.0, 1.0)
+    idle_days: int = whole(0, YEARS)
+    lender_inflow_share: float = number(0.0, 10.0)
+    score_drop: int = whole(1, 600)
+    overdues: int = whole(1, 1000)
+    returned_payments: int = whole(1, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class CauseSettings:
+    """The feature families or name patterns that speak for each cause."""
+
+    payment_return: tuple[str, ...] = words()
+    distress: tuple[str, ...] = words()
+    cycling: tuple[str, ...] = words()
+    low_need: tuple[str, ...] = words()
+
+
+@dataclass(frozen=True, slots=True)
+class TimetableSettings:
+    """The time zone of the dates that borrowers read."""
+
+    calendar: str = word(available_timezones().__contains__, "a time zone such as Asia/Shanghai")
+
+
+def is_wording(name: str) -> bool:
+    """Say whether a table of texts of this name is packaged."""
+    return name.isidentifier() and files(PACKAGE).joinpath(f"wording_{name}.toml").is_file()
+
+
+@dataclass(frozen=True, slots=True)
+class WordingSettings:
+    """The table of texts: `wording_<table>.toml` beside this module."""
+
+    table: str = word(is_wording, "the name of a packaged table of texts, such as borrower")
