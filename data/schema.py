@@ -35,6 +35,19 @@ def snapshots_schema(account_id: pa.DataType | None = None) -> pa.Schema:
     )
 
 
+def prepayments_schema(account_id: pa.DataType | None = None) -> pa.Schema:
+    """Return the schema of prepayments to decide on; a null `freed` is taken from the ledger."""
+    return pa.schema(
+        [
+            pa.field("account_id", account_id or pa.int64(), nullable=False),
+            pa.field("as_of", TIME, nullable=False),
+            pa.field("prepaid", pa.int64(), nullable=False),
+            pa.field("freed", pa.int64()),
+            pa.field("decision_id", pa.string(), nullable=False),
+        ]
+    )
+
+
 def decisions_log_schema(account_id: pa.DataType | None = None) -> pa.Schema:
     """Return the schema of the historical `decisions` log, money in fen, delays in days."""
     return pa.schema(

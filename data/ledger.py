@@ -1,0 +1,57 @@
+"""What a block's ledger says: outstanding principal, the limit, and what a prepayment frees."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relimit.data.events import EventBlock
+from relimit.data.segments import first_after
+from relimit.data.vocabulary import CHARGE_OFF, DRAW, KINDS, LIMIT, PREPAYMENT, REPAYMENT
+
+
+def freed_limit(
+    block: EventBlock,
+    account: NDArray[np.int64],
+    as_of: NDArray[np.int64],
+    prepaid: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Return how much limit a prepayment frees, by what the lender knows at `as_of`.
+
+    It is `min(prepaid, max(0, limit - outstanding))` with the latest limit known, and `prepaid`
+    where none is; outstanding is `max(0, draws - repayments - prepayments - charge-offs)`.
+
+    Parameters
+    ----------
+    account
+        `[n]`, the place in the block's `account_ids`.
+    as_of, prepaid
+        `[n]` int64, microseconds UTC and fen.
+
+    Returns
+    -------
+    `[n]` int64 fen.
+    """
+    low, high = block.starts[account], block.starts[account + 1]
+    visible = first_after(block.known_at, low, high, as_of)
+    balance = np.concatenate(([0], np.cumsum(principal_movements(block))))
+    outstanding = np.maximum(0, balance[visible] - balance[low])
+    limit, known = latest_limit(block, low, visible)
+    return np.where(known, np.minimum(prepaid, np.maximum(0, limit - outstanding)), prepaid)
+
+
+def principal_movements(block: EventBlock) -> NDArray[np.int64]:
+    """Return what each event adds to the outstanding principal, `[events]` fen."""
+    adds = block.kind == KINDS.index(DRAW)
+    takes = np.isin(block.kind, [KINDS.index(k) for k in (REPAYMENT, PREPAYMENT, CHARGE_OFF)])
+    signs: NDArray[np.int64] = adds.astype(np.int64) - takes
+    return block.amount * signs
+
+
+def latest_limit(
+    block: EventBlock, low: NDArray[np.int64], high: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the last limit among the events `low:high`, fen, and whether there is one."""
+    limits = np.flatnonzero((block.kind == KINDS.index(LIMIT)) & block.has_amount)
+    before = np.searchsorted(limits, high) - 1
+    place = np.append(limits, -1)[before]
+    known = place >= low
+    return np.where(known, block.amount[place], 0), known

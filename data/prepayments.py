@@ -1,0 +1,209 @@
+"""Early repayments as decisions: which belong together, and how much limit they free."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from relimit.data.contract import check_columns, id_type, with_id_type
+from relimit.data.errors import DataError
+from relimit.data.events import EventBlock
+from relimit.data.ledger import freed_limit
+from relimit.data.schema import prepayments_schema
+from relimit.data.segments import first_after
+from relimit.data.tables import conform
+from relimit.data.vocabulary import KINDS, ONE_DECISION_HOURS, PREPAYMENT
+
+ONE_DECISION: Final = ONE_DECISION_HOURS * 3_600_000_000
+"""Microseconds from a decision's first prepayment to the latest that can join it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepayments:
+    """The decisions that a block's early repayments call for, by account and then time.
+
+    Attributes
+    ----------
+    account
+        `[n]` int64, the place in the block's `account_ids`.
+    as_of
+        `[n]` int64, microseconds UTC: when the lender learned of the group's last prepayment.
+    prepaid, freed
+        `[n]` int64 fen, `0 <= freed <= prepaid`.
+    closed
+        `[n]` bool: 24 hours have passed since the group's first prepayment, so that no later one
+        can join it. The decision on an open group may be taken; another prepayment within those
+        24 hours then calls for a new decision, on the larger group and with another id.
+    decision_id
+        `[n]`, see `decision_id`.
+    """
+
+    account: NDArray[np.int64]
+    as_of: NDArray[np.int64]
+    prepaid: NDArray[np.int64]
+    freed: NDArray[np.int64]
+    closed: NDArray[np.bool_]
+    decision_id: list[str]
+
+
+def decision_id(account_id: object, as_of: int, prepaid: int) -> str:
+    """Return the name of a decision: the same account, microsecond and fen give the same name.
+
+    An id stored as a number and the same id stored as a string give the same name, so that
+    exporting a book with other column types renames nothing.
+
+    Examples
+    --------
+    >>> decision_id(7, 1_735_689_600_000_000, 50_000)
+    '32b2b7e73d0564345f10'
+    >>> decision_id("7", 1_735_689_600_000_000, 50_000) == _
+    True
+    """
+    # The account comes first and the other two are numbers, so no two decisions share a text.
+    text = f"{account_id}|{int(as_of)}|{int(prepaid)}"
+    return blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+def find_prepayments(block: EventBlock, since: int, as_of: int) -> Prepayments:
+    """Find the prepayments learned of in `(since, as_of]` and group them into decisions.
+
+    Prepayments of one account are grouped greedily in the order in which the lender learned of
+    them: a group holds those within 24 hours of its first (bounds included), and the decision is
+    taken at its last. Prepayments of no amount call for no decision.
+
+    Parameters
+    ----------
+    block
+        Whole accounts; events later than `as_of` change nothing.
+    since, as_of
+        Microseconds UTC.
+
+    Examples
+    --------
+    A repayment of 300 and one of 200 two hours later are one decision; the limit is 1,000 and
+    100 are still owed, hence all 500 come free.
+
+    >>> from relimit.data.events import blocks_from_table
+    >>> hour = 3_600_000_000
+    >>> block = blocks_from_table(pa.table({
+    ...     "account_id": [7, 7, 7, 7],
+    ...     "ts": pa.array([0, 1 * hour, 5 * hour, 7 * hour], pa.timestamp("us", tz="UTC")),
+    ...     "kind": ["limit", "draw", "prepayment", "prepayment"],
+    ...     "amount": [1_000, 600, 300, 200],
+    ... }))
+    >>> found = find_prepayments(block, since=0, as_of=24 * hour)
+    >>> found.prepaid.tolist(), found.freed.tolist(), (found.as_of // hour).tolist()
+    ([500], [500], [7])
+    >>> found.closed.tolist()
+    [False]
+    """
+    chosen = block.kind == KINDS.index(PREPAYMENT)
+    chosen &= (block.known_at > since) & (block.known_at <= as_of) & (block.amount > 0)
+    places = np.flatnonzero(chosen)
+    account = np.searchsorted(block.starts, places, side="right") - 1
+    known_at = block.known_at[places]
+    first = _group_starts(account, known_at)
+    last = np.append(first[1:], places.size)[: first.size] - 1
+    prepaid = np.add.reduceat(block.amount[places], first) if first.size else first
+    account, decided = account[first], known_at[last]
+    ids = block.account_ids[account]
+    return Prepayments(
+        account=account,
+        as_of=decided,
+        prepaid=prepaid,
+        freed=freed_limit(block, account, decided, prepaid),
+        closed=known_at[first] + ONE_DECISION <= as_of,
+        decision_id=decision_ids(ids, decided, prepaid),
+    )
+
+
+def _group_starts(account: NDArray[np.int64], known_at: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where the greedy groups start among prepayments sorted by account and time.
+
+    Each step of the loop finds every account's next group at once, so that it runs as often as the
+    busiest account has groups: at most once a day of history.
+    """
+    size = account.size
+    ends = np.searchsorted(account, account, side="right")
+    places = np.arange(size)
+    following = first_after(known_at, places, ends, known_at + ONE_DECISION)
+    starts = np.zeros(size, bool)
+    frontier = np.flatnonzero(np.diff(account, prepend=-1))
+    while frontier.size:
+        starts[frontier] = True
+        following_group = following[frontier]
+        frontier = following_group[following_group < ends[frontier]]
+    return np.flatnonzero(starts)
+
+
+def decision_ids(
+    ids: NDArray[Any], as_of: NDArray[np.int64], prepaid: NDArray[np.int64]
+) -> list[str]:
+    """Return the names of `[n]` decisions; see `decision_id`."""
+    rows = zip(ids.tolist(), as_of.tolist(), prepaid.tolist(), strict=True)
+    return [decision_id(account_id, time, amount) for account_id, time, amount in rows]
+
+
+def prepayments_from_table(table: pa.Table, *, where: str = "prepayments") -> pa.Table:
+    """Check a user's own list of prepayments and name its decisions.
+
+    Parameters
+    ----------
+    table
+        `account_id`, `as_of`, `prepaid` (fen, positive) and, optionally, `freed` (fen, from 0 to
+        `prepaid`; null where `freed_limit` is to say it). Each row is one decision.
+    where
+        The file's name for messages.
+
+    Returns
+    -------
+    pa.Table
+        The columns of `prepayments_schema`, in the order of the rows given.
+
+    Raises
+    ------
+    DataError
+        A column is missing, has a type that can't be cast losslessly or holds nulls; an amount is
+        out of its range; or two rows have the same account, time and amount.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> noon = datetime(2025, 1, 1, 12, tzinfo=UTC)
+    >>> own = pa.table({"account_id": ["a", "b"], "as_of": [noon, noon], "prepaid": [500, 900]})
+    >>> prepayments_from_table(own)["freed"].to_pylist()
+    [None, None]
+    """
+    given = prepayments_schema()
+    given = given.remove(given.get_field_index("decision_id"))
+    check_columns(table.schema, given, table="prepayments", where=where, rows=table.num_rows)
+    given = with_id_type(given, id_type(table.schema.field("account_id").type))
+    checked = conform(table, given, where=where)
+    _check_amounts(checked, where)
+    ids = checked["account_id"].to_numpy()
+    as_of = checked["as_of"].cast(pa.int64()).to_numpy()
+    names = decision_ids(ids, as_of, checked["prepaid"].to_numpy())
+    doubled = len(names) - len(set(names))
+    if doubled:
+        what = f"{doubled} of {len(names)} rows repeat another's account_id, as_of and prepaid"
+        raise DataError(what, where=where, mend="Keep one row for each prepayment")
+    return checked.append_column(prepayments_schema().field("decision_id"), pa.array(names))
+
+
+def _check_amounts(table: pa.Table, where: str) -> None:
+    """Raise a `DataError` if an amount is out of its range."""
+    prepaid, freed = table["prepaid"], table["freed"]
+    faults = (
+        ("prepaid", "not positive", pc.less_equal(prepaid, 0)),
+        ("freed", "negative", pc.less(freed, 0)),
+        ("freed", "more than prepaid", pc.greater(freed, prepaid)),
+    )
+    for column, fault, mask in faults:
+        count = pc.sum(mask).as_py() or 0
+        if count:
+            what = f"column {column} is {fault} in {count} of {table.num_rows} rows"
+            raise DataError(what, where=where, mend=f"Mend {column} or leave these rows out")

@@ -1,0 +1,38 @@
+"""Binary search inside many sorted segments of one array at once."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Integers = NDArray[np.int64]
+
+
+def first_after(times: Integers, low: Integers, high: Integers, query: Integers) -> Integers:
+    """Return, for each query, the first index of its segment whose time is later.
+
+    Parameters
+    ----------
+    times
+        `[n]`, ascending within every segment that is asked for.
+    low, high
+        `[q]`: the segment of query `i` is `times[low[i]:high[i]]`.
+    query
+        `[q]`, in the unit of `times`.
+
+    Returns
+    -------
+    `[q]` indices into `times`; `high[i]` where no time of the segment is later.
+
+    Examples
+    --------
+    >>> times = np.array([1, 5, 5, 9, 2, 3])
+    >>> low, high = np.array([0, 0, 4]), np.array([4, 4, 6])
+    >>> first_after(times, low, high, np.array([5, 0, 7])).tolist()
+    [3, 0, 6]
+    """
+    low, high = low.copy(), high.copy()
+    while (open_ := np.flatnonzero(low < high)).size:
+        middle = (low[open_] + high[open_]) // 2
+        later = times[middle] > query[open_]
+        high[open_[later]] = middle[later]
+        low[open_[~later]] = middle[~later] + 1
+    return low
