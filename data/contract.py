@@ -1,13 +1,10 @@
-"""What a column may look like, and the lossless casts that bring it into the contract's shape."""
+"""What a column may look like: names, types, and what is told of one that doesn't."""
 
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.types as pt
-from numpy.typing import NDArray
 
 from relimit.data.errors import DataError
 
@@ -15,6 +12,23 @@ ID_COLUMN: Final = "account_id"
 
 REQUIRED: Final = {"events": ("amount",), "observations": ("bad",)}
 """Columns that may hold nulls but must be there, besides those that may not hold nulls."""
+
+
+class ColumnError(DataError):
+    """A column that breaks the contract.
+
+    Parameters
+    ----------
+    column
+        Its name.
+    rows
+        How many rows are at fault: all of the file's where the column itself is.
+    """
+
+    def __init__(self, what: str, *, column: str, rows: int, where: str, mend: str) -> None:
+        super().__init__(what, where=where, mend=mend)
+        self.column = column
+        self.rows = rows
 
 
 def required_columns(schema: pa.Schema, table: str) -> tuple[str, ...]:
@@ -39,18 +53,21 @@ def check_columns(
     for field in schema:
         if found.names.count(field.name) > 1:
             what = f"column {field.name} occurs {found.names.count(field.name)} times ({rows} rows)"
-            raise DataError(what, where=where, mend="Keep one of them")
+            mend = "Keep one of them"
+            raise ColumnError(what, column=field.name, rows=rows, where=where, mend=mend)
         if field.name in found.names:
             _check_type(found.field(field.name).type, field, where=where, rows=rows)
 
 
-def _missing(name: str, found: pa.Schema, schema: pa.Schema, *, where: str, rows: int) -> DataError:
+def _missing(
+    name: str, found: pa.Schema, schema: pa.Schema, *, where: str, rows: int
+) -> ColumnError:
     """Return the error for a missing column, with the name that was probably meant."""
     foreign = [other for other in found.names if other not in schema.names]
     close = get_close_matches(name, foreign, n=1)
     mend = f"Rename column {close[0]} to {name}" if close else f"Add column {name}"
     what = f"column {name} is missing ({rows} rows; columns: {', '.join(found.names)})"
-    return DataError(what, where=where, mend=mend)
+    return ColumnError(what, column=name, rows=rows, where=where, mend=mend)
 
 
 def _check_type(found: pa.DataType, field: pa.Field, *, where: str, rows: int) -> None:
@@ -58,7 +75,7 @@ def _check_type(found: pa.DataType, field: pa.Field, *, where: str, rows: int) -
     mend = type_fault(found, field)
     if mend:
         what = f"column {field.name} is {found} ({rows} rows), expected {wanted_words(field)}"
-        raise DataError(what, where=where, mend=mend)
+        raise ColumnError(what, column=field.name, rows=rows, where=where, mend=mend)
 
 
 def wanted_words(field: pa.Field) -> str:
@@ -114,108 +131,3 @@ def with_id_type(schema: pa.Schema, account_id: pa.DataType) -> pa.Schema:
     """Return the schema with `account_id` of another type; as it is if it has no such column."""
     place = schema.get_field_index(ID_COLUMN)
     return schema if place < 0 else schema.set(place, schema.field(place).with_type(account_id))
-
-
-def cast_columns(table: pa.Table, schema: pa.Schema, *, where: str) -> pa.Table:
-    """Return the schema's columns, losslessly cast; a column that is not there becomes nulls.
-
-    Nulls pass in every column: see `reject_nulls`. Columns that the schema lacks are left out.
-
-    Parameters
-    ----------
-    table
-        Rows whose columns passed `check_columns`.
-    schema
-        The contract, with `account_id` of the type that the file has.
-    where
-        The file's name for messages.
-
-    Raises
-    ------
-    DataError
-        A value doesn't survive the cast: too large, finer than a microsecond, not 0 or 1.
-    """
-    columns = [_column(table, field, where=where) for field in schema]
-    loose = pa.schema([field.with_nullable(True) for field in schema])
-    return pa.Table.from_arrays(columns, schema=loose)
-
-
-def _column(table: pa.Table, field: pa.Field, *, where: str) -> Any:
-    """Return one column, cast."""
-    if field.name not in table.column_names:
-        return pa.nulls(table.num_rows, field.type)
-    column = table[field.name]
-    if column.type.equals(field.type):
-        return column
-    if pt.is_string_view(column.type):
-        column = column.cast(pa.string())
-    if pt.is_boolean(field.type) and pt.is_integer(column.type):
-        return _flags(column, field, where=where)
-    try:
-        return column.cast(field.type)
-    except pa.ArrowInvalid as error:
-        raise _lossy(column, field, where=where) from error
-
-
-def _flags(column: Any, field: pa.Field, *, where: str) -> Any:
-    """Return integers 0 and 1 as booleans."""
-    strange = pc.sum(pc.and_(pc.not_equal(column, 0), pc.not_equal(column, 1))).as_py() or 0
-    if strange:
-        what = f"column {field.name} is neither 0 nor 1 in {strange} of {len(column)} rows"
-        raise DataError(what, where=where, mend=f"Cast {field.name} to bool")
-    return column.cast(field.type)
-
-
-def _lossy(column: Any, field: pa.Field, *, where: str) -> DataError:
-    """Return the error for a column of which some values don't survive the cast."""
-    name, rows = field.name, len(column)
-    if pt.is_dictionary(field.type):
-        distinct = pc.count_distinct(column).as_py()
-        what = f"column {name} has {distinct} distinct words in {rows} rows, too many"
-        return DataError(what, where=where, mend=f"Check that {name} holds what it should")
-    if pt.is_timestamp(field.type) and column.type.unit == "ns":
-        uneven = _count(_integers(column) % 1000 != 0)
-        what = f"column {name} ({column.type}) is not whole microseconds in {uneven} of {rows} rows"
-        return DataError(what, where=where, mend=f"Floor {name} to microseconds")
-    lowest, highest = _range(column.type, field.type)
-    values = _integers(column)
-    beyond = _count((values < lowest) | (values > highest))
-    what = f"column {name} ({column.type}) doesn't fit {field.type} in {beyond} of {rows} rows"
-    return DataError(what, where=where, mend=f"Mend these values of {name}, or leave them null")
-
-
-def _integers(column: Any) -> NDArray[Any]:
-    """Return a column's values that are not null, times as counts of their own unit."""
-    values: NDArray[Any] = column.drop_null().to_numpy()
-    return values.view(np.int64) if pt.is_timestamp(column.type) else values
-
-
-def _count(mask: NDArray[np.bool_]) -> int:
-    """Return how many are true."""
-    return int(np.count_nonzero(mask))
-
-
-def _range(found: pa.DataType, wanted: pa.DataType) -> tuple[int, int]:
-    """Return the least and the greatest integer of `found` that `wanted` can hold."""
-    if pt.is_timestamp(wanted):
-        per_unit = {"s": 1_000_000, "ms": 1_000, "us": 1}[found.unit]
-        bounds = np.iinfo(np.int64)
-        return -(-bounds.min // per_unit), bounds.max // per_unit
-    bounds = np.iinfo(wanted.to_pandas_dtype())
-    return bounds.min, bounds.max
-
-
-def reject_nulls(table: pa.Table, schema: pa.Schema, *, where: str) -> pa.Table:
-    """Return the table under `schema` itself, once no required value is null.
-
-    Raises
-    ------
-    DataError
-        A column that may not hold nulls does; with the count.
-    """
-    for field in schema:
-        nulls = table[field.name].null_count
-        if nulls and not field.nullable:
-            what = f"column {field.name} is null in {nulls} of {table.num_rows} rows"
-            raise DataError(what, where=where, mend=f"Fill {field.name} or leave these rows out")
-    return pa.Table.from_arrays(table.columns, schema=schema)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from relimit.data.contract import ID_COLUMN, check_columns, id_type, with_id_type
+from relimit.data.contract import ID_COLUMN, ColumnError, check_columns, id_type, with_id_type
 from relimit.data.errors import DataError
 
 
@@ -139,7 +139,8 @@ def _check_siblings(footers: list[tuple[Path, pq.ParquetFile]], schema: pa.Schem
             file, part = next((file, f) for file, f in footers if name not in f.schema_arrow.names)
             rows = part.metadata.num_rows
             what = f"column {name} is missing ({rows} rows), but {have[0][0].name} has it"
-            raise DataError(what, where=str(file), mend="Write every part with the same columns")
+            mend = "Write every part with the same columns"
+            raise ColumnError(what, column=name, rows=rows, where=str(file), mend=mend)
     if ID_COLUMN in schema.names:
         _check_ids(footers, schema)
 
@@ -152,7 +153,8 @@ def _check_ids(footers: list[tuple[Path, pq.ParquetFile]], schema: pa.Schema) ->
         if not pa.types.is_null(found) and id_type(found) != wanted:
             rows = footer.metadata.num_rows
             what = f"column {ID_COLUMN} is {found} ({rows} rows), but {wanted} in an earlier part"
-            raise DataError(what, where=str(file), mend="Write the ids alike in every part")
+            mend = "Write the ids alike in every part"
+            raise ColumnError(what, column=ID_COLUMN, rows=rows, where=str(file), mend=mend)
 
 
 def _id_type(footers: list[tuple[Path, pq.ParquetFile]], schema: pa.Schema) -> pa.DataType:

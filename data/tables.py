@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from relimit.data.atomic import staged
-from relimit.data.contract import cast_columns, reject_nulls
+from relimit.data.casts import cast_columns, reject_nulls
 from relimit.data.files import open_parquet, unreadable, validate_schema
 
 ROW_GROUP_ROWS: Final = 131_072
