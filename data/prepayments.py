@@ -1,8 +1,8 @@
 """Early repayments as decisions: which belong together, and how much limit they free."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
@@ -47,7 +47,14 @@ class Prepayments:
     prepaid: NDArray[np.int64]
     freed: NDArray[np.int64]
     closed: NDArray[np.bool_]
-    decision_id: list[str]
+    decision_id: NDArray[np.object_]
+
+    def __len__(self) -> int:
+        return len(self.account)
+
+    def take(self, rows: NDArray[Any]) -> Self:
+        """Return some rows, by index or by mask."""
+        return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
 
 def decision_id(account_id: object, as_of: int, prepaid: int) -> str:
@@ -117,7 +124,7 @@ def find_prepayments(block: EventBlock, since: int, as_of: int) -> Prepayments:
         prepaid=prepaid,
         freed=freed_limit(block, account, decided, prepaid),
         closed=known_at[first] + ONE_DECISION <= as_of,
-        decision_id=decision_ids(ids, decided, prepaid),
+        decision_id=np.array(decision_ids(ids, decided, prepaid), dtype=object),
     )
 
 

@@ -118,7 +118,7 @@ def test_events_learned_of_later_change_nothing(
     first = find_prepayments(before, -1, as_of * HOUR)
     second = find_prepayments(after, -1, as_of * HOUR)
     assert found_rows(before, first) == found_rows(after, second)
-    assert first.decision_id == second.decision_id
+    assert first.decision_id.tolist() == second.decision_id.tolist()
 
 
 def test_a_day_sharp_joins_and_a_microsecond_more_does_not() -> None:
