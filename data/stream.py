@@ -1,0 +1,275 @@
+"""Events streamed from Parquet in blocks of whole accounts, ascending, in bounded memory."""
+
+import itertools
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from relimit.data.errors import DataError
+from relimit.data.events import (
+    COLUMNS,
+    EventBlock,
+    Ids,
+    account_places,
+    blocks_from_table,
+    check_columns,
+)
+from relimit.data.spill import spill
+
+BLOCK_ROWS: Final = 100_000
+"""Rows a block: the arrays of larger ones leave the processor's cache, smaller ones cost calls."""
+
+LARGEST_GROUP: Final = 4_000_000
+"""Rows of a row group that is still sorted in memory."""
+
+
+def iter_event_blocks(
+    path: Path, *, accounts: Ids | None = None, rows: int = BLOCK_ROWS
+) -> Iterator[EventBlock]:
+    """Yield the events of a Parquet file, or of a folder of parts, in blocks of whole accounts.
+
+    Parameters
+    ----------
+    path
+        `events.parquet`, or a folder of parts; names that begin with `_` or `.` are passed over.
+        Row groups whose ids ascend from one to the next (by their statistics) are streamed;
+        otherwise the events are first parted by account into a temporary folder.
+    accounts
+        Ascending ids to keep; None keeps all.
+    rows
+        A block ends with the first account that brings it to this many rows.
+
+    Yields
+    ------
+    EventBlock
+        Accounts ascend within a block and from one block to the next.
+
+    Raises
+    ------
+    DataError
+        A file can't be read, or breaks the contract.
+    """
+    for table in iter_event_tables(path, accounts=accounts, rows=rows):
+        yield blocks_from_table(table)
+
+
+def iter_event_tables(
+    path: Path, *, accounts: Ids | None = None, rows: int = BLOCK_ROWS
+) -> Iterator[pa.Table]:
+    """Yield what `iter_event_blocks` does, as tables that are still to be sorted within accounts.
+
+    That leaves the work on each block to whoever takes it, another thread for instance.
+    """
+    groups = _row_groups(path)
+    if accounts is not None:
+        groups = [group for group in groups if group.may_hold(accounts)]
+    ordered = _ascending(groups)
+    if ordered is not None:
+        yield from _whole_accounts((group.read() for group in ordered), accounts, rows)
+        return
+    with tempfile.TemporaryDirectory(prefix="relimit-") as folder:
+        files = list(dict.fromkeys(group.path for group in groups))
+        yield from _whole_accounts(spill(files, Path(folder)), accounts, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class RowGroup:
+    """A row group of a file, and the least and the greatest account that its statistics tell."""
+
+    path: Path
+    number: int
+    rows: int
+    least: Any
+    greatest: Any
+
+    def may_hold(self, accounts: Ids) -> bool:
+        """Return whether any of the accounts (ascending) may have events here."""
+        if self.least is None:
+            return True
+        place = int(np.searchsorted(accounts, self.least))
+        return place < len(accounts) and bool(accounts[place] <= self.greatest)
+
+    def read(self) -> pa.Table:
+        """Read the columns that events have, page checksums verified."""
+        with open_parquet(self.path) as file:
+            try:
+                return file.read_row_group(self.number, columns=list(COLUMNS))
+            except (OSError, pa.ArrowInvalid) as error:
+                raise unreadable(self.path, error) from error
+
+
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """Open a file of events.
+
+    Raises
+    ------
+    DataError
+        It isn't there, isn't whole Parquet, or breaks the contract.
+    """
+    try:
+        file = pq.ParquetFile(
+            path, page_checksum_verification=True, read_dictionary=["kind", "detail"]
+        )
+    except (OSError, pa.ArrowInvalid) as error:
+        raise unreadable(path, error) from error
+    check_columns(file.schema_arrow, where=str(path))
+    return file
+
+
+def unreadable(path: Path, error: Exception) -> DataError:
+    """Return the error that says that a file can't be read."""
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return DataError(
+        f"it can't be read as Parquet ({reason})",
+        where=str(path),
+        mend="Write it again: it is missing, cut short or damaged",
+    )
+
+
+def part_files(path: Path) -> list[Path]:
+    """Return the Parquet files of a table that is one file or a folder of parts.
+
+    Raises
+    ------
+    DataError
+        The folder holds no part.
+    """
+    if not path.is_dir():
+        return [path]
+    parts = sorted(part for part in path.glob("*.parquet") if part.name[0] not in "._")
+    if not parts:
+        raise DataError("it holds no *.parquet file", where=str(path), mend="Give the right folder")
+    return parts
+
+
+def _row_groups(path: Path) -> list[RowGroup]:
+    groups: list[RowGroup] = []
+    id_types: dict[bool, Path] = {}
+    for part in part_files(path):
+        with open_parquet(part) as file:
+            words = not pa.types.is_integer(file.schema_arrow.field("account_id").type)
+            groups += _groups_of(part, file.metadata)
+        id_types.setdefault(words, part)
+    if len(id_types) > 1:
+        raise DataError(
+            f"account_id is string in {id_types[True].name} and int64 in {id_types[False].name}",
+            where=str(path),
+            mend="Write all parts with the same type",
+        )
+    return groups
+
+
+def _groups_of(path: Path, metadata: pq.FileMetaData) -> Iterator[RowGroup]:
+    columns = [metadata.schema.column(place).path for place in range(metadata.num_columns)]
+    place = columns.index("account_id")
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        told = group.column(place).statistics
+        if group.num_rows == 0:
+            continue
+        known = told is not None and told.has_min_max
+        yield RowGroup(
+            path,
+            number,
+            group.num_rows,
+            told.min if known else None,
+            told.max if known else None,
+        )
+
+
+def _ascending(groups: Sequence[RowGroup]) -> list[RowGroup] | None:
+    """Return the row groups so that their accounts ascend; None if that can't be had or known."""
+    if any(group.rows > LARGEST_GROUP for group in groups):
+        return None
+    if len(groups) < 2:
+        return list(groups)
+    if any(group.least is None for group in groups):
+        return None
+    ordered = sorted(groups, key=lambda group: (group.least, group.greatest))
+    meets = (a.greatest <= b.least for a, b in itertools.pairwise(ordered))
+    return ordered if all(meets) else None
+
+
+def _whole_accounts(
+    tables: Iterator[pa.Table], accounts: Ids | None, rows: int
+) -> Iterator[pa.Table]:
+    """Cut tables of ascending accounts between accounts, holding back the last, and batch them."""
+    held: list[pa.Table] = []
+    held_id: Any = None
+    batch = _Batch(rows)
+    for unsorted in tables:
+        ids, starts, table = _runs(unsorted, accounts)
+        if len(ids) == 0:
+            continue
+        begin = 0
+        if held and ids[0] == held_id:
+            begin = 1
+            held.append(table.slice(0, starts[1]))
+            if len(ids) == 1:
+                continue
+        yield from batch.add(held)
+        for low, high in _cuts(starts[begin:-1], rows):
+            yield from batch.add([table.slice(low, high - low)])
+        held, held_id = [table.slice(starts[-2])], ids[-1]
+    yield from batch.add(held)
+    yield from batch.rest()
+
+
+def _runs(table: pa.Table, accounts: Ids | None) -> tuple[Ids, np.ndarray[Any, Any], pa.Table]:
+    """Sort a table by account if need be, keep the accounts asked for; return where each begins."""
+    ids, code = account_places(table["account_id"])
+    if (np.diff(code) < 0).any():
+        order = np.argsort(code, kind="stable")
+        table, code = table.take(pa.array(order)), code[order]
+    if accounts is not None and len(ids):
+        keep = _among(ids, accounts)
+        if not keep.all():
+            table = table.filter(pa.array(keep[code]))
+            code = (np.cumsum(keep) - 1)[code[keep[code]]]
+            ids = ids[keep]
+    return ids, np.searchsorted(code, np.arange(len(ids) + 1)), table
+
+
+def _among(ids: Ids, accounts: Ids) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    if len(accounts) == 0:
+        return np.zeros(len(ids), np.bool_)
+    place = np.minimum(np.searchsorted(accounts, ids), len(accounts) - 1)
+    return np.asarray(accounts[place] == ids, dtype=np.bool_)
+
+
+def _cuts(starts: np.ndarray[Any, Any], rows: int) -> Iterator[tuple[int, int]]:
+    """Yield `low, high` ranges of at least `rows` rows each (the last: what is left)."""
+    if len(starts) < 2:
+        return
+    low = 0
+    while low < len(starts) - 1:
+        high = int(np.searchsorted(starts, starts[low] + rows))
+        high = min(max(high, low + 1), len(starts) - 1)
+        yield int(starts[low]), int(starts[high])
+        low = high
+
+
+class _Batch:
+    """Tables put together until they have enough rows."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.tables: list[pa.Table] = []
+
+    def add(self, tables: list[pa.Table]) -> Iterator[pa.Table]:
+        """Take in the tables of whole accounts; yield what has come together if it is enough."""
+        self.tables += tables
+        if sum(table.num_rows for table in self.tables) >= self.rows:
+            yield from self.rest()
+
+    def rest(self) -> Iterator[pa.Table]:
+        """Yield what has come together."""
+        if self.tables:
+            yield pa.concat_tables(self.tables, promote_options="permissive")
+        self.tables = []

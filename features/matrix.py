@@ -1,0 +1,144 @@
+"""Features at snapshots: one block, or a whole file with reading and computing overlapped."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from relimit.data.events import EventBlock, blocks_from_table
+from relimit.data.schema import events_schema
+from relimit.data.stream import iter_event_tables
+from relimit.features.history import Floats, History, Ints
+from relimit.features.registry import Feature, catalogue, find_features
+from relimit.features.snapshots import Snapshots
+
+Progress = Callable[[int], None]
+
+
+def feature_matrix(history: History, names: Sequence[str] | None = None) -> Floats:
+    """Return the features at a history's snapshots.
+
+    Parameters
+    ----------
+    history
+        A block with its snapshots.
+    names
+        Which features, in which order; None takes the catalogue.
+
+    Returns
+    -------
+    Floats
+        `[snapshots, features]`, C-contiguous; NaN is null.
+
+    Raises
+    ------
+    DataError
+        A name is unknown.
+    """
+    return _matrix(history, catalogue() if names is None else find_features(names))
+
+
+def _matrix(history: History, features: Sequence[Feature]) -> Floats:
+    matrix = np.empty((history.size, len(features)))
+    for column, known in enumerate(features):
+        matrix[:, column] = known.compute(history)
+    return matrix
+
+
+def iter_features(
+    events: Path,
+    snapshots: pa.Table,
+    *,
+    workers: int = 1,
+    names: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> Iterator[tuple[Ints, Floats]]:
+    """Yield the features of a file's accounts, block by block, in bounded memory.
+
+    Parameters
+    ----------
+    events
+        `events.parquet`, or a folder of parts.
+    snapshots
+        Columns `account_id` and `as_of`; any order, repeats allowed.
+    workers
+        Threads that compute while another one reads.
+    names
+        Which features, in which order; None takes the catalogue.
+    progress
+        Called with the number of snapshots done in each step.
+
+    Yields
+    ------
+    rows
+        `[s]` int64, rows of `snapshots`; each comes once.
+    features
+        `[s, features]` float64; NaN is null.
+
+    Raises
+    ------
+    DataError
+        The events or the snapshots break the contract, or a name is unknown.
+    """
+    features = catalogue() if names is None else find_features(names)
+    points = Snapshots.from_table(snapshots)
+    for rows, matrix in _in_order(events, points, features, workers):
+        if progress is not None:
+            progress(len(rows))
+        yield rows, matrix
+
+
+def compute_features(
+    events: Path,
+    snapshots: pa.Table,
+    *,
+    workers: int = 1,
+    names: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> Floats:
+    """Return the features at each snapshot, `[snapshots, features]`, in the order of the snapshots.
+
+    The parameters are those of `iter_features`.
+    """
+    width = len(catalogue() if names is None else names)
+    result = np.full((snapshots.num_rows, width), np.nan)
+    blocks = iter_features(events, snapshots, workers=workers, names=names, progress=progress)
+    for rows, matrix in blocks:
+        result[rows] = matrix
+    return result
+
+
+def _in_order(
+    events: Path, points: Snapshots, features: Sequence[Feature], workers: int
+) -> Iterator[tuple[Ints, Floats]]:
+    """Compute blocks in threads while this one reads ahead; yield them as they were read."""
+
+    def work(table: pa.Table) -> tuple[Ints, Floats]:
+        block = blocks_from_table(table)
+        rows, account = points.of_block(block.account_ids)
+        return rows, _matrix(History(block, account, points.as_of[rows]), features)
+
+    running: deque[Future[tuple[Ints, Floats]]] = deque()
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        for table in iter_event_tables(events, accounts=points.account_ids):
+            running.append(pool.submit(work, table))
+            while len(running) > 2 * workers:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+    rows = points.without_events()
+    if len(rows):
+        yield rows, _matrix(_empty_history(points, rows), features)
+
+
+def _empty_history(points: Snapshots, rows: NDArray[np.int64]) -> History:
+    return History(empty_block(), np.full(len(rows), -1), points.as_of[rows])
+
+
+def empty_block() -> EventBlock:
+    """Return a block without accounts."""
+    return blocks_from_table(events_schema().empty_table())

@@ -1,0 +1,103 @@
+"""Snapshots grouped by account, so that each block of events finds its own."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from relimit.data.errors import DataError
+from relimit.data.events import Ids, account_places
+from relimit.data.schema import TIME
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """The rows of a table of snapshots, by account.
+
+    Attributes
+    ----------
+    account_ids
+        `[accounts]`, ascending and unique.
+    starts
+        `[accounts + 1]`: account `i` has the snapshots `rows[starts[i]:starts[i + 1]]`.
+    rows
+        `[snapshots]` rows of the table, by account and then by time.
+    as_of
+        `[snapshots]` int64, µs since 1970 in UTC, in the order of the table.
+    """
+
+    account_ids: Ids
+    starts: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    as_of: NDArray[np.int64]
+    _seen: NDArray[np.bool_] = field(repr=False)
+
+    @classmethod
+    def from_table(cls, table: pa.Table) -> "Snapshots":
+        """Group the rows of a table with the columns `account_id` and `as_of`.
+
+        Raises
+        ------
+        DataError
+            A column is missing, has the wrong type, or has nulls.
+        """
+        _check(table)
+        ids, place = account_places(table["account_id"])
+        as_of = table["as_of"].cast(TIME).cast(pa.int64()).to_numpy()
+        rows = np.lexsort((as_of, place))
+        starts = np.searchsorted(place[rows], np.arange(len(ids) + 1)).astype(np.int64)
+        return cls(ids, starts, rows, as_of, np.zeros(len(ids), np.bool_))
+
+    def of_block(self, account_ids: Ids) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the rows whose accounts are in a block, and each one's place in the block."""
+        if len(account_ids) == 0 or len(self.account_ids) == 0:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        self._check_kind(account_ids)
+        low = int(np.searchsorted(self.account_ids, account_ids[0]))
+        high = int(np.searchsorted(self.account_ids, account_ids[-1], side="right"))
+        mine = self.account_ids[low:high]
+        place = np.searchsorted(account_ids, mine)
+        found = account_ids[place] == mine
+        self._seen[low:high] |= found
+        count = np.where(found, np.diff(self.starts[low : high + 1]), 0)
+        rows = self.rows[self.starts[low] : self.starts[high]]
+        rows = rows[np.repeat(found, np.diff(self.starts[low : high + 1]))]
+        return rows, np.repeat(place, count)
+
+    def _check_kind(self, account_ids: Ids) -> None:
+        if (account_ids.dtype == object) != (self.account_ids.dtype == object):
+            words = ("int64", "string")
+            raise DataError(
+                f"account_id is {words[self.account_ids.dtype == object]} in the snapshots and "
+                f"{words[account_ids.dtype == object]} in the events",
+                where="snapshots",
+                mend="Use the same type in both",
+            )
+
+    def without_events(self) -> NDArray[np.int64]:
+        """Return the rows whose accounts were in none of the blocks asked for so far."""
+        return self.rows[np.repeat(~self._seen, np.diff(self.starts))]
+
+
+def _check(table: pa.Table) -> None:
+    for name in ("account_id", "as_of"):
+        if name not in table.column_names:
+            raise DataError(
+                f"column {name} is missing",
+                where="snapshots",
+                mend=f"It has {', '.join(table.column_names)}",
+            )
+        if nulls := table[name].null_count:
+            raise DataError(
+                f"{name} is null in {nulls:,} of {table.num_rows:,} rows",
+                where=f"snapshots, column {name}",
+                mend="Give each snapshot its account and time",
+            )
+    kind = table["as_of"].type
+    if not pa.types.is_timestamp(kind) or kind.tz is None:
+        raise DataError(
+            f"as_of is {kind}",
+            where="snapshots, column as_of",
+            mend="It should be a timestamp with a time zone",
+        )

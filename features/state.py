@@ -1,0 +1,67 @@
+"""Where an account stands at a moment: its balance, its limit, its arrears, its unpaid interest."""
+
+import numpy as np
+
+from relimit.data.vocabulary import (
+    CHARGE_OFF,
+    CURED,
+    DRAW,
+    INTEREST,
+    INTEREST_PAYMENT,
+    LIMIT,
+    OVERDUE,
+    PREPAYMENT,
+    REPAYMENT,
+)
+from relimit.features.history import Bools, Floats, History, Ints, pick
+from relimit.features.series import Series
+
+SIGNS = {DRAW: 1, REPAYMENT: -1, PREPAYMENT: -1, CHARGE_OFF: -1}
+"""How each kind moves the principal that is out."""
+
+
+def ledger(h: History) -> Series:
+    """Return every event that moves the principal, with the signed fen."""
+    return h.derive("ledger", lambda: _merged(h, SIGNS))
+
+
+def interest_ledger(h: History) -> Series:
+    """Return interest charged (+) and interest settled (−), fen."""
+    return h.derive("interest ledger", lambda: _merged(h, {INTEREST: 1, INTEREST_PAYMENT: -1}))
+
+
+def _merged(h: History, signs: dict[str, int]) -> tuple[Ints, Ints]:
+    parts = [(h.series(kind), sign) for kind, sign in signs.items()]
+    rows = np.concatenate([part.rows for part, _ in parts])
+    moved = np.concatenate([part.value * sign for part, sign in parts])
+    order = np.argsort(rows)
+    return rows[order], moved[order]
+
+
+def outstanding(h: History, ago: int = 0) -> Ints:
+    """Return the principal that was out, as known `ago` days before, fen; never below 0."""
+    series = ledger(h)
+    total = series.total
+    moved = total[series.before(h.end(ago))] - total[series.before(h.start)]
+    left: Ints = np.maximum(moved, 0)
+    return left
+
+
+def limit_now(h: History, ago: int = 0) -> Floats:
+    """Return the limit as known `ago` days before, fen; NaN if none was known."""
+    series = h.series(LIMIT)
+    place = series.before(h.end(ago)) - 1
+    there = place >= series.before(h.start)
+    return pick(series.value, place, there, np.nan)
+
+
+def interest_unsettled(h: History) -> Ints:
+    """Return the interest charged and not yet settled, fen; never below 0."""
+    left: Ints = np.maximum(h.sum(interest_ledger(h)), 0)
+    return left
+
+
+def in_arrears(h: History) -> Bools:
+    """Return whether the last `overdue` event has no `cured` event after it."""
+    overdue: Bools = h.last_row(OVERDUE) > h.last_row(CURED)
+    return overdue
