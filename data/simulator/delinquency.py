@@ -1,0 +1,150 @@
+"""Missing an instalment, days past due, curing, writing off."""
+
+import numpy as np
+
+from relimit.data.simulator.block import Block
+from relimit.data.simulator.ledger import OFFICE, accrue, bill, charge, settle
+from relimit.data.simulator.recorder import DETAIL
+from relimit.data.simulator.state import NEVER
+from relimit.data.simulator.streams import Bools, Floats, Ints, Purpose
+from relimit.data.vocabulary import (
+    BAD_DAYS_PAST_DUE,
+    CHARGE_OFF,
+    CURED,
+    LIMIT,
+    OVERDUE,
+    PAYMENT_RETURNED,
+)
+
+STAGES = np.array([1, 3, 7, 15, 30, 60, 90, 120, 150, 180, 210, 240])
+"""Days past due that are reported."""
+_STAGE_HOURS = (3.0, 4.0)
+_PAY_HOURS = (10.0, 17.0)
+_BUST_MISS = 0.97
+_BUST_CURE = 0.03
+_GRACE_OF_BUST_DAYS = 5
+
+
+def collect(block: Block, day: int) -> None:
+    """Bill today's instalments; receive those that are paid, start arrears for the rest."""
+    row, slot, part = bill(block, day)
+    if len(row) == 0:
+        return
+    standing = block.standing
+    in_arrears = standing.overdue_since[row] != NEVER
+    missed = block.uniform(row, day, Purpose.MISS) < miss_probability(block, row, day)
+    paid = np.flatnonzero(~in_arrears & ~missed)
+    ts = block.clock(row, day, Purpose.PAY_TIME, _PAY_HOURS, slot)
+    settle(block, row[paid], slot[paid], part[paid], ts[paid], day=day)
+    late = np.flatnonzero(in_arrears | missed)
+    block.loans.past_due[row[late], slot[late]] += part[late]
+    new = np.unique(row[missed & ~in_arrears])
+    standing.overdue_since[new] = day
+    bounced = new[block.uniform(new, day, Purpose.RETURNED) < _returned_share(block)]
+    block.recorder.emit(
+        PAYMENT_RETURNED, bounced, block.clock(bounced, day, Purpose.PAY_TIME, _PAY_HOURS)
+    )
+
+
+def miss_probability(block: Block, row: Ints, day: int) -> Floats:
+    """Return the chance that an account misses today's instalment."""
+    s, standing, people = block.settings.delinquency, block.standing, block.people
+    income = people.income[row]
+    burden = np.minimum(monthly_instalments(block, row) / income, 2.0)
+    odds = (
+        block.settings.types.forgetful[people.kind[row]]
+        + s.by_stress * standing.stress[row]
+        + s.by_debt * np.minimum(standing.debt[row], 12.0)
+        + s.by_burden * burden
+    )
+    risk = 1.0 / (1.0 + np.exp(-odds)) * block.calendar.arrears[day]
+    bust = busted(block, row, day)
+    return np.where(bust, _BUST_MISS, np.minimum(risk, 0.9))
+
+
+def monthly_instalments(block: Block, row: Ints) -> Floats:
+    """Return the fen that an account's loans ask for in a month, about."""
+    loans = block.loans
+    left = np.maximum(loans.instalments[row], 1)
+    monthly: Floats = (loans.principal[row] / left).sum(axis=1)
+    return monthly
+
+
+def busted(block: Block, row: Ints, day: int) -> Bools:
+    """Return who has busted out."""
+    bust = block.standing.bust_day[row]
+    return np.asarray((bust != NEVER) & (day >= bust + _GRACE_OF_BUST_DAYS))
+
+
+def advance(block: Block, day: int) -> None:
+    """Report days past due, cure some, write off the oldest."""
+    standing = block.standing
+    row = np.flatnonzero(standing.overdue_since != NEVER)
+    if len(row) == 0:
+        return
+    past_due = day - standing.overdue_since[row]
+    standing.last_overdue[row] = day
+    _report(block, row, past_due, day)
+    cured = block.uniform(row, day, Purpose.CURE) < -np.expm1(-_cure_intensity(block, row, day))
+    _cure(block, row[cured & (past_due > 0)], day)
+    limit_days = block.settings.product.charge_off_days
+    _write_off(block, row[~cured & (past_due >= limit_days)], day)
+
+
+def _returned_share(block: Block) -> float:
+    return block.settings.delinquency.returned_share
+
+
+def _report(block: Block, row: Ints, past_due: Ints, day: int) -> None:
+    at = np.flatnonzero(np.isin(past_due, STAGES))
+    row, past_due = row[at], past_due[at]
+    loans, tally = block.loans, block.tally
+    owed = loans.past_due[row].sum(axis=1) + loans.charged[row].sum(axis=1)
+    ts = block.clock(row, day, Purpose.NIGHT_TIME, _STAGE_HOURS)
+    block.recorder.emit(OVERDUE, row, ts, amount=owed, value=past_due)
+    bad = row[(past_due >= BAD_DAYS_PAST_DUE) & (tally.bad_day[row] == NEVER)]
+    tally.bad_day[bad] = day
+    tally.bad_balance[bad] = block.standing.outstanding[bad]
+
+
+def _cure_intensity(block: Block, row: Ints, day: int) -> Floats:
+    s, standing = block.settings.delinquency, block.standing
+    past_due = day - standing.overdue_since[row]
+    by_stage = np.array([s.cure_1_29, s.cure_30_59, s.cure_60_89, s.cure_90])
+    stage = np.minimum(past_due // 30, 3)
+    own = block.settings.types.cure[block.people.kind[row]]
+    own = own * np.exp(-s.cure_by_stress * standing.stress[row])
+    early = np.where(stage == 0, own, 1.0)
+    intensity: Floats = by_stage[stage] * early
+    return np.where(busted(block, row, day), _BUST_CURE * intensity, intensity)
+
+
+def _cure(block: Block, account: Ints, day: int) -> None:
+    loans = block.loans
+    place, slot = np.nonzero((loans.past_due[account] > 0) | (loans.charged[account] > 0))
+    row = account[place]
+    ts = block.clock(account, day, Purpose.PAY_TIME, OFFICE)
+    accrue(block, row, slot, day)
+    charge(block, row, slot, ts[place])
+    part = loans.past_due[row, slot]
+    loans.past_due[row, slot] = 0
+    settle(block, row, slot, part, ts[place], day=day)
+    block.standing.overdue_since[account] = NEVER
+    block.recorder.emit(CURED, account, ts + 1)
+
+
+def _write_off(block: Block, row: Ints, day: int) -> None:
+    standing, loans = block.standing, block.loans
+    ts = block.clock(row, day, Purpose.PAY_TIME, _STAGE_HOURS)
+    amount = standing.outstanding[row]
+    block.recorder.emit(CHARGE_OFF, row, ts, amount=amount)
+    block.recorder.emit(LIMIT, row, ts + 1, amount=0, detail=DETAIL["charged_off"])
+    block.tally.charged_off[row] += amount
+    for column in (loans.principal, loans.accrued, loans.penalty, loans.charged, loans.past_due):
+        column[row] = 0
+    loans.instalments[row] = 0
+    loans.next_due[row] = NEVER
+    standing.outstanding[row] = 0
+    standing.limit[row] = 0
+    standing.overdue_since[row] = NEVER
+    standing.open[row] = False

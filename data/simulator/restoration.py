@@ -1,0 +1,115 @@
+"""From a prepayment to its freed limit: the decision, the timetable, what got stuck."""
+
+from functools import partial
+
+import numpy as np
+
+from relimit.data.prepayments import decision_ids
+from relimit.data.simulator.block import Block
+from relimit.data.simulator.calendar import HOUR
+from relimit.data.simulator.faults import MINUTE
+from relimit.data.simulator.history import known_history
+from relimit.data.simulator.lender import PrepaymentCases
+from relimit.data.simulator.recorder import DETAILS
+from relimit.data.simulator.state import NEVER
+from relimit.data.simulator.streams import Bools, Ints, Purpose
+from relimit.data.vocabulary import ARMS, MICROSECONDS_PER_DAY, RESTORED
+
+_QUARTERS = np.array([round(share * 4) for share, _ in ARMS])
+_DELAYS = np.array([delay for _, delay in ARMS])
+_RELEASE_HOURS = (7.0, 8.0)
+_STUCK_DAYS = (5, 60)
+
+
+def release(block: Block, day: int) -> None:
+    """Give back what is due back today."""
+    back = block.pending.pop(day)
+    np.subtract.at(block.standing.held, back.row, back.amount)
+    told = back.select(np.flatnonzero((back.decision != NEVER) & block.standing.open[back.row]))
+    block.recorder.emit(
+        RESTORED, told.row, told.ts, amount=told.amount, detail=told.decision + len(DETAILS)
+    )
+
+
+def decide(block: Block, day: int) -> None:
+    """Decide about the prepayments that became known today."""
+    standing = block.standing
+    row = np.flatnonzero(standing.decide_day == day)
+    if len(row) == 0:
+        return
+    prepaid = standing.decide_prepaid[row]
+    room = np.maximum(standing.limit[row] - standing.outstanding[row], 0)
+    freed = np.minimum(prepaid, room)
+    standing.held[row] -= prepaid - freed
+    cases = _cases(block, row, freed, day)
+    arm, propensity = block.lender.choose(cases)
+    arm = np.where(standing.forced_day[row] == day, standing.forced_arm[row], arm)
+    decision = block.decisions.append(
+        decision_id=np.array(cases.decision_id, dtype=object),
+        account_id=cases.account_id, decided_at=cases.decided_at, prepaid=prepaid, freed=freed,
+        arm=arm, propensity=propensity, row=row, day=np.full(len(row), day),
+    )  # fmt: skip
+    _schedule(block, row, freed, arm, decision, day=day)
+
+
+def _cases(block: Block, row: Ints, freed: Ints, day: int) -> PrepaymentCases:
+    standing, people = block.standing, block.people
+    last = standing.last_overdue[row]
+    account_id, decided_at = people.account_id[row], standing.decide_time[row]
+    prepaid = standing.decide_prepaid[row]
+    ids = [] if block.decisions.muted else decision_ids(account_id, decided_at, prepaid)
+    return PrepaymentCases(
+        account_id=account_id,
+        decision_id=ids,
+        decided_at=decided_at,
+        prepaid=prepaid,
+        freed=freed,
+        limit=standing.limit[row],
+        outstanding=standing.outstanding[row],
+        score=standing.score[row],
+        cycles=standing.cycle_heat[row],
+        days_since_overdue=np.where(last == NEVER, np.inf, day - last),
+        unlogged=standing.stress[row] + 0.5 * people.hidden[row],
+        explore=block.uniform(row, day, Purpose.EXPLORE),
+        explore_arm=block.uniform(row, day, Purpose.EXPLORE_ARM),
+        history=partial(known_history, block, row, decided_at),
+    )
+
+
+def _schedule(block: Block, row: Ints, freed: Ints, arm: Ints, decision: Ints, *, day: int) -> None:
+    amount = freed * _QUARTERS[arm] // 4
+    delay = _DELAYS[arm]
+    stuck, extra = _stuck(block, row, day)
+    at_once = (delay == 0) & ~stuck & (amount > 0)
+    now = np.flatnonzero(at_once)
+    soon = (1 + 9 * block.uniform(row[now], day, Purpose.RESTORE_TIME)) * MINUTE
+    block.standing.held[row[now]] -= amount[now]
+    block.recorder.emit(
+        RESTORED, row[now], block.standing.decide_time[row[now]] + soon.astype(np.int64),
+        amount=amount[now], detail=decision[now] + len(DETAILS),
+    )  # fmt: skip
+    later = np.flatnonzero(~at_once & (amount > 0) & (extra >= 0))
+    wait = delay[later] + extra[later]
+    _queue(block, row[later], amount[later], wait, decision[later], day=day)
+    kept = np.flatnonzero(amount < freed)
+    review = np.full(len(kept), block.settings.lender.review_days)
+    _queue(block, row[kept], (freed - amount)[kept], review, decision[kept], day=day)
+
+
+def _queue(block: Block, row: Ints, amount: Ints, wait: Ints, decision: Ints, *, day: int) -> None:
+    first, last = _RELEASE_HOURS
+    within = first + (last - first) * block.uniform(row, day, Purpose.RESTORE_TIME, wait)
+    ts = (
+        block.calendar.instant(day) + wait * MICROSECONDS_PER_DAY + (within * HOUR).astype(np.int64)
+    )
+    block.pending.add(row, day + wait, ts, amount, decision)
+
+
+def _stuck(block: Block, row: Ints, day: int) -> tuple[Bools, Ints]:
+    faults = block.settings.faults
+    u = block.uniform(row, day, Purpose.STUCK)
+    first, last = _STUCK_DAYS
+    days = first + (block.uniform(row, day, Purpose.STUCK_DAYS) * (last - first)).astype(np.int64)
+    stuck = u < faults.stuck_share
+    forever = u < faults.stuck_share * faults.stuck_forever
+    return stuck, np.where(forever, NEVER, np.where(stuck, days, 0))

@@ -1,0 +1,271 @@
+"""The world's settings: `world.toml` read, a scenario laid over it, every key checked."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relimit.data.errors import DataError
+
+WORLD = "world.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarSettings:
+    """Dates that move borrowing and repaying."""
+
+    start: date
+    spring_festivals: tuple[date, ...]
+    festival_days_before: int
+    festival_borrowing: float
+    festival_arrears: float
+    festival_arrears_days: int
+    sales: tuple[str, ...]
+    sales_days_before: int
+    sales_borrowing: float
+    paydays: tuple[int, ...]
+    payday_prepayment: float
+    payday_borrowing: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProductSettings:
+    """The revolving line: limits, terms, rates, write-off."""
+
+    limit_minimum: int
+    limit_maximum: int
+    terms_months: tuple[int, ...]
+    terms_share: tuple[float, ...]
+    interest_first_share: float
+    rate_ppm_minimum: int
+    rate_ppm_maximum: int
+    penalty_percent: int
+    draw_minimum: int
+    open_loans: int
+    bank_channel_share: float
+    residual_share: float
+    residual_settled: float
+    charge_off_days: int
+    loss_given_default: tuple[float, ...]
+    funding_cost_yearly: float
+
+
+@dataclass(frozen=True, slots=True)
+class PopulationSettings:
+    """Who opens an account, and when."""
+
+    opening_share_of_period: float
+    opening_power: float
+    income_median: float
+    income_spread: float
+    limit_to_income: tuple[float, ...]
+    score_mean: float
+    quality_points: float
+    income_visible_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class TypeSettings:
+    """The latent types: `[types]` arrays, one place a type."""
+
+    name: tuple[str, ...]
+    share: NDArray[np.float64]
+    quality: NDArray[np.float64]
+    stress: NDArray[np.float64]
+    draw: NDArray[np.float64]
+    draw_excitation: NDArray[np.float64]
+    draw_decay_days: NDArray[np.float64]
+    prepay: NDArray[np.float64]
+    prepay_excitation: NDArray[np.float64]
+    prepay_decay_days: NDArray[np.float64]
+    prepay_full: NDArray[np.float64]
+    use: NDArray[np.float64]
+    lender_funded: NDArray[np.float64]
+    coupon: NDArray[np.float64]
+    inquiry: NDArray[np.float64]
+    off_platform_debt: NDArray[np.float64]
+    forgetful: NDArray[np.float64]
+    cure: NDArray[np.float64]
+    leave: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class BehaviourSettings:
+    """How borrowers draw, prepay, leave and bust out."""
+
+    heterogeneity: float
+    need_spread: float
+    constraint: float
+    constraint_score: tuple[float, ...]
+    held_long_days: int
+    held_long_share: float
+    second_prepayment: float
+    bust_monthly: float
+    bust_tenure_days: int
+    stress_reversion: float
+    stress_shock: float
+    debt_decay: float
+
+
+@dataclass(frozen=True, slots=True)
+class DelinquencySettings:
+    """Missing an instalment, curing, rolling on."""
+
+    entry_multiplier: float
+    shock_window: tuple[float, ...]
+    by_stress: float
+    by_debt: float
+    by_burden: float
+    cure_by_stress: float
+    cure_1_29: float
+    cure_30_59: float
+    cure_60_89: float
+    cure_90: float
+    returned_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class SignalSettings:
+    """What the lender sees besides the ledger."""
+
+    score_noise: float
+    score_by_stress: float
+    score_by_debt: float
+    income_noise: float
+    income_missed: float
+    inflow: float
+    lender_inflow_seen: float
+    lender_inflow_noise: float
+    login_failed: float
+    device_change: float
+    phone_change: float
+    card_change: float
+    limit_check: float
+    bust_operations: float
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSettings:
+    """Outages, late postings, stuck restorations."""
+
+    outage_daily: float
+    outage_median_minutes: float
+    outage_tail: float
+    outage_longest_minutes: float
+    outage_touched: float
+    bank_lag_share: float
+    stuck_share: float
+    stuck_forever: float
+
+
+@dataclass(frozen=True, slots=True)
+class LenderSettings:
+    """The older rule that decided in this book."""
+
+    name: str
+    cycle_days: int
+    cycle_memory_days: float
+    suspicion_per_cycle: float
+    suspicion_low_score: float
+    score_floor: float
+    suspicion_overdue: float
+    thresholds: tuple[float, ...]
+    arms: tuple[tuple[float, int], ...]
+    exploration: float
+    exploration_near: float
+    near: float
+    hidden: float
+    logs_propensity: bool
+    review_days: int
+    limit_review_days: int
+    limit_raise: float
+    limit_raise_score: float
+    limit_raise_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class DriftSettings:
+    """How the population moves; at rest in the base scenario."""
+
+    from_: float
+    share: NDArray[np.float64]
+    activity: float
+    score_shift: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every number that shapes the simulated world; see `world.toml` for sources."""
+
+    calendar: CalendarSettings
+    product: ProductSettings
+    population: PopulationSettings
+    types: TypeSettings
+    behaviour: BehaviourSettings
+    delinquency: DelinquencySettings
+    signals: SignalSettings
+    faults: FaultSettings
+    lender: LenderSettings
+    drift: DriftSettings
+
+
+def scenarios() -> tuple[str, ...]:
+    """Return the names of the scenarios that `world.toml` describes."""
+    return tuple(_world()["scenarios"])
+
+
+def load_settings(
+    scenario: str = "base", overrides: Mapping[str, Mapping[str, object]] | None = None
+) -> Settings:
+    """Read `world.toml`, lay the scenario over it, then `overrides` (section to key to value).
+
+    Raises
+    ------
+    DataError
+        The scenario, a section or a key is unknown.
+
+    Examples
+    --------
+    >>> load_settings().product.open_loans
+    5
+    >>> load_settings("shock").delinquency.entry_multiplier
+    2.0
+    """
+    world = _world()
+    described = world.pop("scenarios")
+    if scenario not in described:
+        raise DataError(
+            f"unknown scenario {scenario!r}", mend=f"Choose one of {', '.join(described)}"
+        )
+    for layer in (described[scenario], overrides or {}):
+        for name, values in layer.items():
+            if name not in world:
+                raise DataError(f"unknown section [{name}]", where=WORLD)
+            world[name] = {**world[name], **values}
+    sections = {field.name: _section(field.type, world[field.name]) for field in fields(Settings)}
+    return Settings(**sections)
+
+
+def _world() -> dict[str, Any]:
+    return tomllib.loads(files("relimit.data.simulator").joinpath(WORLD).read_text("utf-8"))
+
+
+def _section(kind: Any, values: Mapping[str, object]) -> Any:
+    known = {field.name.rstrip("_"): field for field in fields(kind)}
+    if set(known) != set(values):
+        odd = ", ".join(sorted(set(known) ^ set(values)))
+        raise DataError(f"missing or unknown keys: {odd}", where=f"{WORLD} {kind.__name__}")
+    return kind(**{known[key].name: _frozen(known[key].type, values[key]) for key in values})
+
+
+def _frozen(kind: object, value: Any) -> Any:
+    if kind == NDArray[np.float64]:
+        return np.asarray(value, dtype=np.float64)
+    if isinstance(value, list):
+        return tuple(tuple(item) if isinstance(item, list) else item for item in value)
+    return value

@@ -1,0 +1,69 @@
+"""The simulated book's files: schema, order, identity whatever the blocks and workers."""
+
+import hashlib
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from relimit.data.errors import DataError
+from relimit.data.schema import accounts_schema, decisions_log_schema, events_schema
+from relimit.data.simulator import simulate
+
+TABLES = ("events", "decisions", "accounts")
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    out = tmp_path_factory.mktemp("book")
+    simulate(out, accounts=300, months=5, seed=3, workers=1)
+    return out
+
+
+def digests(book):
+    return {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(book.iterdir())
+    }
+
+
+def test_every_table_has_the_book_schema(book):
+    schemas = (events_schema(), decisions_log_schema(), accounts_schema())
+    for table, schema in zip(TABLES, schemas, strict=True):
+        assert pq.read_schema(book / f"{table}.parquet").equals(schema)
+
+
+def test_events_come_by_account_and_time_of_learning(book):
+    events = pq.read_table(book / "events.parquet", columns=["account_id", "known_at"])
+    frame = pa.table({"a": events["account_id"], "k": events["known_at"].cast(pa.int64())})
+    order = pc.sort_indices(frame, sort_keys=[("a", "ascending"), ("k", "ascending")])
+    assert frame.take(order).equals(frame)
+
+
+def test_nothing_is_known_after_the_book_ends(book):
+    events = pq.read_table(book / "events.parquet", columns=["ts", "known_at"])
+    assert pc.all(pc.less_equal(events["ts"], events["known_at"])).as_py()
+    assert str(pc.max(events["known_at"]).as_py()) <= "2023-05-31 16:00:00+00:00"
+
+
+@pytest.mark.parametrize(("block", "workers"), [(110, 1), (160, 2)])
+def test_the_same_seed_gives_the_same_bytes_whatever_blocks_and_workers(
+    book, tmp_path, block, workers
+):
+    simulate(tmp_path, accounts=300, months=5, seed=3, workers=workers, block_accounts=block)
+    assert digests(tmp_path) == digests(book)
+
+
+def test_another_seed_gives_another_book(book, tmp_path):
+    simulate(tmp_path, accounts=300, months=5, seed=4, workers=1)
+    assert digests(tmp_path)["events.parquet"] != digests(book)["events.parquet"]
+
+
+def test_an_unknown_scenario_is_refused_by_name(tmp_path):
+    with pytest.raises(DataError, match="unknown scenario 'boom'"):
+        simulate(tmp_path, accounts=1, months=1, seed=1, scenario="boom")
+
+
+def test_no_accounts_are_refused(tmp_path):
+    with pytest.raises(DataError, match="accounts is 0"):
+        simulate(tmp_path, accounts=0, months=1, seed=1)
