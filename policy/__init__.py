@@ -1,1 +1,22 @@
-"""relimit's policy layer."""
+"""Decide how much of a freed limit returns, when, why, and what would bring back the rest."""
+
+from relimit.policy.cases import Cases, Facts
+from relimit.policy.config import Policy, load_policy
+from relimit.policy.decide import decide
+from relimit.policy.decisions import Decisions, decisions_schema
+from relimit.policy.outcome import bound_by_risk
+from relimit.policy.reasons import REASONS
+from relimit.policy.remedies import ACTIONS
+
+__all__ = [
+    "ACTIONS",
+    "REASONS",
+    "Cases",
+    "Decisions",
+    "Facts",
+    "Policy",
+    "bound_by_risk",
+    "decide",
+    "decisions_schema",
+    "load_policy",
+]

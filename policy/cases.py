@@ -164,7 +164,7 @@ def _check_contributions(cases: Cases, contributions: Floats) -> None:
             where="cases",
             mend="Give a row for each case and a column for each feature name",
         )
-    bad = ~np.isfinite(contributions).all(axis=1)
+    bad = np.asarray(~np.isfinite(contributions).all(axis=1))
     _reject(cases, bad, "contributions are not numbers", "Give 0 where there is none")
 
 

@@ -72,7 +72,7 @@ class Tier:
 class ServiceSettings:
     """The service levels in days."""
 
-    fault_days: int = whole(0, 30)
+    fault_days: int = whole(1, 30)
     slack_days: int = whole(0, 30)
     review_days: int = whole(1, 365)
     payment_days: int = whole(0, 30)

@@ -1,0 +1,78 @@
+"""Four causes kept apart: how far each raises the risk, and whether the history shows it."""
+
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from relimit.features.registry import catalogue
+from relimit.policy.cases import Bools, Cases, Floats
+from relimit.policy.config import Policy
+
+CAUSES = ("payment_return", "distress", "cycling", "low_need")
+"""The causes that a model's contributions are grouped into; each is a reason code too."""
+
+
+def cause_of(policy: Policy, name: str, family: str | None) -> str | None:
+    """Return the cause that a feature speaks for; a pattern of its name goes before its family.
+
+    Examples
+    --------
+    >>> from relimit.policy import load_policy
+    >>> cause_of(load_policy(), "returned_count_90d", "delinquency")
+    'payment_return'
+    >>> cause_of(load_policy(), "overdue_count_90d", "delinquency")
+    'distress'
+    """
+    for cause in CAUSES:
+        if any(fnmatchcase(name, entry) for entry in getattr(policy.causes, cause)):
+            return cause
+    for cause in CAUSES:
+        if family in getattr(policy.causes, cause):
+            return cause
+    return None
+
+
+def cause_contributions(policy: Policy, cases: Cases) -> Floats:
+    """Return `[n, 4]` the log-odds that the features of each of `CAUSES` add; 0 if unknown."""
+    total = np.zeros((len(cases), len(CAUSES)))
+    if cases.contributions is None:
+        return total
+    families = {feature.name: feature.family for feature in catalogue()}
+    causes = [cause_of(policy, name, families.get(name)) for name in cases.feature_names]
+    for place, cause in enumerate(CAUSES):
+        columns = [column for column, its in enumerate(causes) if its == cause]
+        for column in columns:  # in a fixed order: a row must not depend on its neighbours
+            total[:, place] += cases.contributions[:, column]
+    return total
+
+
+def evidence(policy: Policy, cases: Cases) -> Bools:
+    """Return `[n, 4]`: whether the account's own history shows each of `CAUSES`.
+
+    A cause that only the model sees is not named: a healthy prepayer is never called risky.
+    """
+    facts, shown = cases.facts, policy.evidence
+    used = facts.outstanding + cases.prepaid
+    idle = facts.days_since_draw >= shown.idle_days
+    lent = facts.lender_inflow >= np.maximum(shown.lender_inflow_share * cases.prepaid, 1)
+    distress = lent | (facts.score_drop >= shown.score_drop) | (facts.overdues >= shown.overdues)
+    return np.stack(
+        [
+            facts.returned_payments >= shown.returned_payments,
+            distress,
+            facts.cycles >= shown.cycles,
+            facts.has_limit & (used < shown.low_use * facts.limit) & idle,
+        ],
+        axis=1,
+    )
+
+
+def loss_without(cases: Cases, contribution: Floats) -> Floats:
+    """Return `[n]` by what the expected loss shrinks if a contribution to the log-odds is undone.
+
+    The loss goes with the probability: sigmoid(logit(risk) - contribution) / risk.
+    """
+    odds = cases.risk / np.maximum(1.0 - cases.risk, np.finfo(float).tiny)
+    without = odds * np.exp(-contribution)
+    lowered = without / (1.0 + without)
+    return np.divide(lowered, cases.risk, out=np.ones(len(cases)), where=cases.risk > 0)

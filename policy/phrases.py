@@ -1,0 +1,99 @@
+"""Amounts, dates and spans of days as borrowers read them, in Chinese and English."""
+
+from datetime import date
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relimit.data.vocabulary import FEN_PER_YUAN
+from relimit.policy.cases import Dates, Ints
+
+LANGUAGES: Final = ("zh", "en")
+
+Phrases = NDArray[np.object_]
+"""`[n]` str."""
+
+
+def money(fen: Ints, _language: str = "") -> Phrases:
+    """Return amounts in yuan.
+
+    Examples
+    --------
+    >>> money(np.array([1240, 123456789])).tolist()
+    ['¥12.40', '¥1,234,567.89']
+    """
+    parts = zip(*(part.tolist() for part in np.divmod(fen, FEN_PER_YUAN)), strict=True)
+    return _phrases([f"¥{yuan:,}.{cents:02d}" for yuan, cents in parts])
+
+
+def dates(days: Dates, language: str) -> Phrases:
+    """Return dates in words; each distinct one is written once.
+
+    Examples
+    --------
+    >>> dates(np.array(["2026-03-05"], "datetime64[D]"), "zh").tolist()
+    ['2026年3月5日']
+    >>> dates(np.array(["2026-03-05"], "datetime64[D]"), "en").tolist()
+    ['5 March 2026']
+    """
+    distinct, place = np.unique(days, return_inverse=True)
+    write = _date_zh if language == "zh" else _date_en
+    return _phrases([write(day) for day in distinct.astype("datetime64[D]").tolist()])[place]
+
+
+def spans(days: NDArray[np.int32], language: str) -> Phrases:
+    """Return spans of days.
+
+    Examples
+    --------
+    >>> spans(np.array([0, 1, 7], np.int32), "en").tolist()
+    ['the day', '1 day', '7 days']
+    """
+    distinct, place = np.unique(days, return_inverse=True)
+    write = _span_zh if language == "zh" else _span_en
+    return _phrases([write(span) for span in distinct.tolist()])[place]
+
+
+def counts(values: Ints, _language: str = "") -> Phrases:
+    """Return whole numbers in digits."""
+    return _phrases([str(value) for value in values.tolist()])
+
+
+def _date_zh(day: date) -> str:
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
+def _date_en(day: date) -> str:
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
+def _span_zh(days: int) -> str:
+    return f"{days}天" if days else "当天"
+
+
+def _span_en(days: int) -> str:
+    if not days:
+        return "the day"
+    return f"{days} day" if days == 1 else f"{days} days"
+
+
+def _phrases(texts: list[str]) -> Phrases:
+    return np.array(texts, dtype=object)
+
+
+MONTHS: Final = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+"""Not the locale's: a text may not depend on the machine that wrote it."""

@@ -1,0 +1,126 @@
+"""Why the limit is not all back now: at most four reasons, each true by ablation."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relimit.policy.cases import Bools, Cases, Floats
+from relimit.policy.causes import CAUSES, cause_contributions, evidence, loss_without
+from relimit.policy.config import Policy
+from relimit.policy.gates import GATES
+from relimit.policy.outcome import Outcome, Situation, outcome_of
+
+SYSTEM_FAULT: Final = "system_fault"
+PAYMENT_CLEARING: Final = "payment_clearing"
+REGULATORY_CAP: Final = "regulatory_cap"
+ASSESSMENT: Final = "assessment"
+"""The model's whole assessment, where no single cause explains it."""
+
+RULES: Final = (SYSTEM_FAULT, *GATES, PAYMENT_CLEARING, REGULATORY_CAP)
+REASONS: Final = (*RULES, *CAUSES, ASSESSMENT)
+"""Every reason code, the binding rule first."""
+
+NO_REASON: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """How far the model's causes pull: `[n, 4]` contributions to the log-odds, and loss scales.
+
+    `scale` is what is left of the expected loss without the cause; 1 where the cause does not
+    raise the risk or the history does not show it.
+    """
+
+    contribution: Floats
+    scale: Floats
+
+
+def reasons_of(
+    policy: Policy, cases: Cases, situation: Situation, outcome: Outcome
+) -> NDArray[np.int8]:
+    """Return `[n, at_most]` places in `REASONS`, -1 where there are fewer.
+
+    A reason is given if, without its cause, the decision would restore more, or the same sooner.
+    Where several rules hold the limit back together, so that undoing one alone changes nothing,
+    each that would hold it back by itself is given. `assessment` stands for the model where no
+    single cause does. A system fault that sets the date is the only reason: it is never risk.
+    """
+    listed = np.full((len(cases), policy.reasons.at_most), NO_REASON, np.int8)
+    short = np.flatnonzero((outcome.amount < cases.freed) | (outcome.days > 0))
+    if len(short):
+        pull = _pull(policy, cases.take(short))
+        true = _true_reasons(policy, situation.take(short), pull)
+        listed[short] = _first(true, pull.contribution, policy.reasons.at_most)
+    return listed
+
+
+def _pull(policy: Policy, cases: Cases) -> Pull:
+    contribution = cause_contributions(policy, cases)
+    named = (contribution > 0) & evidence(policy, cases)
+    contribution = np.where(named, contribution, 0.0)
+    left = [loss_without(cases, contribution[:, place]) for place in range(len(CAUSES))]
+    return Pull(contribution, np.where(named, np.stack(left, axis=1), 1.0))
+
+
+def _true_reasons(policy: Policy, situation: Situation, pull: Pull) -> Bools:
+    """Return `[n, reasons]`: the reasons that ablation bears out."""
+    now = outcome_of(policy, situation)
+    alone = [
+        outcome_of(policy, without(situation, code, pull)).better_than(now) for code in REASONS
+    ]
+    true = np.stack(alone, axis=1)
+    joint = np.flatnonzero(~true.any(axis=1))
+    if len(joint):
+        true[joint] = _jointly_true(policy, situation.take(joint), pull)
+    fault = REASONS.index(SYSTEM_FAULT)
+    true[true[:, fault], fault + 1 :] = False
+    causes = [REASONS.index(cause) for cause in CAUSES]
+    true[:, REASONS.index(ASSESSMENT)] &= ~true[:, causes].any(axis=1)
+    return true
+
+
+def _jointly_true(policy: Policy, situation: Situation, pull: Pull) -> Bools:
+    """Return `[n, reasons]`: the rules that would hold the limit back with all others undone."""
+    rules = (*RULES, ASSESSMENT)
+    free = outcome_of(policy, _without_all(situation, rules, pull))
+    true = np.zeros((len(situation), len(REASONS)), bool)
+    for code in rules:
+        others = tuple(other for other in rules if other != code)
+        alone = outcome_of(policy, _without_all(situation, others, pull))
+        true[:, REASONS.index(code)] = free.better_than(alone)
+    return true
+
+
+def _without_all(situation: Situation, codes: tuple[str, ...], pull: Pull) -> Situation:
+    for code in codes:
+        situation = without(situation, code, pull)
+    return situation
+
+
+def without(situation: Situation, code: str, pull: Pull) -> Situation:
+    """Return the situation with the cause of one reason undone."""
+    nothing = np.zeros(len(situation), np.int64)
+    if code == SYSTEM_FAULT:
+        return replace(situation, fault_days=nothing)
+    if code == PAYMENT_CLEARING:
+        return replace(situation, clearing_days=nothing)
+    if code == REGULATORY_CAP:
+        return replace(situation, room=np.maximum(situation.room, situation.freed))
+    if code in GATES:
+        return replace(situation, closed=situation.closed & (np.array(GATES) != code))
+    if code == ASSESSMENT:
+        return replace(situation, loss_ratio=np.zeros(len(situation)))
+    return replace(situation, loss_ratio=situation.loss_ratio * pull.scale[:, CAUSES.index(code)])
+
+
+def _first(true: Bools, contribution: Floats, at_most: int) -> NDArray[np.int8]:
+    """Rules in their order, then causes by their contribution, then the assessment."""
+    rank = np.broadcast_to(np.arange(len(REASONS), dtype=float), true.shape).copy()
+    first = len(RULES)
+    rank[:, first : first + len(CAUSES)] = first + 1.0 / (1.0 + contribution)
+    rank[~true] = np.inf
+    order = np.argsort(rank, axis=1, kind="stable")[:, :at_most]
+    kept = np.take_along_axis(true, order, axis=1)
+    return np.where(kept, order, NO_REASON).astype(np.int8)

@@ -1,0 +1,150 @@
+"""What the borrower can do: a remedy is offered only if deciding again shows that it works."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import compress
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relimit.policy.cases import Bools, Cases, Floats, Ints, check_cases
+from relimit.policy.config import Policy
+from relimit.policy.gates import GATES
+from relimit.policy.outcome import Outcome, Situation, outcome_of, situation_of
+
+STEPS: Final = ("clear_arrears", "settle_interest", "unlock_identity")
+"""What opens each of `GATES`."""
+
+WAIT_FOR_CLEARING: Final = "wait_for_clearing"
+STEPS_OF_MASK: Final = tuple(
+    tuple(compress(STEPS, (bool(mask >> place & 1) for place in range(len(STEPS)))))
+    for mask in range(1, 2 ** len(STEPS))
+)
+ACTIONS: Final = (*("+".join(steps) for steps in STEPS_OF_MASK), WAIT_FOR_CLEARING)
+"""Every action. Where several gates are closed, opening one alone changes nothing: their steps are
+one action, joined by a plus."""
+
+NO_ACTION: Final = -1
+
+Rescore = Callable[[Ints, str], tuple[Floats, Floats]]
+"""Scores cases as if an action were done: (rows, action) -> (risk, expected_loss) of the rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remedies:
+    """At most one remedy a decision, `[n]` each.
+
+    Attributes
+    ----------
+    action
+        int8 place in `ACTIONS`, -1 where none works.
+    amount, has_amount
+        Fen to pay; `has_amount` is false where nothing is to be paid or the sum is not known.
+    days
+        int32 days from doing it until the limit is back.
+    restores
+        Fen that returns because of it: more than without it or, if not more, sooner.
+    """
+
+    action: NDArray[np.int8]
+    amount: Ints
+    has_amount: Bools
+    days: NDArray[np.int32]
+    restores: Ints
+
+
+def remedies_of(
+    policy: Policy,
+    cases: Cases,
+    situation: Situation,
+    outcome: Outcome,
+    rescore: Rescore | None = None,
+) -> Remedies:
+    """Return what would bring back more of each limit, or bring it back sooner.
+
+    `rescore`, if given, scores the cases again with the action done; without it the risk stays.
+    """
+    n = len(cases)
+    found = Remedies(
+        action=np.full(n, NO_ACTION, np.int8),
+        amount=np.zeros(n, np.int64),
+        has_amount=np.zeros(n, bool),
+        days=np.zeros(n, np.int32),
+        restores=np.zeros(n, np.int64),
+    )
+    mask = situation.closed @ (1 << np.arange(len(GATES)))
+    for place, steps in enumerate(STEPS_OF_MASK):
+        rows = np.flatnonzero((mask == place + 1) & (cases.freed > 0))
+        if len(rows):
+            after = _after(cases, rows, steps, rescore)
+            _offer_steps(found, policy, cases, outcome, rows, steps, after)
+    _offer_wait(found, policy, situation, outcome)
+    return found
+
+
+def cured(cases: Cases, steps: tuple[str, ...]) -> Cases:
+    """Return the cases with the facts as they are once some steps are done."""
+    none = np.zeros(len(cases), np.int64)
+    changes: dict[str, Any] = {}
+    if "clear_arrears" in steps:
+        changes |= {"overdue": none, "days_past_due": none}
+    if "settle_interest" in steps:
+        changes |= {"unsettled_interest": none}
+    if "unlock_identity" in steps:
+        changes |= {"identity_changes": none, "login_failures": none}
+    return replace(cases, facts=replace(cases.facts, **changes))
+
+
+def _after(cases: Cases, rows: Ints, steps: tuple[str, ...], rescore: Rescore | None) -> Cases:
+    after = cured(cases.take(rows), steps)
+    if rescore is None:
+        return after
+    risk, expected_loss = rescore(rows, "+".join(steps))
+    after = replace(after, risk=risk, expected_loss=expected_loss)
+    check_cases(after)
+    return after
+
+
+def _offer_steps(  # noqa: PLR0917 - every one is needed, and all differ in type
+    found: Remedies,
+    policy: Policy,
+    cases: Cases,
+    outcome: Outcome,
+    rows: Ints,
+    steps: tuple[str, ...],
+    after: Cases,
+) -> None:
+    then = outcome_of(policy, situation_of(policy, after))
+    works = then.amount > outcome.amount[rows]
+    rows, then_amount, then_days = rows[works], then.amount[works], then.days[works]
+    amount, known = _to_pay(cases.take(rows), steps)
+    found.action[rows] = ACTIONS.index("+".join(steps))
+    found.amount[rows] = amount
+    found.has_amount[rows] = known
+    found.days[rows] = _working_days(policy, steps) + then_days
+    found.restores[rows] = then_amount - outcome.amount[rows]
+
+
+def _to_pay(cases: Cases, steps: tuple[str, ...]) -> tuple[Ints, Bools]:
+    arrears = cases.facts.overdue * ("clear_arrears" in steps)
+    interest = cases.facts.unsettled_interest * ("settle_interest" in steps)
+    unknown = ("clear_arrears" in steps) & (arrears == 0)
+    known = (arrears + interest > 0) & ~unknown
+    return np.where(known, arrears + interest, 0), known
+
+
+def _working_days(policy: Policy, steps: tuple[str, ...]) -> int:
+    service = policy.service
+    pays = "clear_arrears" in steps or "settle_interest" in steps
+    identity = service.identity_days if "unlock_identity" in steps else 0
+    return max(service.payment_days if pays else 0, identity)
+
+
+def _offer_wait(found: Remedies, policy: Policy, situation: Situation, outcome: Outcome) -> None:
+    """Offer to wait only where the payment's clearing is what sets the date."""
+    cleared = replace(situation, clearing_days=np.zeros(len(situation), np.int64))
+    rows = outcome_of(policy, cleared).better_than(outcome)
+    found.action[rows] = ACTIONS.index(WAIT_FOR_CLEARING)
+    found.days[rows] = outcome.days[rows]
+    found.restores[rows] = outcome.amount[rows]

@@ -1,0 +1,126 @@
+"""When the limit returns: dates in the borrower's calendar, the last date and the signal."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from relimit.data.vocabulary import STATUSES
+from relimit.policy.arms import tier_days, tier_of
+from relimit.policy.cases import Bools, Dates, Ints
+from relimit.policy.config import Policy
+from relimit.policy.outcome import Outcome, Situation
+
+SIGNALS = ("none", "score_refresh", "next_due", "payment_clearing", "fault_mended")
+"""What a wait ends with, if it comes before the date."""
+
+RESTORED, STAGED, HELD, DECLINED, FAULT = range(len(STATUSES))
+NONE, SCORE_REFRESH, NEXT_DUE, PAYMENT_CLEARING, FAULT_MENDED = range(len(SIGNALS))
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """The money of each decision on its dates, `[n]` each.
+
+    Attributes
+    ----------
+    status
+        int8 place in `STATUSES`. Restored: all is back now, or nothing was freed. Declined:
+        nothing returns. Fault: a system fault alone sets the date. Held: the payment's clearing
+        sets the date, or all of it returns on one later date. Staged: a part returns, now or later,
+        and the rest is withheld.
+    restore_now, restore_later, withheld
+        int64 fen; they add up to what was freed.
+    decided_on, later_date, not_later_than
+        datetime64[D]; `later_date` is NaT where nothing returns later. `not_later_than` is the last
+        day on which this decision is complete: what is promised is back, and what is withheld has
+        been decided anew.
+    signal
+        int8 place in `SIGNALS`: what ends the wait earlier.
+    """
+
+    status: NDArray[np.int8]
+    restore_now: Ints
+    restore_later: Ints
+    withheld: Ints
+    decided_on: Dates
+    later_date: Dates
+    not_later_than: Dates
+    signal: NDArray[np.int8]
+
+
+def local_dates(policy: Policy, as_of: Ints) -> Dates:
+    """Return `[n]` the date of each instant in the policy's calendar.
+
+    Examples
+    --------
+    >>> from relimit.policy import load_policy
+    >>> noon_and_night = np.array(["2026-03-01T12", "2026-03-01T17"], "datetime64[us]")
+    >>> local_dates(load_policy(), noon_and_night.astype(np.int64)).tolist()
+    [datetime.date(2026, 3, 1), datetime.date(2026, 3, 2)]
+    """
+    instants = pa.array(as_of, pa.timestamp("us", tz=policy.timetable.calendar))
+    local: Any = pc.local_timestamp(instants)
+    return np.asarray(local.to_numpy(zero_copy_only=False).astype("datetime64[D]"))
+
+
+def timetable_of(
+    policy: Policy, situation: Situation, outcome: Outcome, as_of: Ints, next_due: Dates
+) -> Timetable:
+    """Put an outcome on its dates."""
+    decided_on = local_dates(policy, as_of)
+    later = outcome.days > 0
+    restore_later = np.where(later, outcome.amount, 0)
+    withheld = situation.freed - outcome.amount
+    later_date = np.where(later, decided_on + outcome.days, np.datetime64("NaT"))
+    signal = _signal(policy, situation, outcome, decided_on, next_due)
+    return Timetable(
+        status=_status(situation, outcome, signal),
+        restore_now=outcome.amount - restore_later,
+        restore_later=restore_later,
+        withheld=withheld,
+        decided_on=decided_on,
+        later_date=later_date,
+        not_later_than=_not_later_than(policy, decided_on, outcome, withheld > 0),
+        signal=signal,
+    )
+
+
+def _signal(
+    policy: Policy, situation: Situation, outcome: Outcome, decided_on: Dates, next_due: Dates
+) -> NDArray[np.int8]:
+    """Return what the longest wait is for; a due date that comes too late can't be it."""
+    tier = tier_of(policy, situation.loss_ratio)
+    signal = np.array([SIGNALS.index(t.signal) for t in policy.tiers], np.int8)[tier]
+    in_time = (next_due > decided_on) & (next_due <= decided_on + outcome.days)
+    signal = np.where((signal == NEXT_DUE) & ~in_time, SCORE_REFRESH, signal)
+    wait = tier_days(policy, tier)
+    signal = np.where(situation.clearing_days > wait, PAYMENT_CLEARING, signal)
+    wait = np.maximum(wait, situation.clearing_days)
+    signal = np.where(situation.fault_days > wait, FAULT_MENDED, signal)
+    return np.where(outcome.days > 0, signal, NONE).astype(np.int8)
+
+
+def _status(situation: Situation, outcome: Outcome, signal: NDArray[np.int8]) -> NDArray[np.int8]:
+    whole: Bools = outcome.amount == situation.freed
+    later: Bools = outcome.days > 0
+    return np.select(
+        [
+            whole & ~later,
+            outcome.amount == 0,
+            signal == FAULT_MENDED,
+            (signal == PAYMENT_CLEARING) | whole,
+        ],
+        [RESTORED, DECLINED, FAULT, HELD],
+        STAGED,
+    ).astype(np.int8)
+
+
+def _not_later_than(policy: Policy, decided_on: Dates, outcome: Outcome, withholds: Bools) -> Dates:
+    service = policy.service
+    done = np.where(outcome.days > 0, outcome.days + service.slack_days, 0)
+    review = np.where(withholds, service.review_days, 0)
+    return decided_on + np.maximum(done, review)

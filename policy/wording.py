@@ -1,0 +1,192 @@
+"""Texts of decisions from templates: rows with the same sentences are written together."""
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from string import Formatter
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from relimit.data.vocabulary import STATUSES
+from relimit.policy.cases import Cases, Ints
+from relimit.policy.config import Policy
+from relimit.policy.gates import GATES
+from relimit.policy.phrases import Phrases, counts, dates, money, spans
+from relimit.policy.reasons import REASONS
+from relimit.policy.remedies import ACTIONS, NO_ACTION, STEPS, WAIT_FOR_CLEARING, Remedies
+from relimit.policy.settings import PACKAGE
+from relimit.policy.timetable import DECLINED, NONE, RESTORED, SIGNALS, Timetable
+
+Sentence = tuple[str, ...]
+"""The names of templates, to be written one after another without a gap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What the texts of some decisions tell, a row each."""
+
+    policy: Policy
+    cases: Cases
+    timetable: Timetable
+    reasons: Any
+    remedies: Remedies
+
+    def field(self, name: str, rows: Ints, language: str) -> Phrases:
+        """Return `[rows]` what a template's field says in a language."""
+        if name in SETTINGS:
+            return np.full(len(rows), SETTINGS[name](self.policy), dtype=object)
+        holder, write = FIELDS[name]
+        return write(getattr(holder(self), name)[rows], language)
+
+
+def _timetable(story: Story) -> Any:
+    return story.timetable
+
+
+def _facts(story: Story) -> Any:
+    return story.cases.facts
+
+
+def _cases(story: Story) -> Any:
+    return story.cases
+
+
+def _remedies(story: Story) -> Any:
+    return story.remedies
+
+
+FIELDS: Final[Mapping[str, tuple[Callable[[Story], Any], Callable[[Any, str], Phrases]]]] = {
+    "decided_on": (_timetable, dates),
+    "later_date": (_timetable, dates),
+    "not_later_than": (_timetable, dates),
+    "restore_now": (_timetable, money),
+    "restore_later": (_timetable, money),
+    "withheld": (_timetable, money),
+    "next_due": (_facts, dates),
+    "overdue": (_facts, money),
+    "unsettled_interest": (_facts, money),
+    "cycles": (_facts, counts),
+    "freed": (_cases, money),
+    "restores": (_remedies, money),
+    "days": (_remedies, spans),
+}
+"""What a template's field shows of each decision, and how it is written."""
+
+SETTINGS: Final[Mapping[str, Callable[[Policy], str]]] = {
+    "cap": lambda policy: str(money(np.array([policy.caps.limit]))[0]),
+    "returned_window_days": lambda policy: str(policy.finality.returned_window_days),
+    "evidence_window_days": lambda policy: str(policy.evidence.window_days),
+}
+"""What a template's field shows of the policy itself."""
+
+
+def write_texts(story: Story, language: str) -> pa.StringArray:
+    """Return `[n]` the text of each decision: result, signal, reasons, remedy, last date."""
+    n = len(story.cases)
+    if n == 0:
+        return pa.array([], pa.string())
+    templates = load_wording(story.policy.wording.table)
+    order, parts = [], []
+    for rows, sentences in _plans(story):
+        order.append(rows)
+        parts.append(_write(story, rows, sentences, templates, language))
+    place = np.empty(n, np.int64)
+    place[np.concatenate(order)] = np.arange(n)
+    return pa.concat_arrays(parts).take(pa.array(place))
+
+
+@cache
+def load_wording(table: str) -> Mapping[str, Mapping[str, str]]:
+    """Return the templates of a packaged table: by name, such as `reason.overdue`, and language."""
+    text = files(PACKAGE).joinpath(f"wording_{table}.toml").read_text("utf-8")
+    groups = tomllib.loads(text)
+    return {f"{group}.{name}": entry for group in groups for name, entry in groups[group].items()}
+
+
+def _plans(story: Story) -> Iterator[tuple[Ints, list[Sentence]]]:
+    """Yield the rows that have the same sentences, with those sentences."""
+    columns = _plan_columns(story)
+    key = np.zeros(len(story.cases), np.int64)
+    for column in columns:
+        key = key * (int(column.max()) + 2) + column + 1
+    _, first, group = np.unique(key, return_index=True, return_inverse=True)
+    bounds = np.cumsum(np.bincount(group))[:-1]
+    for one, rows in zip(first, np.split(np.argsort(group, kind="stable"), bounds), strict=True):
+        yield rows, _sentences([int(column[one]) for column in columns])
+
+
+def _plan_columns(story: Story) -> list[Ints]:
+    timetable, facts = story.timetable, story.cases.facts
+    parts = [
+        timetable.status,
+        story.cases.freed > 0,
+        timetable.restore_now > 0,
+        timetable.withheld > 0,
+        timetable.signal,
+        facts.overdue > 0,
+        story.remedies.action,
+        *story.reasons.T,
+    ]
+    return [np.asarray(part).astype(np.int64) for part in parts]
+
+
+def _sentences(plan: Sequence[int]) -> list[Sentence]:
+    status, freed, now, withheld, signal, arrears_known, action, *reasons = plan
+    sentences: list[Sentence] = [(f"result.{_result(status, freed, now, withheld)}",)]
+    if signal != NONE:
+        sentences.append((f"signal.{SIGNALS[signal]}",))
+    for reason in reasons:
+        if reason >= 0:
+            code = REASONS[reason]
+            unknown = code == GATES[0] and not arrears_known
+            sentences.append((f"reason.{code}_unknown" if unknown else f"reason.{code}",))
+    if action != NO_ACTION:
+        sentences.append(_remedy(ACTIONS[action], bool(arrears_known)))
+    if STATUSES[status] != STATUSES[RESTORED]:
+        sentences.append(("date.review" if withheld else "date.later",))
+    return sentences
+
+
+def _result(status: int, freed: int, now: int, withheld: int) -> str:
+    if status == RESTORED:
+        return "restored" if freed else "nothing"
+    if status == DECLINED:
+        return "declined"
+    if now:
+        return "now_part"
+    return "later_part" if withheld else "later_all"
+
+
+def _remedy(action: str, arrears_known: bool) -> Sentence:
+    if action == WAIT_FOR_CLEARING:
+        return (f"remedy.{action}",)
+    steps = []
+    for step in action.split("+"):
+        unknown = step == STEPS[0] and not arrears_known
+        steps += ["join.steps", f"step.{step}_unknown" if unknown else f"step.{step}"]
+    return ("remedy.before", *steps[1:], "remedy.after")
+
+
+def _write(
+    story: Story,
+    rows: Ints,
+    sentences: Sequence[Sentence],
+    templates: Mapping[str, Mapping[str, str]],
+    language: str,
+) -> pa.Array:
+    gap = templates["join.sentences"][language]
+    text = gap.join(
+        "".join(templates[name][language] for name in sentence) for sentence in sentences
+    )
+    pieces: list[Any] = []
+    for literal, name, _, _ in Formatter().parse(text):
+        pieces.append(literal)
+        if name:
+            pieces.append(pa.array(story.field(name, rows, language), pa.string()))
+    whole: Any = pc.binary_join_element_wise(pa.array([""] * len(rows)), *pieces, "")
+    return whole

@@ -1,0 +1,117 @@
+from importlib.resources import files
+
+import pytest
+
+from relimit.data.errors import PolicyError
+from relimit.features.registry import catalogue
+from relimit.policy import load_policy
+
+DEFAULT = files("relimit.policy").joinpath("default.toml").read_text("utf-8")
+
+
+@pytest.fixture
+def edited(tmp_path):
+    """Load the default policy with one line changed."""
+
+    def load(old, new):
+        assert DEFAULT.count(old) == 1, f"{old!r} is there {DEFAULT.count(old)} times"
+        path = tmp_path / "policy.toml"
+        path.write_text(DEFAULT.replace(old, new), "utf-8")
+        return load_policy(path)
+
+    return load
+
+
+def test_the_default_policy_has_the_regulatory_cap_in_fen(policy):
+    assert policy.caps.limit == 200_000_00
+
+
+def test_money_in_yuan_becomes_exact_fen(edited):
+    policy = edited("unsettled_interest_yuan = 1 ", "unsettled_interest_yuan = 0.29 ")
+    assert policy.gates.unsettled_interest == 29
+
+
+def test_comments_and_order_do_not_change_the_version_but_settings_do(policy, edited, tmp_path):
+    head, fault, rest = DEFAULT.partition("[fault]")[0], *_cut(DEFAULT, "[fault]", "[gates]")
+    path = tmp_path / "turned.toml"
+    path.write_text("# another comment\n" + rest + "\n" + fault, "utf-8")
+    assert head.startswith("#")
+    assert load_policy(path).version == policy.version
+    assert edited("outage_minutes = 30 ", "outage_minutes = 31 ").version != policy.version
+    assert len(policy.version) == 12
+
+
+def _cut(text, start, end):
+    first, last = text.index(start), text.index(end)
+    return text[first:last], text[:first] + text[last:]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("clearing_days = 5 ", "clearing_day = 5 ", "`finality.clearing_day` is not a setting"),
+        ("clearing_days = 5 ", "clearing_day = 5 ", "Did you mean `clearing_days`?"),
+        ("[caps]", "[cap]", "Did you mean `caps`?"),
+        ("clearing_days = 5 ", "", "`finality.clearing_days` is missing, expected a whole number"),
+        ("clearing_days = 5 ", "clearing_days = 5.5 ", "is 5.5, expected a whole number from 0"),
+        ("clearing_days = 5 ", "clearing_days = true ", "is True, expected a whole number"),
+        (
+            "clearing_days = 5 ",
+            "clearing_days = -1 ",
+            "is -1, expected a whole number from 0 to 30",
+        ),
+        ("limit_yuan = 200000", "limit_yuan = 0.005", "`caps.limit_yuan` is 0.005, expected yuan"),
+        ("low_use = 0.2 ", "low_use = nan ", "`evidence.low_use` is NaN, expected a number"),
+        ("low_use = 0.2 ", 'low_use = "x" ', "`evidence.low_use` is x, expected a number from 0"),
+        (
+            "at_most = 4",
+            "at_most = 5",
+            "`reasons.at_most` is 5, expected a whole number from 1 to 4",
+        ),
+        ("share = 0.5\n", "share = 0.6\n", "`tiers.4.share` is 0.6, expected one of 0.0, 0.25"),
+        ("share = 0.25\n", "share = 0.75\n", "`tiers.5.share` is 0.75, expected at most 0.5"),
+        ("delay_days = 14", "delay_days = 3", "`tiers.4.delay_days` is 3, expected at least 7"),
+        ("up_to = 0.10", "up_to = 0.05", "`tiers.3.up_to` is 0.05, expected more than 0.06"),
+        ("up_to = 1.0", "up_to = 0.9", "`tiers.6.up_to` is 0.9, expected 1"),
+        ('delay_days = 3\nsignal = "score_refresh"', 'delay_days = 3\nsignal = "none"', "signal"),
+        ("delay_days = 14", "delay_days = 15", "`tiers.4.delay_days` is 15, expected one of 0, 3"),
+        ('["utilisation"]', '["utilisation", "gaps"]', "which `causes.cycling` has too"),
+        ('["utilisation"]', '"utilisation"', "`causes.low_need` is utilisation, expected a list"),
+        ('"Asia/Shanghai"', '"Asia/Peking"', "is Asia/Peking, expected a time zone"),
+        ('table = "borrower"', 'table = "lender"', "`wording.table` is lender, expected the name"),
+        ("[caps]", "[caps", "is not TOML"),
+    ],
+)
+def test_a_wrong_file_says_which_key_and_what_was_expected(edited, old, new, message):
+    with pytest.raises(PolicyError) as error:
+        edited(old, new)
+    assert message in str(error.value)
+    assert "policy.toml" in str(error.value)
+
+
+def test_a_section_that_is_no_table_is_refused(tmp_path):
+    path = tmp_path / "policy.toml"
+    path.write_text('caps = "low"\n' + DEFAULT.replace("[caps]\nlimit_yuan", "[x]\nlimit"), "utf-8")
+    with pytest.raises(PolicyError, match="`x` is not a setting"):
+        load_policy(path)
+    path.write_text('caps = "low"\n' + DEFAULT.replace("[caps]\nlimit_yuan = 200000", ""), "utf-8")
+    with pytest.raises(PolicyError, match="`caps` is str, expected a table"):
+        load_policy(path)
+
+
+def test_a_file_that_is_not_there_is_a_policy_error(tmp_path):
+    with pytest.raises(PolicyError, match="can't be read"):
+        load_policy(tmp_path / "none.toml")
+
+
+def test_a_file_that_is_not_text_is_a_policy_error(tmp_path):
+    (tmp_path / "policy.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(PolicyError, match="is not TOML in UTF-8"):
+        load_policy(tmp_path / "policy.toml")
+
+
+def test_every_cause_of_the_default_policy_names_families_or_features_that_exist(policy):
+    families = {feature.family for feature in catalogue()}
+    for cause in ("distress", "cycling", "low_need"):
+        assert set(getattr(policy.causes, cause)) <= families
+    assert any("returned" in feature.name for feature in catalogue())

@@ -1,0 +1,139 @@
+"""The promises of the policy, for any borrower with any mixture of troubles."""
+
+from datetime import date
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from relimit.policy import REASONS, decide, load_policy
+from relimit.policy.timetable import local_dates
+
+POLICY = load_policy()
+MODEST = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+
+
+def returned(row):
+    return row["restore_now"] + sum(stage["amount"] for stage in row["restore_later"])
+
+
+def last_date(row):
+    """The day on which the last of it is back: a date long past if all is back now."""
+    return max((stage["date"] for stage in row["restore_later"]), default=date.min)
+
+
+def not_worse(row, than):
+    """Restores at least as much, and what it restores no later (unless it restores more)."""
+    if returned(row) > returned(than):
+        return True
+    return returned(row) == returned(than) and last_date(row) <= last_date(than)
+
+
+def table(make, *rows):
+    return decide(POLICY, make.cases(*rows)).to_table().to_pylist()
+
+
+@MODEST
+@given(data=st.data())
+def test_money_is_conserved_and_never_negative(make, rows_strategy, data):
+    (row,) = table(make, data.draw(rows_strategy))
+    amounts = [row["restore_now"], row["withheld"], *(s["amount"] for s in row["restore_later"])]
+    assert sum(amounts) == row["freed"]
+    assert min(amounts) >= 0
+    assert all(stage["amount"] > 0 for stage in row["restore_later"])
+
+
+@MODEST
+@given(data=st.data())
+def test_the_status_says_what_happens(make, rows_strategy, data):
+    (row,) = table(make, data.draw(rows_strategy))
+    whole = returned(row) == row["freed"]
+    expected = {
+        "restored": whole and not row["restore_later"],
+        "declined": returned(row) == 0 and row["freed"] > 0,
+        "held": bool(row["restore_later"]),
+        "fault": bool(row["restore_later"]) and row["reasons"] == ["system_fault"],
+        "staged": 0 < returned(row) < row["freed"],
+    }
+    assert expected[row["status"]]
+
+
+@MODEST
+@given(data=st.data(), more=st.floats(0, 1))
+def test_more_risk_never_restores_more_nor_sooner(make, rows_strategy, data, more):
+    safe = data.draw(rows_strategy)
+    risky = safe | {
+        "risk": max(safe["risk"], more),
+        "loss_ratio": safe["loss_ratio"] + more,
+    }
+    safer, riskier = table(make, safe, risky)
+    assert returned(safer) >= returned(riskier)
+    if returned(riskier):
+        assert last_date(safer) <= last_date(riskier)
+        assert safer["not_later_than"] <= riskier["not_later_than"]
+
+
+@MODEST
+@given(data=st.data(), more=st.integers(1, 100_000))
+def test_prepaying_more_never_leaves_less_to_use(make, rows_strategy, data, more):
+    little = data.draw(rows_strategy) | {"outstanding": 200_000}
+    much = little | {
+        "freed": little["freed"] + more,
+        "prepaid": little["prepaid"] + more,
+        "outstanding": little["outstanding"] - more,
+    }
+    less, greater = table(make, little, much)
+    assert returned(greater) >= returned(less)
+    assert greater["withheld"] <= greater["prepaid"]
+
+
+@MODEST
+@given(data=st.data())
+def test_settling_interest_or_arrears_never_hurts(make, rows_strategy, data):
+    row = data.draw(rows_strategy)
+    interest = row | {"unsettled_interest": 0}
+    arrears = row | {"overdue": 0, "days_past_due": 0}
+    before, *after = table(make, row, interest, arrears, interest | arrears)
+    assert all(not_worse(settled, before) for settled in after)
+
+
+@MODEST
+@given(data=st.data())
+def test_every_decision_has_a_last_date_after_all_its_dates(make, rows_strategy, data):
+    case = data.draw(rows_strategy)
+    (row,) = table(make, case)
+    today = local_dates(POLICY, np.array([case["as_of"]]))[0].item()
+    assert row["not_later_than"] >= today
+    assert all(today < stage["date"] <= row["not_later_than"] for stage in row["restore_later"])
+    assert (row["not_later_than"] == today) == (row["status"] == "restored")
+
+
+@MODEST
+@given(data=st.data())
+def test_a_row_does_not_depend_on_its_neighbours(make, rows_strategy, data):
+    cases = make.cases(*data.draw(st.lists(rows_strategy, min_size=2, max_size=12)))
+    together = decide(POLICY, cases).to_table()
+    for place in range(len(cases)):
+        alone = decide(POLICY, cases.take(np.array([place]))).to_table()
+        assert alone.equals(together.slice(place, 1))
+
+
+@MODEST
+@given(data=st.data())
+def test_reasons_are_few_known_and_given_exactly_when_something_is_not_back(
+    make, rows_strategy, data
+):
+    (row,) = table(make, data.draw(rows_strategy))
+    assert len(row["reasons"]) <= 4
+    assert len(set(row["reasons"])) == len(row["reasons"])
+    assert set(row["reasons"]) <= set(REASONS)
+    assert bool(row["reasons"]) == (row["status"] != "restored")
+
+
+@MODEST
+@given(data=st.data())
+def test_the_same_case_is_always_decided_the_same(make, rows_strategy, data):
+    cases = make.cases(data.draw(rows_strategy))
+    assert decide(POLICY, cases).to_table().equals(decide(load_policy(), cases).to_table())

@@ -1,0 +1,129 @@
+"""Reasons are true: each is tested by deciding again, from outside, without its cause."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from relimit.policy import decide, load_policy
+from relimit.policy.causes import CAUSES
+from relimit.policy.settings import CapSettings, ReasonSettings
+
+POLICY = load_policy()
+NO_CAP = replace(POLICY, caps=CapSettings(limit=10**14))
+FACTS = {
+    "system_fault": {"outage_minutes": 0},
+    "overdue": {"overdue": 0, "days_past_due": 0},
+    "unsettled_interest": {"unsettled_interest": 0},
+    "identity_lock": {"identity_changes": 0, "login_failures": 0},
+    "payment_clearing": {"prepayment_age_days": 99.0},
+    "assessment": {"loss_ratio": 0.0},
+}
+RULES = (*FACTS, "regulatory_cap")
+
+
+def undo(row, reason):
+    """The same borrower without the cause of a reason."""
+    if reason in FACTS:
+        return row | FACTS[reason]
+    if reason == "regulatory_cap":
+        return row | {"uncapped": True}
+    pull, risk = row["pull"][CAUSES.index(reason)], row["risk"]
+    if not 0 < risk < 1:
+        return row
+    less = 1 / (1 + math.exp(-(math.log(risk / (1 - risk)) - pull)))
+    return row | {"loss_ratio": row["loss_ratio"] * less / risk}
+
+
+def undo_all(row, reasons):
+    for reason in reasons:
+        row = undo(row, reason)
+    return row
+
+
+def outcome(make, row):
+    """(fen that return, -days until they do): more is better."""
+    row = dict(row)
+    policy = NO_CAP if row.pop("uncapped", False) else POLICY
+    (got,) = decide(policy, make.cases(row)).to_table().to_pylist()
+    amount = got["restore_now"] + sum(stage["amount"] for stage in got["restore_later"])
+    later = got["restore_later"]
+    return amount, -later[0]["date"].toordinal() if later else 0
+
+
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(data=st.data())
+def test_each_reason_is_true_by_ablation(make, rows_strategy, data):
+    row = data.draw(rows_strategy)
+    (got,) = decide(POLICY, make.cases(row)).to_table().to_pylist()
+    base = outcome(make, row)
+    alone = {reason: outcome(make, undo(row, reason)) > base for reason in got["reasons"]}
+    if any(alone.values()):
+        assert all(alone.values())
+    else:
+        free = outcome(make, undo_all(row, RULES))
+        for reason in got["reasons"]:
+            others = [rule for rule in RULES if rule != reason]
+            assert outcome(make, undo_all(row, others)) < free
+
+
+RISKY = {"loss_ratio": 0.2, "risk": 0.25}
+
+
+def pull(**causes):
+    return [causes.get(cause, 0.0) for cause in CAUSES] + [0.0]
+
+
+@pytest.mark.parametrize(
+    ("cause", "facts"),
+    [
+        ("payment_return", {"returned_payments": 1, "prepayment_age_days": 9.0}),
+        ("distress", {"overdues": 1}),
+        ("distress", {"score_drop": 30.0}),
+        ("distress", {"lender_inflow": 25_000}),
+        ("cycling", {"cycles": 3}),
+        ("low_need", {"days_since_draw": 60.0}),
+    ],
+)
+def test_a_cause_is_named_if_the_model_and_the_history_both_show_it(decided, cause, facts):
+    shown, unseen, other = decided(
+        RISKY | facts | {"pull": pull(**{cause: 1.5})},
+        RISKY | {"pull": pull(**{cause: 1.5})},
+        RISKY | facts,
+    )
+    assert shown["reasons"] == [cause]
+    assert unseen["reasons"] == ["assessment"]
+    assert other["reasons"] == ["assessment"]
+
+
+def test_a_cause_too_weak_to_change_the_decision_is_not_a_reason(decided):
+    (row,) = decided(RISKY | {"cycles": 9, "pull": pull(cycling=0.01)})
+    assert row["reasons"] == ["assessment"]
+
+
+def test_causes_come_in_the_order_of_their_pull_after_the_rules(decided):
+    facts = {"cycles": 9, "overdues": 1, "limit": 20_040_000}
+    (row,) = decided(RISKY | facts | {"pull": pull(cycling=1.9, distress=1.2)})
+    assert row["reasons"] == ["regulatory_cap", "cycling", "distress"]
+
+
+def test_rules_that_only_hold_the_limit_back_together_are_all_named(decided):
+    (row,) = decided({"overdue": 900, "unsettled_interest": 500, "identity_changes": 9})
+    assert row["reasons"] == ["overdue", "unsettled_interest", "identity_lock"]
+    (row,) = decided({"overdue": 900, "loss_ratio": 0.9})
+    assert row["reasons"] == ["overdue", "assessment"]
+
+
+def test_a_policy_can_give_fewer_reasons_and_keeps_the_binding_rule(decided):
+    policy = replace(POLICY, reasons=ReasonSettings(at_most=1))
+    (row,) = decided({"overdue": 900, "unsettled_interest": 500}, policy=policy)
+    assert row["reasons"] == ["overdue"]
+
+
+def test_without_contributions_the_assessment_is_the_reason(make):
+    cases = replace(make.cases(RISKY | {"cycles": 9}), contributions=None, feature_names=())
+    assert decide(POLICY, cases).to_table()["reasons"].to_pylist() == [["assessment"]]

@@ -1,0 +1,148 @@
+from datetime import date
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from relimit.data.errors import DataError
+from relimit.policy import ACTIONS, decide, load_policy
+
+POLICY = load_policy()
+DOING = {
+    "clear_arrears": {"overdue": 0, "days_past_due": 0},
+    "settle_interest": {"unsettled_interest": 0},
+    "unlock_identity": {"identity_changes": 0, "login_failures": 0},
+    "wait_for_clearing": {"prepayment_age_days": 99.0},
+}
+
+
+def returned(row):
+    return row["restore_now"] + sum(stage["amount"] for stage in row["restore_later"])
+
+
+def done(row, action):
+    for step in action.split("+"):
+        row = row | DOING[step]
+    return row
+
+
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(data=st.data())
+def test_an_offered_remedy_restores_what_it_says(make, rows_strategy, data):
+    row = data.draw(rows_strategy)
+    (before,) = decide(POLICY, make.cases(row)).to_table().to_pylist()
+    for remedy in before["remedies"]:
+        assert remedy["action"] in ACTIONS
+        assert remedy["restores"] > 0
+        (after,) = decide(POLICY, make.cases(done(row, remedy["action"]))).to_table().to_pylist()
+        if remedy["action"] == "wait_for_clearing":
+            sooner = after["restore_later"] or [{"date": date.min}]
+            assert sooner[0]["date"] < before["restore_later"][0]["date"]
+            assert returned(after) == remedy["restores"] == returned(before)
+        else:
+            assert returned(after) - returned(before) == remedy["restores"]
+
+
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(data=st.data())
+def test_no_step_that_alone_brings_money_back_is_left_out(make, rows_strategy, data):
+    row = data.draw(rows_strategy)
+    (before,) = decide(POLICY, make.cases(row)).to_table().to_pylist()
+    offered = "+".join(remedy["action"] for remedy in before["remedies"]).split("+")
+    for step in ("clear_arrears", "settle_interest", "unlock_identity"):
+        (after,) = decide(POLICY, make.cases(done(row, step))).to_table().to_pylist()
+        assert returned(after) <= returned(before) or step in offered
+
+
+@pytest.mark.parametrize(
+    ("facts", "remedy"),
+    [
+        (
+            {"unsettled_interest": 1240},
+            {"action": "settle_interest", "amount": 1240, "days": 1, "restores": 50_000},
+        ),
+        (
+            {"overdue": 9900, "days_past_due": 3},
+            {"action": "clear_arrears", "amount": 9900, "days": 1, "restores": 50_000},
+        ),
+        (
+            {"days_past_due": 3},
+            {"action": "clear_arrears", "amount": None, "days": 1, "restores": 50_000},
+        ),
+        (
+            {"identity_changes": 5},
+            {"action": "unlock_identity", "amount": None, "days": 1, "restores": 50_000},
+        ),
+        (
+            {"returned_payments": 2},
+            {"action": "wait_for_clearing", "amount": None, "days": 5, "restores": 50_000},
+        ),
+        (
+            {"unsettled_interest": 1240, "overdue": 9900, "loss_ratio": 0.12},
+            {
+                "action": "clear_arrears+settle_interest",
+                "amount": 11_140,
+                "days": 15,
+                "restores": 25_000,
+            },
+        ),
+        (
+            {"unsettled_interest": 1240, "days_past_due": 9},
+            {
+                "action": "clear_arrears+settle_interest",
+                "amount": None,
+                "days": 1,
+                "restores": 50_000,
+            },
+        ),
+    ],
+)
+def test_a_remedy_says_what_to_pay_how_long_it_takes_and_what_it_restores(decided, facts, remedy):
+    assert decided(facts)[0]["remedies"] == [remedy]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        {"unsettled_interest": 1240, "loss_ratio": 0.9},
+        {"overdue": 5, "limit": 90_000_000},
+        {"loss_ratio": 0.5},
+        {"outage_minutes": 99},
+        {"freed": 0, "overdue": 5},
+        {"returned_payments": 2, "loss_ratio": 0.2},
+    ],
+)
+def test_nothing_is_offered_that_does_not_work(decided, facts):
+    assert decided(facts)[0]["remedies"] == []
+
+
+def test_a_remedy_is_judged_by_the_new_scores_where_they_are_given(decided):
+    asked = []
+
+    def rescore(rows, action):
+        asked.append((rows.tolist(), action))
+        ratio = np.array([0.05, 0.9])[: len(rows)]
+        return np.full(len(rows), 0.1), ratio * 50_000
+
+    rows = decided({}, {"overdue": 5}, {"overdue": 7}, rescore=rescore)
+    assert asked == [([1, 2], "clear_arrears")]
+    assert [len(row["remedies"]) for row in rows] == [0, 1, 0]
+    assert rows[1]["remedies"][0]["days"] == 4
+
+
+def test_new_scores_that_are_not_numbers_are_refused(decided):
+    def rescore(rows, action):
+        return np.full(len(rows), np.nan), np.zeros(len(rows))
+
+    with pytest.raises(DataError, match="risk is not a number"):
+        decided({"overdue": 5}, rescore=rescore)
+
+
+def test_no_remedy_ever_asks_for_more_borrowing():
+    assert not any(word in action for action in ACTIONS for word in ("draw", "borrow", "loan"))

@@ -1,0 +1,130 @@
+import re
+from datetime import date
+from string import Formatter
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from relimit.policy import ACTIONS, REASONS, decide, load_policy
+from relimit.policy.phrases import MONTHS
+from relimit.policy.timetable import SIGNALS
+from relimit.policy.wording import FIELDS, SETTINGS, load_wording
+
+POLICY = load_policy()
+TEMPLATES = load_wording("borrower")
+AMOUNT = re.compile(r"¥([\d,]+)\.(\d\d)")
+DATE_ZH = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日")
+DATE_EN = re.compile(rf"(\d{{1,2}}) ({'|'.join(MONTHS)}) (\d{{4}})")
+
+
+def amounts(text):
+    return sorted(int(yuan.replace(",", "") + fen) for yuan, fen in AMOUNT.findall(text))
+
+
+def dates_zh(text):
+    return sorted(date(*map(int, found)) for found in DATE_ZH.findall(text))
+
+
+def dates_en(text):
+    return sorted(
+        date(int(year), MONTHS.index(month) + 1, int(day))
+        for day, month, year in DATE_EN.findall(text)
+    )
+
+
+def fields_of(text):
+    return sorted(name for _, name, _, _ in Formatter().parse(text) if name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(f"reason.{code}" for code in REASONS),
+        *(f"signal.{signal}" for signal in SIGNALS if signal != "none"),
+        *(f"step.{step}" for action in ACTIONS[:-1] for step in action.split("+")),
+        f"remedy.{ACTIONS[-1]}",
+    ],
+)
+def test_every_code_has_its_sentence_in_both_languages(name):
+    assert TEMPLATES[name]["zh"]
+    assert TEMPLATES[name]["en"]
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_both_languages_say_the_same_fields_and_only_known_ones(name):
+    assert set(TEMPLATES[name]) == {"zh", "en"}
+    assert fields_of(TEMPLATES[name]["zh"]) == fields_of(TEMPLATES[name]["en"])
+    assert set(fields_of(TEMPLATES[name]["zh"])) <= {*FIELDS, *SETTINGS}
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_no_template_blames_or_asks_to_borrow(name):
+    text = TEMPLATES[name]["zh"] + TEMPLATES[name]["en"].lower()
+    for word in ("套现", "薅羊毛", "违规", "欺诈", "risky", "abuse", "fraud", "高风险", "请借款"):
+        assert word not in text
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(data=st.data())
+def test_texts_agree_with_each_other_and_with_the_decision(make, rows_strategy, data):
+    case = data.draw(rows_strategy)
+    (row,) = decide(POLICY, make.cases(case)).to_table().to_pylist()
+    zh, en = row["text_zh"], row["text_en"]
+    assert zh
+    assert en
+    assert not set("{}") & set(zh + en)
+    assert amounts(zh) == amounts(en)
+    assert dates_zh(zh) == dates_en(en)
+    later = row["restore_later"]
+    known = {row["freed"], row["restore_now"], row["withheld"], POLICY.caps.limit}
+    known |= {stage["amount"] for stage in later}
+    known |= {remedy["restores"] for remedy in row["remedies"]}
+    known |= {case["overdue"], case["unsettled_interest"]}
+    assert set(amounts(zh)) <= known
+    told = {row["restore_now"], row["withheld"], *(stage["amount"] for stage in later)} - {0}
+    assert told <= set(amounts(zh)) | {0}
+    assert {stage["date"] for stage in later} <= set(dates_zh(zh))
+    assert row["not_later_than"] in dates_zh(zh)
+
+
+def test_a_restored_limit_in_words(decided):
+    (row,) = decided({"freed": 1_234_567})
+    assert row["text_zh"] == (
+        "您提前还款释放的额度¥12,345.67已于2026年3月1日全部恢复，可以正常使用。"
+    )
+    assert row["text_en"] == (
+        "All ¥12,345.67 of the limit that your early repayment freed returned on 1 March 2026 "
+        "and is ready to use."
+    )
+
+
+def test_unsettled_interest_in_words(decided):
+    (row,) = decided({"unsettled_interest": 1240})
+    assert (
+        "您还有¥12.40利息尚未结清。您结清利息¥12.40后，¥500.00额度预计可在1天内恢复。"
+        in row["text_zh"]
+    )
+    assert "Once you have settled ¥12.40 of interest, ¥500.00 of the limit" in row["text_en"]
+
+
+def test_the_next_due_date_is_named_only_if_it_comes_before_the_restoration(decided):
+    due = {"next_due": np.datetime64("2026-03-10"), "loss_ratio": 0.12}
+    late = {"next_due": np.datetime64("2026-03-16"), "loss_ratio": 0.12}
+    past = {"next_due": np.datetime64("2026-03-01"), "loss_ratio": 0.12}
+    texts = [row["text_zh"] for row in decided(due, late, past)]
+    assert ["2026年3月10日" in texts[0], "还款日" in texts[1], "还款日" in texts[2]] == [
+        True,
+        False,
+        False,
+    ]
+    assert "信用评估更新" in texts[1]
+
+
+def test_arrears_of_unknown_amount_are_told_without_one(decided):
+    (row,) = decided({"days_past_due": 5})
+    assert "您目前有逾期款项尚未还清。您还清逾期款项后" in row["text_zh"]
+    assert "You have an overdue payment. Once you have paid what is overdue" in row["text_en"]
