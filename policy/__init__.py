@@ -4,6 +4,7 @@ from relimit.policy.cases import Cases, Facts
 from relimit.policy.config import Policy, load_policy
 from relimit.policy.decide import decide
 from relimit.policy.decisions import Decisions, decisions_schema
+from relimit.policy.facts import gather_facts
 from relimit.policy.outcome import bound_by_risk
 from relimit.policy.reasons import REASONS
 from relimit.policy.remedies import ACTIONS
@@ -18,5 +19,6 @@ __all__ = [
     "bound_by_risk",
     "decide",
     "decisions_schema",
+    "gather_facts",
     "load_policy",
 ]

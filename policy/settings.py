@@ -30,7 +30,7 @@ class GateSettings:
     days_past_due: int = whole(1, YEARS)
     unsettled_interest: int = yuan()
     interest_grace_days: int = whole(0, 90)
-    identity_window_days: int = whole(1, 90)
+    identity_window_days: int = whole(7, 90)
     identity_changes: int = whole(1, 100)
     login_failures: int = whole(0, 1000)
 
