@@ -1,1 +1,85 @@
-"""relimit's models layer."""
+"""Risk models: a scorecard and monotone trees, calibrated, with an expected-loss head."""
+
+from relimit.models.arms import ARM_COLUMNS, ARM_DIRECTIONS, arm_grid, at_arm, expand_by_arms
+from relimit.models.artifact import load_model, save_model
+from relimit.models.base import Frame, Head, RiskEstimator, design_matrix
+from relimit.models.boosting import BoostedHead, BoostedTrees
+from relimit.models.calibration import (
+    Beta,
+    Calibration,
+    CalibrationChoice,
+    Isotonic,
+    NoCalibration,
+    Platt,
+    choose_calibration,
+    fit_beta,
+    fit_isotonic,
+    fit_platt,
+)
+from relimit.models.catalogue import installed_features
+from relimit.models.families import FAMILIES, Family, family_named
+from relimit.models.loss import (
+    ConstantSeverity,
+    LossHead,
+    LossSettings,
+    TreeSeverity,
+    assumed_loss,
+    expected_loss,
+    fit_loss,
+)
+from relimit.models.points import ScorecardHead
+from relimit.models.reasons import (
+    CAUSES,
+    cause_of_feature,
+    causes_of_features,
+    contributions_by_cause,
+)
+from relimit.models.reference import Distribution, Reference
+from relimit.models.risk import RiskModel
+from relimit.models.scorecard import Scorecard
+
+__all__ = [
+    "ARM_COLUMNS",
+    "ARM_DIRECTIONS",
+    "CAUSES",
+    "FAMILIES",
+    "Beta",
+    "BoostedHead",
+    "BoostedTrees",
+    "Calibration",
+    "CalibrationChoice",
+    "ConstantSeverity",
+    "Distribution",
+    "Family",
+    "Frame",
+    "Head",
+    "Isotonic",
+    "LossHead",
+    "LossSettings",
+    "NoCalibration",
+    "Platt",
+    "Reference",
+    "RiskEstimator",
+    "RiskModel",
+    "Scorecard",
+    "ScorecardHead",
+    "TreeSeverity",
+    "arm_grid",
+    "assumed_loss",
+    "at_arm",
+    "cause_of_feature",
+    "causes_of_features",
+    "choose_calibration",
+    "contributions_by_cause",
+    "design_matrix",
+    "expand_by_arms",
+    "expected_loss",
+    "family_named",
+    "fit_beta",
+    "fit_isotonic",
+    "fit_loss",
+    "fit_platt",
+    "installed_features",
+    "load_model",
+    "save_model",
+]

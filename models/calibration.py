@@ -1,0 +1,275 @@
+"""Calibration: from a head's log-odds to a probability that can be believed.
+
+Fitted on rows that the head has not seen. Every map rises with the log-odds (or stays), so an
+order, and with it the arms' monotonicity, survives; and it stays inside (0, 1), so that
+log-loss is finite.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit, log_expit
+from sklearn.isotonic import IsotonicRegression
+
+from relimit.data.errors import ModelError
+
+SMALLEST: Final = 1e-6
+"""No risk is nearer to 0 or 1 than this."""
+
+Float = NDArray[np.float64]
+
+
+class Calibration(Protocol):
+    """A frozen, rising map from log-odds to probability."""
+
+    kind: ClassVar[str]
+
+    def apply(self, log_odds: Float) -> Float:
+        """Probability of bad, float64 [n], inside (0, 1)."""
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values that `calibration_from_json` reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoCalibration:
+    """The logistic function alone."""
+
+    kind: ClassVar[str] = "none"
+
+    def apply(self, log_odds: Float) -> Float:
+        """Probability of bad, float64 [n]."""
+        return _inside(expit(log_odds))
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values that `calibration_from_json` reads."""
+        return {"kind": self.kind}
+
+
+@dataclass(frozen=True, slots=True)
+class Platt:
+    """A line through the log-odds (Platt 1999), slope at least 0."""
+
+    kind: ClassVar[str] = "platt"
+    slope: float
+    intercept: float
+
+    def apply(self, log_odds: Float) -> Float:
+        """Probability of bad, float64 [n]."""
+        return _inside(expit(self.slope * log_odds + self.intercept))
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values that `calibration_from_json` reads."""
+        return {"kind": self.kind, "slope": self.slope, "intercept": self.intercept}
+
+
+@dataclass(frozen=True, slots=True)
+class Beta:
+    """Beta calibration (Kull, Silva Filho and Flach 2017): a ln p - b ln(1 - p) + c, a, b >= 0."""
+
+    kind: ClassVar[str] = "beta"
+    a: float
+    b: float
+    c: float
+
+    def apply(self, log_odds: Float) -> Float:
+        """Probability of bad, float64 [n]."""
+        risen = self.a * log_expit(log_odds) - self.b * log_expit(-log_odds)
+        return _inside(expit(risen + self.c))
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values that `calibration_from_json` reads."""
+        return {"kind": self.kind, "a": self.a, "b": self.b, "c": self.c}
+
+
+@dataclass(frozen=True, slots=True)
+class Isotonic:
+    """Straight lines between rising thresholds on the probability, flat outside them."""
+
+    kind: ClassVar[str] = "isotonic"
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+    def apply(self, log_odds: Float) -> Float:
+        """Probability of bad, float64 [n]."""
+        return _inside(_interpolate(expit(log_odds), np.array(self.x), np.array(self.y)))
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values that `calibration_from_json` reads."""
+        return {"kind": self.kind, "x": self.x, "y": self.y}
+
+
+def fit_platt(log_odds: Float, bad: NDArray[np.bool_], weight: Float | None = None) -> Platt:
+    """Fit `Platt`, towards Platt's targets just inside 0 and 1 so that it is always finite."""
+    weight = np.ones(len(bad)) if weight is None else weight
+    slope, intercept = _fit_logistic([log_odds], bad, weight)
+    return Platt(float(slope), float(intercept))
+
+
+def fit_beta(log_odds: Float, bad: NDArray[np.bool_], weight: Float | None = None) -> Beta:
+    """Fit `Beta`, towards the same targets as `fit_platt`."""
+    weight = np.ones(len(bad)) if weight is None else weight
+    a, b, c = _fit_logistic([log_expit(log_odds), -log_expit(-log_odds)], bad, weight)
+    return Beta(float(a), float(b), float(c))
+
+
+def fit_isotonic(log_odds: Float, bad: NDArray[np.bool_], weight: Float | None = None) -> Isotonic:
+    """Fit `Isotonic` by pooling adjacent violators."""
+    fitted = IsotonicRegression(out_of_bounds="clip", y_min=0.0, y_max=1.0)
+    fitted.fit(expit(log_odds), bad.astype(np.float64), sample_weight=weight)
+    return Isotonic(tuple(fitted.X_thresholds_.tolist()), tuple(fitted.y_thresholds_.tolist()))
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationChoice:
+    """The calibration chosen, and the cross-validated log-loss of each that was tried."""
+
+    calibration: Calibration
+    log_loss: dict[str, float]
+
+
+def choose_calibration(
+    log_odds: Float,
+    bad: NDArray[np.bool_],
+    weight: Float | None = None,
+    *,
+    folds: int = 5,
+    random_state: int = 0,
+) -> CalibrationChoice:
+    """Choose none, Platt, beta or isotonic by log-loss on rows each was not fitted on.
+
+    Parameters
+    ----------
+    log_odds, bad, weight
+        The calibration slice, [n]: rows that the head was not fitted on.
+    folds
+        Parts of the slice; each is predicted by maps fitted on the others. With fewer than this
+        many bads or goods nothing can be measured, and nothing is changed.
+    random_state
+        Seed of the parts.
+    """
+    weight = np.ones(len(bad)) if weight is None else weight
+    if min(bad.sum(), (~bad).sum()) < folds:
+        return CalibrationChoice(NoCalibration(), {})
+    part = _parts(bad, folds, random_state)
+    losses = {
+        name: _cross_validated(fit, log_odds, bad, weight, part) for name, fit in _FITS.items()
+    }
+    best = min(losses, key=losses.__getitem__)
+    return CalibrationChoice(_FITS[best](log_odds, bad, weight), losses)
+
+
+def calibration_from_json(content: Mapping[str, Any], where: str) -> Calibration:
+    """Read what `to_json` wrote.
+
+    Raises
+    ------
+    ModelError
+        If the kind is unknown, or its values are absent, not numbers, or would not rise.
+    """
+    try:
+        return _READERS[content["kind"]](content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"not a calibration ({error!r})", where=where, mend="Save the model again."
+        ) from error
+
+
+def log_loss(risk: Float, bad: NDArray[np.bool_], weight: Float) -> float:
+    """Weighted mean of -ln(probability given to what happened)."""
+    return float(np.average(-np.log(np.where(bad, risk, 1.0 - risk)), weights=weight))
+
+
+Fit = Callable[[Float, NDArray[np.bool_], Float], Calibration]
+# From the simplest to the freest: a tie goes to the simpler.
+_FITS: Final[dict[str, Fit]] = {
+    "none": lambda _z, _bad, _weight: NoCalibration(),
+    "platt": fit_platt,
+    "beta": fit_beta,
+    "isotonic": fit_isotonic,
+}
+
+
+def _cross_validated(
+    fit: Fit, log_odds: Float, bad: NDArray[np.bool_], weight: Float, part: NDArray[np.intp]
+) -> float:
+    risk = np.empty(len(bad))
+    for held in range(int(part.max()) + 1):
+        out = part == held
+        risk[out] = fit(log_odds[~out], bad[~out], weight[~out]).apply(log_odds[out])
+    return log_loss(risk, bad, weight)
+
+
+def _parts(bad: NDArray[np.bool_], folds: int, random_state: int) -> NDArray[np.intp]:
+    """Deal bads and goods over the folds alike."""
+    rng = np.random.default_rng(random_state)
+    part = np.empty(len(bad), dtype=np.intp)
+    for outcome in (False, True):
+        rows = rng.permutation(np.flatnonzero(bad == outcome))
+        part[rows] = np.arange(len(rows)) % folds
+    return part
+
+
+def _fit_logistic(inputs: list[Float], bad: NDArray[np.bool_], weight: Float) -> Float:
+    """Maximise the likelihood over coefficients at least 0 and a free intercept (the last)."""
+    design = np.column_stack([*inputs, np.ones(len(bad))])
+    bads, goods = weight[bad].sum(), weight[~bad].sum()
+    target = np.where(bad, (bads + 1.0) / (bads + 2.0), 1.0 / (goods + 2.0))
+    share = weight / weight.sum()
+
+    def loss(theta: Float) -> tuple[float, Float]:
+        z = design @ theta
+        gradient = design.T @ (share * (expit(z) - target))
+        return float(share @ (-log_expit(-z) - target * z)), gradient
+
+    free = len(inputs)
+    fitted = minimize(
+        loss,
+        np.r_[np.ones(free), 0.0],
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0.0, None)] * free + [(None, None)],
+        options={"maxiter": 500, "ftol": 1e-14, "gtol": 1e-9},
+    )
+    return np.asarray(fitted.x, dtype=np.float64)
+
+
+def _interpolate(p: Float, x: Float, y: Float) -> Float:
+    """Interpolate like `np.interp`, clipped to each piece: rounding can't break the order."""
+    if len(x) == 1:
+        return np.full(len(p), y[0])
+    left = np.clip(np.searchsorted(x, p, side="right") - 1, 0, len(x) - 2)
+    slope = (y[left + 1] - y[left]) / (x[left + 1] - x[left])
+    return np.clip(slope * (p - x[left]) + y[left], y[left], y[left + 1])
+
+
+def _inside(risk: Float) -> Float:
+    return np.clip(risk, SMALLEST, 1.0 - SMALLEST)
+
+
+def _read_isotonic(content: Mapping[str, Any]) -> Isotonic:
+    x = tuple(float(value) for value in content["x"])
+    y = tuple(float(value) for value in content["y"])
+    if not x or len(x) != len(y):
+        raise ValueError(f"{len(x)} thresholds with {len(y)} values")
+    if not (np.diff(x) > 0).all() or not (np.diff(y) >= 0).all():
+        raise ValueError("thresholds that do not rise")
+    return Isotonic(x, y)
+
+
+def _at_least_zero(value: Any) -> float:
+    if not float(value) >= 0:
+        raise ValueError(f"{value} would let risk fall")
+    return float(value)
+
+
+_READERS: Final[dict[str, Callable[[Mapping[str, Any]], Calibration]]] = {
+    "none": lambda _content: NoCalibration(),
+    "platt": lambda c: Platt(_at_least_zero(c["slope"]), float(c["intercept"])),
+    "beta": lambda c: Beta(_at_least_zero(c["a"]), _at_least_zero(c["b"]), float(c["c"])),
+    "isotonic": _read_isotonic,
+}

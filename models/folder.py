@@ -1,0 +1,110 @@
+"""An artifact folder on the disk: it appears whole or not at all, and is read once, checked."""
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from relimit.data.errors import ModelError
+
+MOST_BYTES = 1 << 30
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of the bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_folder(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write the files into a new folder: staged beside it, synced, renamed.
+
+    Raises
+    ------
+    ModelError
+        If the folder already holds something, or the system refuses.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ModelError("is not empty", where=str(folder), mend="Choose another folder.")
+    staging = folder.with_name(f"_{folder.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        staging.mkdir(parents=True)
+        for name, content in files.items():
+            with (staging / name).open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        _sync(staging)
+        staging.replace(folder)
+        _sync(folder.parent)
+    except BaseException as error:
+        with suppress(OSError):
+            shutil.rmtree(staging)
+        if isinstance(error, OSError):
+            reason = error.strerror or str(error)
+            raise ModelError(f"can't be written: {reason}", where=str(folder)) from error
+        raise
+
+
+def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
+    """Read a regular file once.
+
+    Raises
+    ------
+    ModelError
+        If it is absent, a link, larger than `most` bytes, or can't be read.
+    """
+    if path.is_symlink() or not path.is_file():
+        what = "is a link" if path.is_symlink() else "is absent or not a file"
+        raise ModelError(what, where=str(path), mend="Give the folder of a saved model, whole.")
+    try:
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+    except OSError as error:
+        raise ModelError(f"can't be read: {error.strerror}", where=str(path)) from error
+    if len(content) > most:
+        raise ModelError(f"holds more than {most} bytes", where=str(path))
+    return content
+
+
+def read_checked(folder: Path, listed: Mapping[str, Any]) -> dict[str, bytes]:
+    """Read the listed files, each once, and compare size and SHA-256 before anyone parses them.
+
+    Parameters
+    ----------
+    folder
+        Where they are.
+    listed
+        By plain file name: `{"bytes": int, "sha256": str}`.
+
+    Raises
+    ------
+    ModelError
+        If a name leaves the folder, or a file is absent, or was cut, edited or exchanged.
+    """
+    out = {}
+    for name, stated in listed.items():
+        if not name or name != Path(name).name or name in {".", ".."} or "\\" in name:
+            raise ModelError(f"a file name that leaves the folder: {name!r}", where=str(folder))
+        size, digest = stated["bytes"], stated["sha256"]
+        content = read_bytes(folder / name, most=max(int(size), 0))
+        if len(content) != size or sha256(content) != digest:
+            raise ModelError(
+                f"is not the file that was saved ({len(content)} bytes where {size} are stated, "
+                f"SHA-256 {sha256(content)[:12]} where {str(digest)[:12]} is stated)",
+                where=str(folder / name),
+                mend="Fetch or save the model again.",
+            )
+        out[name] = content
+    return out
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,193 @@
+"""The fitted scorecard: bins, their log-odds, and the points a banker adds up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from relimit.data.errors import ModelError
+from relimit.models.binning import Bins, bin_index
+from relimit.models.serial import decode, encode
+
+SCORECARD_FILE: Final = "scorecard.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How log-odds become points: `base_points` at `base_odds` goods to one bad."""
+
+    base_points: float
+    base_odds: float
+    points_to_double_odds: float
+
+    @property
+    def factor(self) -> float:
+        """Points per unit of log-odds."""
+        return self.points_to_double_odds / float(np.log(2.0))
+
+    @property
+    def offset(self) -> float:
+        """Points at even odds."""
+        return self.base_points - self.factor * float(np.log(self.base_odds))
+
+
+@dataclass(frozen=True, slots=True)
+class BinnedFeature:
+    """One feature of the card: its bins, their weight of evidence, and its coefficient."""
+
+    name: str
+    bins: Bins
+    evidence: NDArray[np.float64]
+    coefficient: float
+
+    @property
+    def log_odds(self) -> NDArray[np.float64]:
+        """What each bin adds to the log-odds of bad; the last is for missing values."""
+        return self.coefficient * self.evidence
+
+    @property
+    def mean(self) -> float:
+        """The average of `log_odds` over the training rows."""
+        return float(self.log_odds @ self.bins.rows / self.bins.rows.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class ScorecardHead:
+    """A scorecard that scores: the log-odds are the intercept plus one number a feature.
+
+    The sum goes feature by feature, so a row scores to the last bit as it does in a batch.
+    """
+
+    family: ClassVar[str] = "scorecard"
+    columns: tuple[str, ...]
+    intercept: float
+    features: tuple[BinnedFeature, ...]
+    scale: Scale
+
+    @property
+    def size(self) -> int:
+        """How many features are on the card."""
+        return len(self.features)
+
+    def log_odds(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log-odds of bad before calibration, float64 [n]."""
+        total = np.full(len(X), self.intercept)
+        for feature in self.features:
+            total += self._part(feature, X)
+        return total
+
+    def contributions(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log-odds by column against the average training row, [n, columns + 1], base last."""
+        out = np.zeros((len(X), len(self.columns) + 1))
+        out[:, -1] = self.intercept
+        for feature in self.features:
+            out[:, self.columns.index(feature.name)] = self._part(feature, X) - feature.mean
+            out[:, -1] += feature.mean
+        return out
+
+    def credit_score(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points, not rounded; higher is safer."""
+        return self.scale.offset - self.scale.factor * self.log_odds(X)
+
+    def points_table(self) -> pd.DataFrame:
+        """Return one row a bin: interval, share of rows, bad rate, evidence and whole points."""
+        return pd.DataFrame([row for feature in self.features for row in self._rows(feature)])
+
+    def files(self) -> dict[str, bytes]:
+        """Return the file that `from_files` reads."""
+        card = {
+            "intercept": self.intercept,
+            "scale": {name: getattr(self.scale, name) for name in Scale.__slots__},
+            "features": [_feature_to_json(feature) for feature in self.features],
+        }
+        return {SCORECARD_FILE: encode(card)}
+
+    @classmethod
+    def from_files(
+        cls, files: Mapping[str, bytes], columns: tuple[str, ...], _num_threads: int = 1
+    ) -> Self:
+        """Read the card back, to the last bit.
+
+        Raises
+        ------
+        ModelError
+            If the file doesn't hold a scorecard over these columns.
+        """
+        card = decode(files[SCORECARD_FILE], SCORECARD_FILE)
+        try:
+            features = tuple(_feature_from_json(item) for item in card["features"])
+            head = cls(columns, float(card["intercept"]), features, Scale(**card["scale"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"not a scorecard ({error!r})", where=SCORECARD_FILE) from error
+        strangers = [feature.name for feature in features if feature.name not in columns]
+        if strangers:
+            raise ModelError(f"points for unknown columns {strangers}", where=SCORECARD_FILE)
+        return head
+
+    def _part(self, feature: BinnedFeature, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        column = X[:, self.columns.index(feature.name)]
+        return feature.log_odds[bin_index(feature.bins.edges, column)]
+
+    def _rows(self, feature: BinnedFeature) -> list[dict[str, Any]]:
+        bins = feature.bins
+        lower = [-np.inf, *bins.edges, np.nan]
+        upper = [*bins.edges, np.inf, np.nan]
+        base = (self.scale.offset - self.scale.factor * self.intercept) / len(self.features)
+        points = base - self.scale.factor * feature.log_odds
+        rate = np.divide(
+            bins.bads, bins.rows, out=np.full(len(bins.rows), np.nan), where=bins.rows > 0
+        )
+        return [
+            {
+                "feature": feature.name,
+                "bin": _interval(lower[i], upper[i]),
+                "lower": lower[i],
+                "upper": upper[i],
+                "row_share": bins.rows[i] / bins.rows.sum(),
+                "bad_rate": rate[i],
+                "weight_of_evidence": feature.evidence[i],
+                "coefficient": feature.coefficient,
+                "points": round(float(points[i])),
+            }
+            for i in range(len(points))
+        ]
+
+
+def _interval(lower: float, upper: float) -> str:
+    if np.isnan(lower):
+        return "missing"
+    if np.isinf(lower):
+        return "any" if np.isinf(upper) else f"up to {_edge(upper)}"
+    return f"over {_edge(lower)}" + ("" if np.isinf(upper) else f" to {_edge(upper)}")
+
+
+def _edge(value: float) -> str:
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.6g}"
+
+
+def _feature_to_json(feature: BinnedFeature) -> dict[str, Any]:
+    return {
+        "name": feature.name,
+        "coefficient": feature.coefficient,
+        "edges": feature.bins.edges,
+        "rows": feature.bins.rows,
+        "bads": feature.bins.bads,
+        "weight_of_evidence": feature.evidence,
+    }
+
+
+def _feature_from_json(item: Mapping[str, Any]) -> BinnedFeature:
+    edges, rows, bads, evidence = (
+        np.array([float(value) for value in item[key]], dtype=np.float64)
+        for key in ("edges", "rows", "bads", "weight_of_evidence")
+    )
+    if not len(edges) + 2 == len(rows) == len(bads) == len(evidence):
+        raise ValueError(f"{item['name']}: bins of unequal length")
+    if (np.diff(edges) <= 0).any():
+        raise ValueError(f"{item['name']}: edges do not rise")
+    return BinnedFeature(
+        str(item["name"]), Bins(edges, rows, bads), evidence, float(item["coefficient"])
+    )

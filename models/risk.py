@@ -1,0 +1,115 @@
+"""A risk model ready to score: head, calibration, loss head, and what it was trained on."""
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from relimit.data.errors import ModelError
+from relimit.data.vocabulary import ARMS, FULL_ARM
+from relimit.models.arms import ARM_COLUMNS, at_arm
+from relimit.models.base import Frame, Head, RiskEstimator, design_matrix
+from relimit.models.calibration import Calibration
+from relimit.models.loss import LossHead, expected_loss
+from relimit.models.reference import Reference
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class RiskModel:
+    """Everything a decision needs of a trained version.
+
+    Every method takes `X` float64 [n, F] with the columns `feature_names` in their order, NaN
+    for missing, or a DataFrame in any order. Rows are independent: one row scores to the last
+    bit as it does in a batch. `version` is the start of the artifact's digest, empty until saved.
+    """
+
+    feature_names: tuple[str, ...]
+    family: str
+    head: Head
+    calibration: Calibration
+    loss: LossHead
+    has_arms: bool
+    reference: Reference
+    manifest: dict[str, Any] = field(default_factory=dict)
+    version: str = ""
+
+    @classmethod
+    def assemble(
+        cls,
+        estimator: RiskEstimator,
+        *,
+        calibration: Calibration,
+        loss: LossHead,
+        reference_rows: Frame,
+    ) -> Self:
+        """Join a fitted estimator with its calibration and loss head.
+
+        `reference_rows` are the training rows; their deciles become the yardstick for drift.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the estimator has not been fitted.
+        ModelError
+            If a feature is absent from `reference_rows`, or the loss head reads other columns.
+        """
+        check_is_fitted(estimator, "head_")
+        head = estimator.head_
+        names = tuple(name for name in head.columns if name not in ARM_COLUMNS)
+        has_arms = len(names) < len(head.columns)
+        if loss.columns not in (None, names):
+            raise ModelError(
+                f"the loss head reads {len(loss.columns or ())} columns that are not the "
+                f"{len(names)} of the estimator, or in another order",
+                mend="Fit it on the same columns, without the arms.",
+            )
+        rows = design_matrix(reference_rows, names)
+        log_odds = head.log_odds(at_arm(rows, FULL_ARM) if has_arms else rows)
+        reference = Reference.of(rows, names, calibration.apply(log_odds))
+        return cls(names, head.family, head, calibration, loss, has_arms, reference)
+
+    def log_odds(self, X: Frame, arm: tuple[float, float] = FULL_ARM) -> Float:
+        """Return the log-odds of bad under one arm, before calibration, float64 [n]."""
+        return self.head.log_odds(self._inputs(X, arm))
+
+    def restoration_risk(self, X: Frame) -> Float:
+        """Return P(bad) if the whole freed limit is restored at once, calibrated, float64 [n]."""
+        return self.calibration.apply(self.log_odds(X))
+
+    def risk_by_arm(self, X: Frame) -> Float:
+        """Return P(bad) under every arm, [n, 25] in the order of `ARMS`.
+
+        A model fitted without arm columns gives every arm the same risk.
+        """
+        matrix = design_matrix(X, self.feature_names)
+        if not self.has_arms:
+            return np.repeat(self.restoration_risk(matrix)[:, None], len(ARMS), axis=1)
+        risks = [self.calibration.apply(self.log_odds(matrix, arm)) for arm in ARMS]
+        return np.column_stack(risks)
+
+    def expected_loss(self, X: Frame, freed: ArrayLike) -> Float:
+        """Return the loss in fen that restoring all of `freed` (fen, [n]) at once can add.
+
+        Raises
+        ------
+        ModelError
+            If a freed amount is negative or missing.
+        """
+        matrix = design_matrix(X, self.feature_names)
+        return expected_loss(self.restoration_risk(matrix), self.loss.severity(matrix), freed)
+
+    def contributions(self, X: Frame) -> Float:
+        """Return what each feature adds to the log-odds of bad at arm (1, 0), [n, F].
+
+        Against the average training row, before calibration; above 0 raises the risk. With the
+        arm's part and the base they add up to `log_odds`.
+        """
+        return self.head.contributions(self._inputs(X, FULL_ARM))[:, : len(self.feature_names)]
+
+    def _inputs(self, X: Frame, arm: tuple[float, float]) -> Float:
+        matrix = design_matrix(X, self.feature_names)
+        return at_arm(matrix, arm) if self.has_arms else matrix

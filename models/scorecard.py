@@ -1,0 +1,223 @@
+"""The scorecard family: a logistic regression on binned features, written as points.
+
+Siddiqi, "Credit Risk Scorecards" (2006), with the weight of evidence signed towards risk.
+"""
+
+from collections.abc import Mapping
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.validation import check_is_fitted
+
+from relimit.data.errors import ModelError
+from relimit.models.arms import ARM_COLUMNS
+from relimit.models.base import Frame, RiskEstimator
+from relimit.models.binning import Bins, bin_index, fit_bins
+from relimit.models.points import BinnedFeature, Scale, ScorecardHead
+
+
+class Scorecard(RiskEstimator):
+    """Binned logistic regression of bad, with points.
+
+    Parameters
+    ----------
+    monotone
+        Expected direction of risk by feature: 1 rises, -1 falls, 0 or absent free. Arm columns
+        have theirs already. Names that are no column are ignored.
+    max_bins, min_bin_share, smoothing
+        At most so many intervals a feature, each with at least this share of the rows; rows at
+        the overall bad rate added to every bin.
+    min_information_value, max_correlation, max_features
+        A feature enters by falling information value if it has at least this much, correlates
+        less than this with those already in, and there is room. Arm columns always enter.
+    C
+        Inverse strength of the ridge penalty on the coefficients.
+    base_points, base_odds, points_to_double_odds
+        The scale: `base_points` at `base_odds` goods to one bad.
+
+    Attributes
+    ----------
+    head_ : ScorecardHead
+        The fitted card.
+    information_value_ : dict[str, float]
+        By column, before selection.
+    dropped_ : dict[str, str]
+        Columns that are not on the card, and why.
+    """
+
+    def __init__(
+        self,
+        monotone: Mapping[str, int] | None = None,
+        *,
+        max_bins: int = 8,
+        min_bin_share: float = 0.02,
+        smoothing: float = 10.0,
+        min_information_value: float = 0.02,
+        max_correlation: float = 0.8,
+        max_features: int = 20,
+        C: float = 1.0,
+        base_points: float = 600.0,
+        base_odds: float = 50.0,
+        points_to_double_odds: float = 20.0,
+    ) -> None:
+        self.monotone = monotone
+        self.max_bins = max_bins
+        self.min_bin_share = min_bin_share
+        self.smoothing = smoothing
+        self.min_information_value = min_information_value
+        self.max_correlation = max_correlation
+        self.max_features = max_features
+        self.C = C
+        self.base_points = base_points
+        self.base_odds = base_odds
+        self.points_to_double_odds = points_to_double_odds
+
+    def fit(self, X: Frame, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Bin, select and fit.
+
+        Parameters
+        ----------
+        X
+            [n, F]; NaN is missing and has its own bin. Arm columns are optional.
+        y
+            1 or true for bad; none null.
+        sample_weight
+            [n], at least 0, on average about 1: binning counts rows by weight.
+
+        Raises
+        ------
+        ModelError
+            If the input is unusable, or no column tells bad from good.
+        """
+        self._check_settings()
+        matrix, bad, weight, columns = self._start_fit(X, y, sample_weight)
+        directions = dict(zip(columns, self._directions(columns), strict=True))
+        bins = {
+            name: self._bin(matrix[:, i], bad, weight, directions[name])
+            for i, name in enumerate(columns)
+        }
+        evidence = {name: item.weight_of_evidence(self.smoothing) for name, item in bins.items()}
+        self.information_value_ = {
+            name: item.information_value(self.smoothing) for name, item in bins.items()
+        }
+        self.dropped_: dict[str, str] = {}
+        design = np.empty(matrix.shape)
+        for i, name in enumerate(columns):
+            design[:, i] = evidence[name][bin_index(bins[name].edges, matrix[:, i])]
+        chosen = self._select(columns, design, weight)
+        chosen, coefficients, intercept = self._regress(columns, chosen, design, bad, weight)
+        card = tuple(
+            BinnedFeature(columns[i], bins[columns[i]], evidence[columns[i]], float(coefficient))
+            for i, coefficient in zip(chosen, coefficients, strict=True)
+        )
+        scale = Scale(self.base_points, self.base_odds, self.points_to_double_odds)
+        self.head_: ScorecardHead = ScorecardHead(columns, intercept, card, scale)
+        return self
+
+    def points_table(self) -> pd.DataFrame:
+        """Return the card: one row a bin with its interval, bad rate, evidence and points.
+
+        `lower` and `upper` are NaN for the bin of missing values. A borrower's score is the sum
+        of one bin's `points` a feature; it differs from `credit_score` by rounding only.
+        """
+        check_is_fitted(self, "head_")
+        return self.head_.points_table()
+
+    def credit_score(self, X: Frame) -> NDArray[np.float64]:
+        """Return the points of every row, float64 [n], higher is safer, not rounded."""
+        scale = Scale(self.base_points, self.base_odds, self.points_to_double_odds)
+        return scale.offset - scale.factor * self.log_odds(X)
+
+    def _check_settings(self) -> None:
+        fits = {
+            "max_bins": self.max_bins >= 2,
+            "min_bin_share": 0 <= self.min_bin_share <= 0.5,
+            # With none, a bin without bads or goods would have no finite evidence.
+            "smoothing": self.smoothing > 0,
+            "max_features": self.max_features >= 1,
+            "C": self.C > 0,
+            "base_odds": self.base_odds > 0,
+            "points_to_double_odds": self.points_to_double_odds > 0,
+        }
+        for name, good in fits.items():
+            if not good:
+                raise ModelError(f"{name} is {getattr(self, name)}", where="Scorecard")
+
+    def _bin(
+        self,
+        x: NDArray[np.float64],
+        bad: NDArray[np.bool_],
+        weight: NDArray[np.float64],
+        direction: int,
+    ) -> Bins:
+        return fit_bins(
+            x,
+            bad,
+            weight,
+            direction=direction,
+            max_bins=self.max_bins,
+            min_share=self.min_bin_share,
+            smoothing=self.smoothing,
+        )
+
+    def _select(
+        self, columns: tuple[str, ...], design: NDArray[np.float64], weight: NDArray[np.float64]
+    ) -> list[int]:
+        correlation = _correlations(design, weight)
+        varies = np.ptp(design, axis=0) > 0
+        value = self.information_value_
+        chosen = [i for i, name in enumerate(columns) if name in ARM_COLUMNS and varies[i]]
+        arms = len(chosen)
+        for i in sorted(range(len(columns)), key=lambda i: -value[columns[i]]):
+            if columns[i] in ARM_COLUMNS:
+                continue
+            twins = [columns[j] for j in chosen if correlation[i, j] >= self.max_correlation]
+            if not varies[i] or value[columns[i]] < self.min_information_value:
+                self.dropped_[columns[i]] = f"information value {value[columns[i]]:.4f}"
+            elif twins:
+                self.dropped_[columns[i]] = f"moves with {twins[0]}"
+            elif len(chosen) - arms >= self.max_features:
+                self.dropped_[columns[i]] = "the card is full"
+            else:
+                chosen.append(i)
+        return chosen
+
+    def _regress(
+        self,
+        columns: tuple[str, ...],
+        chosen: list[int],
+        design: NDArray[np.float64],
+        bad: NDArray[np.bool_],
+        weight: NDArray[np.float64],
+    ) -> tuple[list[int], NDArray[np.float64], float]:
+        """Fit, and drop the feature of the most negative coefficient until none is negative.
+
+        Evidence is signed towards risk, so a negative coefficient contradicts its own bins.
+        """
+        while chosen:
+            fitted = LogisticRegression(C=self.C, max_iter=1000, tol=1e-8)
+            fitted.fit(design[:, chosen], bad, sample_weight=weight)
+            coefficients = fitted.coef_[0]
+            worst = int(coefficients.argmin())
+            if coefficients[worst] >= 0:
+                return chosen, coefficients, float(fitted.intercept_[0])
+            self.dropped_[columns[chosen[worst]]] = f"coefficient {coefficients[worst]:.3f}"
+            chosen = [i for i in chosen if i != chosen[worst]]
+        raise ModelError(
+            f"no column of {len(columns)} tells bad from good in {len(bad)} rows, {bad.sum()} bad",
+            mend="Give more history, or lower min_information_value.",
+        )
+
+
+def _correlations(design: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Absolute weighted correlations between columns; 0 where a column is constant."""
+    centred = design - np.average(design, axis=0, weights=weight)
+    covariance = (centred * weight[:, None]).T @ centred
+    spread = np.sqrt(np.diag(covariance))
+    below = np.outer(spread, spread)
+    out: NDArray[np.float64] = np.zeros_like(below)
+    np.divide(np.abs(covariance), below, out=out, where=below > 0)
+    return out
