@@ -45,8 +45,8 @@ def decide(block: Block, day: int) -> None:
     arm, propensity = block.lender.choose(cases)
     arm = np.where(standing.forced_day[row] == day, standing.forced_arm[row], arm)
     decision = block.decisions.append(
-        decision_id=np.array(cases.decision_id, dtype=object),
-        account_id=cases.account_id, decided_at=cases.decided_at, prepaid=prepaid, freed=freed,
+        account_id=cases.account_id, decision_id=np.array(cases.decision_id, dtype=object),
+        decided_at=cases.decided_at, prepaid=prepaid, freed=freed,
         arm=arm, propensity=propensity, row=row, day=np.full(len(row), day),
     )  # fmt: skip
     _schedule(block, row, freed, arm, decision, day=day)

@@ -1,23 +1,30 @@
 """Simulate a book: run the blocks on several processes, stream the tables to files."""
 
 import json
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+
 from relimit.data.errors import DataError
+from relimit.data.schema import oracle_schema
+from relimit.data.simulator.branches import play_out
 from relimit.data.simulator.lender import LenderPolicy
+from relimit.data.simulator.pool import in_order
+from relimit.data.simulator.population import make_people
+from relimit.data.simulator.sampling import Sample
 from relimit.data.simulator.settings import load_settings
-from relimit.data.simulator.world import BlockTables, World, make_world, run_block
-from relimit.data.simulator.writer import BookWriter
+from relimit.data.simulator.world import World, make_world, run_block
+from relimit.data.simulator.writer import ORACLE, ORACLE_ACCOUNTS, BookWriter
+from relimit.data.tables import write_parquet
 from relimit.data.vocabulary import SCHEMA_VERSION
 
 BLOCK_ACCOUNTS = 10_000
 _FIRST_ACCOUNT = 1
+_BRANCHED_TOGETHER = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,8 @@ def simulate(
     policy
         The lender's policy; the older cooling-off rule if none.
     oracle
-        Decisions whose 25 arms are all played out and written to `oracle.parquet`.
+        Decisions whose 25 arms are all played out and written to `oracle.parquet`, with the
+        accounts' latent types in `oracle_accounts.parquet`.
     workers
         Processes. With more than one, call it from an importable module or under
         `if __name__ == "__main__"`, as any spawned process needs.
@@ -73,22 +81,27 @@ def simulate(
     Raises
     ------
     DataError
-        An unknown scenario, or sizes below one.
+        An unknown scenario, sizes below one, or an oracle of a world under another policy.
     """
     for name, size in (("accounts", accounts), ("months", months), ("workers", workers)):
         if size < 1:
             raise DataError(f"{name} is {size}", mend="Ask for at least 1.")
-    if oracle:
-        raise DataError("this version plays out no oracle", mend="Leave oracle at 0.")
+    if oracle and policy is not None:
+        raise DataError("the oracle is of the older rule's world", mend="Drop policy or oracle.")
     settings = load_settings(scenario)
     world = make_world(months, seed, settings, policy)
     out.mkdir(parents=True, exist_ok=True)
-    spans = _spans(accounts, block_accounts)
+    sample = Sample(world, oracle)
+    calls = [(world, *span) for span in _spans(accounts, block_accounts)]
     with BookWriter(out) as writer:
-        for (first, last), tables in zip(spans, _run(world, spans, workers), strict=True):
+        for tables in in_order(run_block, calls, min(workers, len(calls))):
             writer.write(tables)
+            sample.offer(tables.decisions)
             if progress:
-                progress(last - first)
+                progress(tables.accounts.num_rows)
+    if oracle:
+        _write_oracle(out, sample, workers)
+        write_parquet(_latent_types(world, accounts), out / ORACLE_ACCOUNTS)
     as_of = datetime.fromtimestamp(_as_of(world) / 1e6, tz=UTC)
     _describe(out, world, scenario, accounts, as_of)
     return SimulationSummary(out, accounts, writer.events, writer.decisions, as_of)
@@ -99,18 +112,23 @@ def _spans(accounts: int, size: int) -> list[tuple[int, int]]:
     return [(first, min(first + size, end)) for first in range(_FIRST_ACCOUNT, end, size)]
 
 
-def _run(world: World, spans: list[tuple[int, int]], workers: int) -> Iterator[BlockTables]:
-    if workers == 1 or len(spans) == 1:
-        yield from (run_block(world, *span) for span in spans)
-        return
-    with ProcessPoolExecutor(min(workers, len(spans)), mp_context=get_context("spawn")) as pool:
-        waiting: deque[Future[BlockTables]] = deque()
-        for span in spans:
-            waiting.append(pool.submit(run_block, world, *span))
-            if len(waiting) > workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+def _write_oracle(out: Path, sample: Sample, workers: int) -> None:
+    cases = sample.chosen()
+    size = len(cases.day)
+    calls = [
+        (sample.world, cases.part(first, first + _BRANCHED_TOGETHER))
+        for first in range(0, size, _BRANCHED_TOGETHER)
+    ]
+    tables = list(in_order(play_out, calls, min(workers, max(len(calls), 1))))
+    write_parquet(pa.concat_tables([oracle_schema().empty_table(), *tables]), out / ORACLE)
+
+
+def _latent_types(world: World, accounts: int) -> pa.Table:
+    account_id = np.arange(_FIRST_ACCOUNT, accounts + _FIRST_ACCOUNT, dtype=np.int64)
+    days = world.calendar().days
+    people = make_people(world.settings, account_id, days=days, seed=world.seed)
+    names = pa.array(world.settings.types.name)
+    return pa.table({"account_id": account_id, "type": names.take(pa.array(people.kind))})
 
 
 def _as_of(world: World) -> int:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
+import numpy as np
+
 from relimit.data.simulator.streams import Bools, Floats, Ints, Keys
 
 NEVER = -1
@@ -109,3 +111,9 @@ Part = TypeVar("Part", People, Standing, Loans, Tally)
 def take(part: Part, rows: Ints) -> Part:
     """Return the same table for some rows; a row asked for twice is copied."""
     return type(part)(**{field.name: getattr(part, field.name)[rows] for field in fields(part)})
+
+
+def join(first: Part, second: Part) -> Part:
+    """Return one table with the rows of both."""
+    pairs = {f.name: (getattr(first, f.name), getattr(second, f.name)) for f in fields(first)}
+    return type(first)(**{name: np.concatenate(pair) for name, pair in pairs.items()})

@@ -52,7 +52,7 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class BlockTables:
-    """A finished block's tables, and its decisions' days (for the oracle's sample)."""
+    """A finished block's tables."""
 
     events: pa.Table
     decisions: pa.Table

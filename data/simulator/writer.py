@@ -1,5 +1,6 @@
 """Stream a book's tables to Parquet: row groups of one size, whatever the blocks were."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,49 +11,38 @@ import pyarrow.parquet as pq
 from relimit.data.schema import accounts_schema, decisions_log_schema, events_schema
 from relimit.data.simulator.tables import encoded
 from relimit.data.simulator.world import BlockTables
+from relimit.data.tables import ROW_GROUP_ROWS, parquet_writer
 
-ROWS = 100_000
-"""Rows of a group: what the feature engine reads at a time."""
+ORACLE = "oracle.parquet"
+ORACLE_ACCOUNTS = "oracle_accounts.parquet"
 
 
 class TableStream:
-    """A Parquet file written in groups of `ROWS` rows, under a staged name until closed."""
+    """Rows that are written in groups of `ROW_GROUP_ROWS`, however they come."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self.path = path
-        self.staged = path.with_name(f"_tmp_{path.name}")
+    def __init__(self, writer: pq.ParquetWriter) -> None:
         self.rows = 0
         self._waiting: list[pa.Table] = []
         self._waiting_rows = 0
-        self._writer = pq.ParquetWriter(
-            self.staged, schema, compression="zstd", write_page_checksum=True
-        )
+        self._writer = writer
 
     def add(self, table: pa.Table) -> None:
         """Append rows; write the groups that are full."""
         self._waiting.append(table)
         self._waiting_rows += table.num_rows
-        if self._waiting_rows >= ROWS:
-            self._flush(self._waiting_rows // ROWS * ROWS)
+        self._flush(self._waiting_rows // ROW_GROUP_ROWS * ROW_GROUP_ROWS)
 
-    def close(self) -> None:
-        """Write the rest and put the file in its place."""
+    def finish(self) -> None:
+        """Write the rest."""
         self._flush(self._waiting_rows)
-        self._writer.close()
-        self.staged.replace(self.path)
-
-    def discard(self) -> None:
-        """Drop the staged file."""
-        self._writer.close()
-        self.staged.unlink()
 
     def _flush(self, rows: int) -> None:
         if rows == 0:
             return
         table = pa.concat_tables(self._waiting)
-        for first in range(0, rows, ROWS):
-            group = table.slice(first, min(ROWS, rows - first))
-            self._writer.write_table(self._prepare(group), row_group_size=ROWS)
+        for first in range(0, rows, ROW_GROUP_ROWS):
+            group = table.slice(first, min(ROW_GROUP_ROWS, rows - first))
+            self._writer.write_table(self._prepare(group), row_group_size=ROW_GROUP_ROWS)
         self._waiting = [table.slice(rows)]
         self._waiting_rows -= rows
         self.rows += rows
@@ -69,30 +59,36 @@ class EventStream(TableStream):
 
 
 class BookWriter:
-    """The three streams of a book; on an error nothing is left but what was there before."""
+    """The three tables of a book; they appear only if the body ends well."""
 
     def __init__(self, out: Path) -> None:
-        self._events = EventStream(out / "events.parquet", events_schema())
-        self._decisions = TableStream(out / "decisions.parquet", decisions_log_schema())
-        self._accounts = TableStream(out / "accounts.parquet", accounts_schema())
+        self._out = out
+        self._stack = ExitStack()
+        self._streams: tuple[TableStream, ...] = ()
 
     @property
     def events(self) -> int:
-        """Return the events written so far."""
-        return self._events.rows
+        """Return the events written."""
+        return self._streams[0].rows
 
     @property
     def decisions(self) -> int:
-        """Return the decisions written so far."""
-        return self._decisions.rows
+        """Return the decisions written."""
+        return self._streams[1].rows
 
     def write(self, tables: BlockTables) -> None:
         """Append a block; blocks come in the order of their accounts."""
-        self._events.add(tables.events)
-        self._decisions.add(tables.decisions)
-        self._accounts.add(tables.accounts)
+        blocks = (tables.events, tables.decisions, tables.accounts)
+        for stream, table in zip(self._streams, blocks, strict=True):
+            stream.add(table)
 
     def __enter__(self) -> Self:
+        self._stack.__enter__()
+        self._streams = (
+            EventStream(self._open("events", events_schema())),
+            TableStream(self._open("decisions", decisions_log_schema())),
+            TableStream(self._open("accounts", accounts_schema())),
+        )
         return self
 
     def __exit__(
@@ -101,8 +97,10 @@ class BookWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for stream in (self._events, self._decisions, self._accounts):
-            if error is None:
-                stream.close()
-            else:
-                stream.discard()
+        if error is None:
+            for stream in self._streams:
+                stream.finish()
+        self._stack.__exit__(kind, error, trace)
+
+    def _open(self, table: str, schema: pa.Schema) -> pq.ParquetWriter:
+        return self._stack.enter_context(parquet_writer(self._out / f"{table}.parquet", schema))
