@@ -2,8 +2,11 @@
 
 from relimit.data.atomic import staged, write_json
 from relimit.data.book import Book
+from relimit.data.check import check_events
+from relimit.data.check_book import check, check_book
 from relimit.data.errors import DataError, ModelError, PolicyError, RelimitError
 from relimit.data.files import TableFiles, validate_schema
+from relimit.data.findings import CheckReport, Finding, Quarantine
 from relimit.data.prepayments import (
     Prepayments,
     decision_id,
@@ -14,12 +17,18 @@ from relimit.data.tables import parquet_writer, read_parquet, write_parquet
 
 __all__ = [
     "Book",
+    "CheckReport",
     "DataError",
+    "Finding",
     "ModelError",
     "PolicyError",
     "Prepayments",
+    "Quarantine",
     "RelimitError",
     "TableFiles",
+    "check",
+    "check_book",
+    "check_events",
     "decision_id",
     "find_prepayments",
     "parquet_writer",

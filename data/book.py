@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from relimit.data.errors import DataError
 from relimit.data.files import open_parquet, unreadable, validate_schema
 from relimit.data.schema import TIME, events_schema
+from relimit.data.times import parse_time
 
 SETTINGS_FILE: Final = "book.json"
 TABLES: Final = ("events", "decisions", "observations", "accounts", "oracle")
@@ -112,29 +113,6 @@ def read_settings(folder: Path) -> Mapping[str, Any]:
     if not isinstance(settings, dict):
         raise DataError("is not a JSON object", where=str(file), mend="Mend it or leave it out")
     return settings
-
-
-def parse_time(text: object, *, where: str) -> datetime:
-    """Return an ISO 8601 time with a zone, in UTC.
-
-    Raises
-    ------
-    DataError
-        It is no such time, or has no zone.
-
-    Examples
-    --------
-    >>> parse_time("2025-07-01T08:00:00+08:00", where="book.json").isoformat()
-    '2025-07-01T00:00:00+00:00'
-    """
-    mend = "Write it as 2025-07-01T00:00:00+00:00"
-    try:
-        time = datetime.fromisoformat(str(text))
-    except ValueError as error:
-        raise DataError(f"{text!r} is not a time", where=where, mend=mend) from error
-    if time.tzinfo is None:
-        raise DataError(f"{text!r} has no time zone", where=where, mend=mend)
-    return time.astimezone(UTC)
 
 
 def events_as_of(events: Path) -> datetime:

@@ -1,0 +1,42 @@
+"""Times between the outside, where they are words or datetimes, and numpy, where they count."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from relimit.data.errors import DataError
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def microseconds(time: datetime) -> int:
+    """Return a time as microseconds since 1970 in UTC, exactly.
+
+    Examples
+    --------
+    >>> microseconds(datetime(2025, 1, 1, 8, microsecond=1, tzinfo=UTC))
+    1735718400000001
+    """
+    return (time - EPOCH) // timedelta(microseconds=1)
+
+
+def parse_time(text: object, *, where: str) -> datetime:
+    """Return an ISO 8601 time with a zone, in UTC.
+
+    Raises
+    ------
+    DataError
+        It is no such time, or has no zone.
+
+    Examples
+    --------
+    >>> parse_time("2025-07-01T08:00:00+08:00", where="book.json").isoformat()
+    '2025-07-01T00:00:00+00:00'
+    """
+    mend = "Write it as 2025-07-01T00:00:00+00:00"
+    try:
+        time = datetime.fromisoformat(str(text))
+    except ValueError as error:
+        raise DataError(f"{text!r} is not a time", where=where, mend=mend) from error
+    if time.tzinfo is None:
+        raise DataError(f"{text!r} has no time zone", where=where, mend=mend)
+    return time.astimezone(UTC)
