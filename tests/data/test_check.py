@@ -2,6 +2,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -234,7 +235,7 @@ def test_a_draw_known_late_still_comes_before_what_repays_it(tmp_path: Path) -> 
 def test_a_row_is_counted_in_its_file_whatever_the_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relimit.data.check.ROW_GROUP_ROWS", 2)
+    monkeypatch.setattr(import_module("relimit.data.check"), "ROW_GROUP_ROWS", 2)
     bad = [{"ts": NOON + DAY}, {"ts": NOON + DAY, "amount": -1, "loan_id": 2}]
     report = report_of(events(*bad, {"ts": NOON}), tmp_path, quarantine=tmp_path / "out")
     assert by_code(report)["negative_amount"].row == 3
