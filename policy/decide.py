@@ -33,13 +33,13 @@ def decide(policy: Policy, cases: Cases, rescore: Rescore | None = None) -> Deci
     timetable = timetable_of(policy, situation, outcome, cases.as_of, cases.facts.next_due)
     reasons = reasons_of(policy, cases, situation, outcome)
     remedies = remedies_of(policy, cases, situation, outcome, rescore)
-    story = Story(policy, cases, timetable, reasons, remedies)
+    texts = write_texts(Story(policy, cases, timetable, reasons, remedies))
     return Decisions(
         cases=cases,
         timetable=timetable,
         reasons=reasons,
         remedies=remedies,
-        text_zh=write_texts(story, "zh"),
-        text_en=write_texts(story, "en"),
+        text_zh=texts["zh"],
+        text_en=texts["en"],
         policy_version=policy.version,
     )

@@ -16,7 +16,7 @@ from relimit.data.vocabulary import STATUSES
 from relimit.policy.cases import Cases, Ints
 from relimit.policy.config import Policy
 from relimit.policy.gates import GATES
-from relimit.policy.phrases import Phrases, counts, dates, money, spans
+from relimit.policy.phrases import LANGUAGES, Phrases, counts, dates, money, spans
 from relimit.policy.reasons import REASONS
 from relimit.policy.remedies import ACTIONS, NO_ACTION, STEPS, WAIT_FOR_CLEARING, Remedies
 from relimit.policy.settings import PACKAGE
@@ -85,19 +85,20 @@ SETTINGS: Final[Mapping[str, Callable[[Policy], str]]] = {
 """What a template's field shows of the policy itself."""
 
 
-def write_texts(story: Story, language: str) -> pa.StringArray:
-    """Return `[n]` the text of each decision: result, signal, reasons, remedy, last date."""
+def write_texts(story: Story) -> dict[str, pa.StringArray]:
+    """Return by language `[n]` texts: result, signal, reasons, remedy, last date."""
     n = len(story.cases)
     if n == 0:
-        return pa.array([], pa.string())
+        return {language: pa.array([], pa.string()) for language in LANGUAGES}
     templates = load_wording(story.policy.wording.table)
-    order, parts = [], []
-    for rows, sentences in _plans(story):
-        order.append(rows)
-        parts.append(_write(story, rows, sentences, templates, language))
+    plans = list(_plans(story))
+    parts = [_write(story, rows, sentences, templates) for rows, sentences in plans]
     place = np.empty(n, np.int64)
-    place[np.concatenate(order)] = np.arange(n)
-    return pa.concat_arrays(parts).take(pa.array(place))
+    place[np.concatenate([rows for rows, _ in plans])] = np.arange(n)
+    return {
+        language: pa.concat_arrays([part[language] for part in parts]).take(pa.array(place))
+        for language in LANGUAGES
+    }
 
 
 @cache
@@ -177,16 +178,30 @@ def _write(
     rows: Ints,
     sentences: Sequence[Sentence],
     templates: Mapping[str, Mapping[str, str]],
-    language: str,
+) -> dict[str, pa.Array]:
+    """Write the same sentences for some rows; what both languages share is written once."""
+    shared: dict[str, pa.Array] = {}
+    texts = {}
+    for language in LANGUAGES:
+        gap = templates["join.sentences"][language]
+        template = gap.join(
+            "".join(templates[name][language] for name in sentence) for sentence in sentences
+        )
+        pieces: list[Any] = [pa.repeat("", len(rows))]
+        for literal, name, _, _ in Formatter().parse(template):
+            pieces.append(literal)
+            if name:
+                pieces.append(_said(story, name, rows, language, shared))
+        texts[language] = pc.binary_join_element_wise(*pieces, "")
+    return texts
+
+
+def _said(
+    story: Story, name: str, rows: Ints, language: str, shared: dict[str, pa.Array]
 ) -> pa.Array:
-    gap = templates["join.sentences"][language]
-    text = gap.join(
-        "".join(templates[name][language] for name in sentence) for sentence in sentences
-    )
-    pieces: list[Any] = []
-    for literal, name, _, _ in Formatter().parse(text):
-        pieces.append(literal)
-        if name:
-            pieces.append(pa.array(story.field(name, rows, language), pa.string()))
-    whole: Any = pc.binary_join_element_wise(pa.array([""] * len(rows)), *pieces, "")
-    return whole
+    if name in shared:
+        return shared[name]
+    said = pa.array(story.field(name, rows, language), pa.string())
+    if name in SETTINGS or FIELDS[name][1] in (money, counts):
+        shared[name] = said
+    return said
