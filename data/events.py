@@ -8,16 +8,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from relimit.data.errors import DataError
-from relimit.data.schema import TIME
+from relimit.data.contract import check_columns
+from relimit.data.schema import events_schema
+from relimit.data.tables import conform
 from relimit.data.vocabulary import KINDS
 
 Ids = NDArray[Any]
 """Account ids: an int64 array, or an object array of strings."""
 
-REQUIRED: Final = ("account_id", "ts", "kind")
-OPTIONAL: Final = ("known_at", "amount", "value", "loan_id", "detail")
-COLUMNS: Final = REQUIRED + OPTIONAL
 _PLACE: Final = {kind: place for place, kind in enumerate(KINDS)}
 
 
@@ -74,20 +72,18 @@ def blocks_from_table(events: pa.Table) -> EventBlock:
     Parameters
     ----------
     events
-        The columns of `events_schema`; `known_at` (null or absent: equal to `ts`), `amount`,
-        `value`, `loan_id` and `detail` may be absent or of Arrow type null.
+        The columns of `events_schema`; `known_at` (null or absent: equal to `ts`), `value`,
+        `loan_id` and `detail` may be absent, and those and `amount` of Arrow type null.
 
     Raises
     ------
     DataError
-        A column is missing or has the wrong type, or an id, `ts` or `kind` is null.
+        A column is missing or can't be cast losslessly, or an id, `ts` or `kind` is null.
     """
-    check_columns(events.schema)
-    for name in REQUIRED:
-        _refuse_nulls(name, events[name])
+    events = conform_events(events, where="events")
     account_ids, code = account_places(events["account_id"])
     columns = _event_columns(events)
-    details, columns["detail"] = _details(events)
+    details, columns["detail"] = _details(events["detail"])
     order = _total_order(code, columns)
     if order is not None:
         code = code[order]
@@ -96,67 +92,38 @@ def blocks_from_table(events: pa.Table) -> EventBlock:
     return EventBlock(account_ids, starts.astype(np.int64), details=details, **columns)
 
 
-def check_columns(schema: pa.Schema, where: str = "events") -> None:
-    """Raise `DataError` unless a schema has the columns of events, in types that need no guess."""
-    for name in REQUIRED:
-        if name not in schema.names:
-            raise DataError(
-                f"column {name} is missing", where=where, mend=f"It has {', '.join(schema.names)}"
-            )
-    for name in COLUMNS:
-        if name in schema.names and not _fits(name, schema.field(name).type):
-            raise DataError(
-                f"column {name} is {schema.field(name).type}",
-                where=where,
-                mend=f"It should be {_WANTED[name]}",
-            )
+def conform_events(events: pa.Table, *, where: str) -> pa.Table:
+    """Return the columns of events in the types that blocks are made from.
 
-
-_WANTED: Final = {
-    "account_id": "int64 or string",
-    "ts": "a timestamp with a time zone",
-    "known_at": "a timestamp with a time zone",
-    "kind": "a string or a dictionary of strings",
-    "amount": "int64 fen",
-    "value": "int32",
-    "loan_id": "int64",
-    "detail": "a string or a dictionary of strings",
-}
-
-
-def _fits(name: str, kind: pa.DataType) -> bool:
-    if name in OPTIONAL and pa.types.is_null(kind):
-        return True
-    if name == "account_id":
-        return bool(pa.types.is_integer(kind)) or _is_word(kind)
-    if name in ("ts", "known_at"):
-        return bool(pa.types.is_timestamp(kind)) and kind.tz is not None
-    if name in ("kind", "detail"):
-        return _is_word(kind)
-    return bool(pa.types.is_integer(kind))
-
-
-def _is_word(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return bool(
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
-
-
-def account_places(ids: pa.ChunkedArray) -> tuple[Ids, NDArray[np.int64]]:
-    """Return the distinct ids of a column, ascending, and each row's place among them.
+    They are those of `events_schema`, but with room for as many words as a file may have.
 
     Raises
     ------
     DataError
-        The ids are neither whole numbers nor strings, or some are null.
+        As in `blocks_from_table`.
     """
-    if not _fits("account_id", ids.type):
-        raise DataError(
-            f"column account_id is {ids.type}", mend=f"It should be {_WANTED['account_id']}"
-        )
-    _refuse_nulls("account_id", ids)
+    contract = events_schema()
+    if events.schema.equals(_BLOCK_SCHEMAS[False]) or events.schema.equals(_BLOCK_SCHEMAS[True]):
+        return events
+    check_columns(events.schema, contract, table="events", where=where, rows=events.num_rows)
+    words = not pa.types.is_integer(events.schema.field("account_id").type)
+    return conform(events, _BLOCK_SCHEMAS[words], where=where)
+
+
+def _block_schema(account_id: pa.DataType) -> pa.Schema:
+    schema = events_schema(account_id)
+    for name in ("kind", "detail"):
+        place = schema.get_field_index(name)
+        wide = pa.dictionary(pa.int32(), pa.string())
+        schema = schema.set(place, schema.field(place).with_type(wide))
+    return schema
+
+
+_BLOCK_SCHEMAS: Final = {False: _block_schema(pa.int64()), True: _block_schema(pa.string())}
+
+
+def account_places(ids: pa.ChunkedArray) -> tuple[Ids, NDArray[np.int64]]:
+    """Return the distinct ids of a column, ascending, and each row's place among them."""
     if pa.types.is_integer(ids.type):
         numbers = ids.to_numpy().astype(np.int64, copy=False)
         step = np.diff(numbers)
@@ -165,23 +132,15 @@ def account_places(ids: pa.ChunkedArray) -> tuple[Ids, NDArray[np.int64]]:
             return numbers[first], np.cumsum(first, dtype=np.int64) - 1
         return np.unique(numbers, return_inverse=True)
     words, code = _encode(ids)
-    names = np.array(words, dtype=object)
     used = np.unique(code)
-    order = used[np.argsort(names[used])]
-    place = np.zeros(len(names), np.int64)
-    place[order] = np.arange(len(order))
+    names = np.array(words.take(pa.array(used)).to_pylist(), dtype=object)
+    order = np.argsort(names)
+    place = np.zeros(len(words), np.int64)
+    place[used[order]] = np.arange(len(order))
     return names[order], place[code]
 
 
-def _refuse_nulls(name: str, column: pa.ChunkedArray) -> None:
-    if column.null_count:
-        raise DataError(
-            f"column {name} is null in {column.null_count:,} of {len(column):,} rows",
-            mend="Give each row its account, time and kind",
-        )
-
-
-def _encode(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
+def _encode(column: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.int64]]:
     """Return a string column's dictionary and its codes; −1 for null."""
     whole = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
     if isinstance(whole, pa.ChunkedArray):
@@ -191,63 +150,57 @@ def _encode(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
     code = whole.indices
     if code.null_count:
         code = pc.fill_null(code.cast(pa.int64()), -1)
-    return whole.dictionary.to_pylist(), code.to_numpy().astype(np.int64, copy=False)
+    return whole.dictionary, code.to_numpy().astype(np.int64, copy=False)
 
 
 def _event_columns(events: pa.Table) -> dict[str, NDArray[Any]]:
     ts = _times(events["ts"])
-    columns: dict[str, NDArray[Any]] = {"ts": ts, "known_at": ts}
-    if "known_at" in events.column_names:
-        columns["known_at"] = _known_at(events["known_at"], ts)
+    columns: dict[str, NDArray[Any]] = {"ts": ts, "known_at": _known_at(events["known_at"], ts)}
     words, code = _encode(events["kind"])
-    places = np.array([_PLACE.get(word, -1) for word in words] or [-1], dtype=np.int8)
+    places = np.array([_PLACE.get(word, -1) for word in words.to_pylist()] or [-1], dtype=np.int8)
     columns["kind"] = places[code]
     for name, kind in (("amount", np.int64), ("value", np.int32), ("loan_id", np.int64)):
-        columns[name], columns[f"has_{name}"] = _numbers(events, name, kind)
+        columns[name], columns[f"has_{name}"] = _numbers(events[name], kind)
     return columns
 
 
 def _times(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    if column.type != TIME:
-        try:
-            column = column.cast(TIME)
-        except pa.ArrowInvalid as error:
-            raise DataError(
-                f"a time of type {column.type} is not in whole microseconds",
-                mend="Round the times to microseconds",
-            ) from error
     microseconds: NDArray[np.int64] = column.cast(pa.int64()).to_numpy()
     return microseconds
 
 
 def _known_at(column: pa.ChunkedArray, ts: NDArray[np.int64]) -> NDArray[np.int64]:
+    if column.null_count == 0:
+        return _times(column)
     if column.null_count == len(column):
         return ts
     valid = column.is_valid().to_numpy()
     return np.where(valid, _times(pc.fill_null(column, pa.scalar(0, column.type))), ts)
 
 
-def _numbers(events: pa.Table, name: str, kind: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+def _numbers(column: pa.ChunkedArray, kind: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Return a nullable integer column as numbers, 0 where null, and where it is not null."""
-    size = events.num_rows
-    column = events[name] if name in events.column_names else None
-    if column is None or column.null_count == size:
+    size = len(column)
+    if column.null_count == size:
         return np.zeros(size, kind), np.zeros(size, np.bool_)
     if column.null_count == 0:
-        return column.to_numpy().astype(kind, copy=False), np.ones(size, np.bool_)
-    filled = pc.fill_null(column, 0).to_numpy().astype(kind, copy=False)
-    return filled, column.is_valid().to_numpy()
+        return column.to_numpy(), np.ones(size, np.bool_)
+    return pc.fill_null(column, 0).to_numpy(), column.is_valid().to_numpy()
 
 
-def _details(events: pa.Table) -> tuple[tuple[str, ...], NDArray[np.int32]]:
-    """Return the distinct details, sorted, and each row's place among them; −1 for null."""
-    if "detail" not in events.column_names or pa.types.is_null(events["detail"].type):
-        return (), np.full(events.num_rows, -1, np.int32)
-    words, code = _encode(events["detail"])
-    used = np.bincount(code + 1, minlength=len(words) + 1)[1:] > 0
-    ordered = sorted({words[number] for number in np.flatnonzero(used)})
+def _details(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """Return the distinct details, sorted, and each row's place among them; −1 for null.
+
+    A slice of a row group brings the dictionary of the whole group: only its own words are read.
+    """
+    words, code = _encode(column)
+    used = np.unique(code)
+    used = used[used >= 0]
+    mine = words.take(pa.array(used)).to_pylist()
+    ordered = sorted(set(mine))
     place = {word: number for number, word in enumerate(ordered)}
-    places = np.array([*(place.get(word, -1) for word in words), -1], dtype=np.int32)
+    places = np.full(len(words) + 1, -1, dtype=np.int32)
+    places[used] = [place[word] for word in mine]
     return tuple(ordered), places[code]
 
 

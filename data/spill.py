@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from relimit.data.events import COLUMNS, Ids, account_places
+from relimit.data.events import Ids, account_places, conform_events
+from relimit.data.row_groups import read_batches
 from relimit.data.schema import events_schema
 
 BUCKET_ROWS: Final = 800_000
@@ -19,7 +19,6 @@ BUCKET_ROWS: Final = 800_000
 MOST_BUCKETS: Final = 256
 _BATCH_ROWS: Final = 1_000_000
 _SAMPLE: Final = 2_000
-_WORD: Final = pa.dictionary(pa.int32(), pa.string())
 
 
 def spill(files: Sequence[Path], folder: Path) -> Iterator[pa.Table]:
@@ -41,7 +40,7 @@ def spill(files: Sequence[Path], folder: Path) -> Iterator[pa.Table]:
     paths = [folder / f"{number:03}.arrow" for number in range(len(borders) + 1)]
     with ExitStack() as stack:
         writers: dict[int, pa.RecordBatchStreamWriter] = {}
-        for batch in _batches(files, list(COLUMNS)):
+        for batch in _batches(files):
             for number, part in _parts(batch, borders):
                 if number not in writers:
                     writers[number] = stack.enter_context(
@@ -55,30 +54,17 @@ def spill(files: Sequence[Path], folder: Path) -> Iterator[pa.Table]:
             path.unlink()
 
 
-def _batches(files: Sequence[Path], columns: list[str]) -> Iterator[pa.Table]:
+def _batches(files: Sequence[Path]) -> Iterator[pa.Table]:
     for path in files:
-        with pq.ParquetFile(
-            path, page_checksum_verification=True, read_dictionary=["kind", "detail"]
-        ) as file:
-            for batch in file.iter_batches(_BATCH_ROWS, columns=columns):
-                yield _uniform(pa.Table.from_batches([batch]))
-
-
-def _uniform(batch: pa.Table) -> pa.Table:
-    """Give a batch the same types as those of every other file."""
-    words = pa.types.is_integer(batch.schema.field("account_id").type)
-    schema = events_schema(pa.int64() if words else pa.string())
-    for name in ("kind", "detail"):
-        place = schema.get_field_index(name)
-        schema = schema.set(place, schema.field(place).with_type(_WORD))
-    schema = pa.schema([field for field in schema if field.name in batch.column_names])
-    return batch.select(schema.names).cast(schema)
+        for batch in read_batches(path, events_schema().names, _BATCH_ROWS):
+            yield conform_events(batch, where=str(path))
 
 
 def _borders(files: Sequence[Path]) -> Ids:
     """Return ascending ids that part the events into buckets of about the same size."""
     samples, rows = [], 0
-    for batch in _batches(files, ["account_id"]):
+    batches = (batch for path in files for batch in read_batches(path, ["account_id"], _BATCH_ROWS))
+    for batch in batches:
         ids, place = account_places(batch["account_id"])
         rows += batch.num_rows
         samples.append(ids[place[:: max(1, batch.num_rows // _SAMPLE)]])

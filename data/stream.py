@@ -3,23 +3,16 @@
 import itertools
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from relimit.data.errors import DataError
-from relimit.data.events import (
-    COLUMNS,
-    EventBlock,
-    Ids,
-    account_places,
-    blocks_from_table,
-    check_columns,
-)
+from relimit.data.events import EventBlock, Ids, account_places, blocks_from_table
+from relimit.data.files import validate_schema
+from relimit.data.row_groups import RowGroup, read_groups, row_groups
+from relimit.data.schema import events_schema
 from relimit.data.spill import spill
 
 BLOCK_ROWS: Final = 100_000
@@ -37,13 +30,14 @@ def iter_event_blocks(
     Parameters
     ----------
     path
-        `events.parquet`, or a folder of parts; names that begin with `_` or `.` are passed over.
+        `events.parquet`, or a folder of parts.
         Row groups whose ids ascend from one to the next (by their statistics) are streamed;
         otherwise the events are first parted by account into a temporary folder.
     accounts
         Ascending ids to keep; None keeps all.
     rows
-        A block ends with the first account that brings it to this many rows.
+        A block is closed once it has this many; it has less than twice as many, unless its last
+        account is larger than that by itself.
 
     Yields
     ------
@@ -66,121 +60,17 @@ def iter_event_tables(
 
     That leaves the work on each block to whoever takes it, another thread for instance.
     """
-    groups = _row_groups(path)
+    found = validate_schema(path, events_schema(), "events")
+    groups = [group for file in found.files for group in row_groups(file)]
     if accounts is not None:
         groups = [group for group in groups if group.may_hold(accounts)]
     ordered = _ascending(groups)
     if ordered is not None:
-        yield from _whole_accounts((group.read() for group in ordered), accounts, rows)
+        yield from _whole_accounts(read_groups(ordered, found.schema, rows), accounts, rows)
         return
     with tempfile.TemporaryDirectory(prefix="relimit-") as folder:
         files = list(dict.fromkeys(group.path for group in groups))
         yield from _whole_accounts(spill(files, Path(folder)), accounts, rows)
-
-
-@dataclass(frozen=True, slots=True)
-class RowGroup:
-    """A row group of a file, and the least and the greatest account that its statistics tell."""
-
-    path: Path
-    number: int
-    rows: int
-    least: Any
-    greatest: Any
-
-    def may_hold(self, accounts: Ids) -> bool:
-        """Return whether any of the accounts (ascending) may have events here."""
-        if self.least is None:
-            return True
-        place = int(np.searchsorted(accounts, self.least))
-        return place < len(accounts) and bool(accounts[place] <= self.greatest)
-
-    def read(self) -> pa.Table:
-        """Read the columns that events have, page checksums verified."""
-        with open_parquet(self.path) as file:
-            try:
-                return file.read_row_group(self.number, columns=list(COLUMNS))
-            except (OSError, pa.ArrowInvalid) as error:
-                raise unreadable(self.path, error) from error
-
-
-def open_parquet(path: Path) -> pq.ParquetFile:
-    """Open a file of events.
-
-    Raises
-    ------
-    DataError
-        It isn't there, isn't whole Parquet, or breaks the contract.
-    """
-    try:
-        file = pq.ParquetFile(
-            path, page_checksum_verification=True, read_dictionary=["kind", "detail"]
-        )
-    except (OSError, pa.ArrowInvalid) as error:
-        raise unreadable(path, error) from error
-    check_columns(file.schema_arrow, where=str(path))
-    return file
-
-
-def unreadable(path: Path, error: Exception) -> DataError:
-    """Return the error that says that a file can't be read."""
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return DataError(
-        f"it can't be read as Parquet ({reason})",
-        where=str(path),
-        mend="Write it again: it is missing, cut short or damaged",
-    )
-
-
-def part_files(path: Path) -> list[Path]:
-    """Return the Parquet files of a table that is one file or a folder of parts.
-
-    Raises
-    ------
-    DataError
-        The folder holds no part.
-    """
-    if not path.is_dir():
-        return [path]
-    parts = sorted(part for part in path.glob("*.parquet") if part.name[0] not in "._")
-    if not parts:
-        raise DataError("it holds no *.parquet file", where=str(path), mend="Give the right folder")
-    return parts
-
-
-def _row_groups(path: Path) -> list[RowGroup]:
-    groups: list[RowGroup] = []
-    id_types: dict[bool, Path] = {}
-    for part in part_files(path):
-        with open_parquet(part) as file:
-            words = not pa.types.is_integer(file.schema_arrow.field("account_id").type)
-            groups += _groups_of(part, file.metadata)
-        id_types.setdefault(words, part)
-    if len(id_types) > 1:
-        raise DataError(
-            f"account_id is string in {id_types[True].name} and int64 in {id_types[False].name}",
-            where=str(path),
-            mend="Write all parts with the same type",
-        )
-    return groups
-
-
-def _groups_of(path: Path, metadata: pq.FileMetaData) -> Iterator[RowGroup]:
-    columns = [metadata.schema.column(place).path for place in range(metadata.num_columns)]
-    place = columns.index("account_id")
-    for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
-        told = group.column(place).statistics
-        if group.num_rows == 0:
-            continue
-        known = told is not None and told.has_min_max
-        yield RowGroup(
-            path,
-            number,
-            group.num_rows,
-            told.min if known else None,
-            told.max if known else None,
-        )
 
 
 def _ascending(groups: Sequence[RowGroup]) -> list[RowGroup] | None:

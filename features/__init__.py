@@ -1,6 +1,21 @@
 """Point-in-time features of accounts' histories, from a numpy engine."""
 
-from relimit.features import delinquency, prepayment, utilisation
+from relimit.features import (
+    cycling,
+    delinquency,
+    external,
+    funding,
+    gaps,
+    income,
+    interest,
+    operations,
+    payment,
+    prepayment,
+    purpose,
+    system,
+    tenure,
+    utilisation,
+)
 from relimit.features.history import History, Select, Window
 from relimit.features.matrix import compute_features, feature_matrix, iter_features
 from relimit.features.registry import (
@@ -22,12 +37,23 @@ __all__ = [
     "catalogue",
     "catalogue_hash",
     "compute_features",
+    "cycling",
     "delinquency",
+    "external",
     "feature",
     "feature_matrix",
     "feature_names",
+    "funding",
+    "gaps",
+    "income",
+    "interest",
     "iter_features",
     "model_feature_names",
+    "operations",
+    "payment",
     "prepayment",
+    "purpose",
+    "system",
+    "tenure",
     "utilisation",
 ]

@@ -43,6 +43,17 @@ def mean_of_recent(recent: Floats) -> Floats:
     return ratio(total, count)
 
 
+def median_of_recent(recent: Floats) -> Floats:
+    """Return the median of each row's numbers, NaN left out; NaN if there are none."""
+    ordered = np.sort(recent, axis=1)
+    count = (~np.isnan(recent)).sum(axis=1)
+    row = np.arange(len(recent))
+    low = ordered[row, np.maximum(count - 1, 0) // 2]
+    high = ordered[row, np.maximum(count, 1) // 2]
+    middle: Floats = (low + high) / 2
+    return middle
+
+
 def variation_of_recent(recent: Floats) -> Floats:
     """Return the coefficient of variation of each row's numbers, NaN left out.
 

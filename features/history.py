@@ -186,6 +186,17 @@ class History:
         )
         return found
 
+    def amounts(self, events: Events) -> Series:
+        """Return the events that have an amount; the same series if all have."""
+        series = self.series(events)
+        if isinstance(events, Series) or self.block.has_amount[series.rows].all():
+            return series
+        return self.derive(f"amounts of {events}", lambda: self._amounts(series))
+
+    def _amounts(self, series: Series) -> tuple[Ints, Ints]:
+        there = self.block.has_amount[series.rows]
+        return series.rows[there], series.value[there]
+
     def values(self, events: str | Select) -> Series:
         """Return the events that have a `value`, with the value in place of the amount."""
         return self.derive(f"values of {events}", lambda: self._values(events))
@@ -224,17 +235,20 @@ class History:
 
     def largest(self, events: Events, window: Window | None = None) -> Floats:
         """Return the largest visible amount or value in a window; NaN if there is none."""
-        return self.series(events).largest(*self.span(events, window))
+        series = self.amounts(events)
+        return series.largest(*self.span(series, window))
 
     def smallest(self, events: Events, window: Window | None = None) -> Floats:
         """Return the smallest visible amount or value in a window; NaN if there is none."""
-        return self.series(events).smallest(*self.span(events, window))
+        series = self.amounts(events)
+        return series.smallest(*self.span(series, window))
 
     def mean(self, events: Events, window: Window | None = None) -> Floats:
         """Return the mean visible amount or value in a window; NaN if there is none."""
-        count = self.count(events, window)
+        series = self.amounts(events)
+        count = self.count(series, window)
         result: Floats = np.full(self.size, np.nan)
-        np.divide(self.sum(events, window), count, out=result, where=count > 0)
+        np.divide(self.sum(series, window), count, out=result, where=count > 0)
         return result
 
     def last(self, events: Events, back: int = 0) -> tuple[Ints, Bools]:
@@ -252,9 +266,10 @@ class History:
         return pick(self.series(events).rows, place, there, -1)
 
     def last_amount(self, events: Events, back: int = 0) -> Floats:
-        """Return the amount (fen) or value of the last visible event; NaN if there is none."""
-        place, there = self.last(events, back)
-        return pick(self.series(events).value, place, there, np.nan)
+        """Return the amount (fen) or value of the last visible event with one; NaN if none has."""
+        series = self.amounts(events)
+        place, there = self.last(series, back)
+        return pick(series.value, place, there, np.nan)
 
     def last_value(self, events: str | Select) -> Floats:
         """Return the `value` of the last visible event that has one; NaN if there is none."""

@@ -11,7 +11,7 @@ from relimit.data.errors import DataError
 from relimit.features.history import Floats, History, Ints, Window
 
 Compute = Callable[[History], Floats | Ints]
-UNITS: Final = ("count", "days", "hours", "fen", "ratio", "score", "flag")
+UNITS: Final = ("count", "days", "minutes", "fen", "ratio", "score", "flag")
 NEVER: Final = "never null"
 
 
@@ -26,7 +26,7 @@ class Feature:
     family
         The family it is listed under: the module it is in.
     unit
-        One of count, days, hours, fen, ratio, score, flag (0 or 1).
+        One of count, days, minutes, fen, ratio, score, flag (0 or 1).
     window
         The trailing days that it looks at; None if it looks at all that is known.
     risk

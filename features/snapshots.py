@@ -6,9 +6,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from relimit.data.contract import check_columns, id_type, with_id_type
 from relimit.data.errors import DataError
 from relimit.data.events import Ids, account_places
 from relimit.data.schema import TIME
+from relimit.data.tables import conform
+
+_CONTRACT = pa.schema(
+    [pa.field("account_id", pa.int64(), nullable=False), pa.field("as_of", TIME, nullable=False)]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +48,13 @@ class Snapshots:
         DataError
             A column is missing, has the wrong type, or has nulls.
         """
-        _check(table)
+        check_columns(
+            table.schema, _CONTRACT, table="snapshots", where="snapshots", rows=table.num_rows
+        )
+        kind = id_type(table.schema.field("account_id").type)
+        table = conform(table, with_id_type(_CONTRACT, kind), where="snapshots")
         ids, place = account_places(table["account_id"])
-        as_of = table["as_of"].cast(TIME).cast(pa.int64()).to_numpy()
+        as_of = table["as_of"].cast(pa.int64()).to_numpy()
         rows = np.lexsort((as_of, place))
         starts = np.searchsorted(place[rows], np.arange(len(ids) + 1)).astype(np.int64)
         return cls(ids, starts, rows, as_of, np.zeros(len(ids), np.bool_))
@@ -78,26 +88,3 @@ class Snapshots:
     def without_events(self) -> NDArray[np.int64]:
         """Return the rows whose accounts were in none of the blocks asked for so far."""
         return self.rows[np.repeat(~self._seen, np.diff(self.starts))]
-
-
-def _check(table: pa.Table) -> None:
-    for name in ("account_id", "as_of"):
-        if name not in table.column_names:
-            raise DataError(
-                f"column {name} is missing",
-                where="snapshots",
-                mend=f"It has {', '.join(table.column_names)}",
-            )
-        if nulls := table[name].null_count:
-            raise DataError(
-                f"{name} is null in {nulls:,} of {table.num_rows:,} rows",
-                where=f"snapshots, column {name}",
-                mend="Give each snapshot its account and time",
-            )
-    kind = table["as_of"].type
-    if not pa.types.is_timestamp(kind) or kind.tz is None:
-        raise DataError(
-            f"as_of is {kind}",
-            where="snapshots, column as_of",
-            mend="It should be a timestamp with a time zone",
-        )

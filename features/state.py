@@ -49,7 +49,7 @@ def outstanding(h: History, ago: int = 0) -> Ints:
 
 def limit_now(h: History, ago: int = 0) -> Floats:
     """Return the limit as known `ago` days before, fen; NaN if none was known."""
-    series = h.series(LIMIT)
+    series = h.amounts(LIMIT)
     place = series.before(h.end(ago)) - 1
     there = place >= series.before(h.start)
     return pick(series.value, place, there, np.nan)

@@ -1,0 +1,39 @@
+"""External: what others say of the borrower."""
+
+import numpy as np
+
+from relimit.data.vocabulary import EXTERNAL_SCORE, INQUIRY
+from relimit.features.history import Floats, History, Ints, Window, pick
+from relimit.features.registry import feature
+
+
+def _score(h: History, ago: int = 0) -> Floats:
+    series = h.values(EXTERNAL_SCORE)
+    place = series.before(h.end(ago)) - 1
+    return pick(series.value, place, place >= series.before(h.start), np.nan)
+
+
+@feature("score_last", unit="score", risk=-1, null="no external score yet")
+def score_last(h: History) -> Floats:
+    """Last external score known."""
+    return _score(h)
+
+
+@feature(
+    "score_change_{w}d", windows=(90,), unit="score", risk=-1, null="no external score {w} days ago"
+)
+def score_change(h: History, w: Window) -> Floats:
+    """Last external score known less the last one known {w} days ago."""
+    return _score(h) - _score(h, w.days)
+
+
+@feature("score_since_days", unit="days", risk=0, null="no external score yet")
+def score_since_days(h: History) -> Floats:
+    """Days since the last external score."""
+    return h.since(h.values(EXTERNAL_SCORE))
+
+
+@feature("inquiry_count_{w}d", windows=(30, 90, 180), unit="count", risk=1)
+def inquiry_count(h: History, w: Window) -> Ints:
+    """Inquiries by other lenders in the trailing {w} days."""
+    return h.count(INQUIRY, w)

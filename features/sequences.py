@@ -1,0 +1,150 @@
+"""Facts about several events: loans with their prepayments, borrowing again, outages between.
+
+Each is booked at the row of its closing event: no snapshot sees it before it was known.
+"""
+
+import numpy as np
+
+from relimit.data.vocabulary import DRAW, MICROSECONDS_PER_DAY, OUTAGE, PREPAYMENT
+from relimit.features.history import Bools, Events, History, Ints, pick
+from relimit.features.series import Series
+
+MINUTE = 60_000_000
+HOUR = 60 * MINUTE
+CYCLE = 14 * MICROSECONDS_PER_DAY
+"""A draw, its prepayment and the next draw within this time are a cycle."""
+
+
+def preceding(h: History, rows: Ints, events: Events) -> tuple[Ints, Bools]:
+    """Return each row's last earlier event of the same account: its row, and if there is one."""
+    series = h.series(events)
+    place = series.before(rows) - 1
+    there = place >= series.before(h.row_start[rows])
+    return pick(series.rows, place, there, 0), there
+
+
+def matched_draws(h: History) -> tuple[Ints, Bools]:
+    """Return, for each prepayment of the block, the row of the draw it repays, and if there is one.
+
+    That is the last earlier draw of its loan, or of the account if it has no loan id.
+    """
+    return h.cached("matched draws", lambda: _matched_draws(h))  # type: ignore[no-any-return]
+
+
+def _matched_draws(h: History) -> tuple[Ints, Bools]:
+    block, prepayments = h.block, h.series(PREPAYMENT).rows
+    rows, there = preceding(h, prepayments, DRAW)
+    with_loan = block.has_loan_id[prepayments]
+    if with_loan.any():
+        rows[with_loan], there[with_loan] = _draws_of_loans(h, prepayments[with_loan])
+    return rows, there
+
+
+def _draws_of_loans(h: History, prepayments: Ints) -> tuple[Ints, Bools]:
+    draws = h.series(DRAW).rows
+    draws = draws[h.block.has_loan_id[draws]]
+    if len(draws) == 0:
+        return np.zeros(len(prepayments), np.int64), np.zeros(len(prepayments), np.bool_)
+    loan = _loan_keys(h, np.concatenate((draws, prepayments)))
+    ours, theirs = loan[: len(draws)], loan[len(draws) :]
+    order = np.argsort(ours, kind="stable")
+    ours, draws = ours[order], draws[order]
+    rank = np.cumsum(np.diff(ours, prepend=ours[:1]) != 0)
+    size = len(h.block.kind)
+    first = np.minimum(np.searchsorted(ours, theirs), len(ours) - 1)
+    key = rank * size + draws
+    place = np.searchsorted(key, rank[first] * size + prepayments) - 1
+    there = (ours[first] == theirs) & (place >= first)
+    return draws[np.maximum(place, 0)], there
+
+
+def _loan_keys(h: History, rows: Ints) -> Ints:
+    """Return a number for each row's account and loan; ranks if the ids are too far apart."""
+    loan = h.block.loan_id[rows]
+    start = h.row_start[rows]
+    span = int(loan.max()) - int(loan.min()) + 1
+    if span * (len(h.block.kind) + 1) >= 2**62:
+        distinct, loan = np.unique(loan, return_inverse=True)
+        span = len(distinct)
+    keys: Ints = start * span + (loan - loan.min())
+    return keys
+
+
+def holds(h: History) -> Series:
+    """Return prepayments with the time that the loan was held before, in µs; never below 0."""
+    return h.derive("holds", lambda: _holds(h))
+
+
+def _holds(h: History) -> tuple[Ints, Ints]:
+    prepayments = h.series(PREPAYMENT).rows
+    draws, there = matched_draws(h)
+    ts = h.block.ts
+    prepayments, draws = prepayments[there], draws[there]
+    return prepayments, np.maximum(ts[prepayments] - ts[draws], 0)
+
+
+def redraws(h: History) -> Series:
+    """Return draws that follow a prepayment with no other draw between; value: the gap in µs.
+
+    The gap is measured on `ts`, less the minutes of outages learned of between; never below 0.
+    """
+    return h.derive("redraws", lambda: _redraws(h))
+
+
+def _redraws(h: History) -> tuple[Ints, Ints]:
+    draws, prepayments = _closing_draws(h)
+    outage = h.values(OUTAGE)
+    minutes = outage.total[outage.before(draws)] - outage.total[outage.before(prepayments)]
+    gap = h.block.ts[draws] - h.block.ts[prepayments] - minutes * MINUTE
+    return draws, np.maximum(gap, 0)
+
+
+def _closing_draws(h: History) -> tuple[Ints, Ints]:
+    """Return the rows of draws that come first after a prepayment, and those of the prepayments."""
+    draws = h.series(DRAW).rows
+    earlier, has_draw = preceding(h, draws, DRAW)
+    prepayment, there = preceding(h, draws, PREPAYMENT)
+    first = there & (~has_draw | (earlier < prepayment))
+    return draws[first], prepayment[first]
+
+
+def gaps_between(h: History, events: Events) -> Series:
+    """Return the events that follow another of the series; value: the time between in µs."""
+    return h.derive(f"gaps between {events}", lambda: _gaps_between(h, events))
+
+
+def _gaps_between(h: History, events: Events) -> tuple[Ints, Ints]:
+    rows = h.series(events).rows
+    start = h.row_start[rows]
+    later = np.flatnonzero(start[1:] == start[:-1]) + 1
+    return rows[later], h.block.ts[rows[later]] - h.block.ts[rows[later - 1]]
+
+
+def cycles(h: History) -> Series:
+    """Return draws that close a borrow, prepay, borrow cycle; value: its length in µs."""
+    return h.derive("cycles", lambda: _cycles(h))
+
+
+def _cycles(h: History) -> tuple[Ints, Ints]:
+    draws, prepayments = _closing_draws(h)
+    place = h.series(PREPAYMENT).before(prepayments)
+    opening, there = matched_draws(h)
+    opened, there = pick(opening, place, there[place], 0), there[place]
+    length = h.block.ts[draws] - h.block.ts[opened] if len(draws) else draws
+    cycle = there & (length <= CYCLE)
+    return draws[cycle], length[cycle]
+
+
+def soon_after(h: History, events: Events, before: Events, hours: int) -> Series:
+    """Return events whose last earlier event of another kind was at most some hours before."""
+    name = f"{events} within {hours} h after {before}"
+    return h.derive(name, lambda: _soon_after(h, events, before, hours))
+
+
+def _soon_after(h: History, events: Events, before: Events, hours: int) -> tuple[Ints, Ints]:
+    series = h.series(events)
+    earlier, there = preceding(h, series.rows, before)
+    if len(series.rows) == 0:
+        return series.rows, series.value
+    soon = there & (h.block.ts[series.rows] - h.block.ts[earlier] <= hours * HOUR)
+    return series.rows[soon], series.value[soon]
