@@ -1,8 +1,16 @@
-"""One tracking store for each module, since making its tables takes two seconds."""
+"""A small book, and one tracking store for each module: making its tables takes two seconds."""
 
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
 import pytest
 
+from relimit.data.schema import DETAIL, TIME, WORD
+from relimit.data.tables import write_parquet
 from relimit.training.store import SQLITE
+
+DAY = 86_400_000_000
 
 
 @pytest.fixture(scope="module")
@@ -14,3 +22,76 @@ def tracking_uri(tmp_path_factory) -> str:
 def _no_mlflow_settings(monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("MLFLOW_REGISTRY_URI", raising=False)
+
+
+def make_events(folder: Path, accounts: int = 400, seed: int = 0) -> tuple[Path, np.ndarray]:
+    """Write a small history in which the size of the draws and earlier arrears tell the risk."""
+    rng = np.random.default_rng(seed)
+    weakness = rng.normal(size=accounts)
+    rows = []
+    for account in range(accounts):
+        rows.append((account, 0, "limit", 1_000_000, None))
+        for month in range(30):
+            drawn = int(10_000 * np.exp(weakness[account] + rng.normal() * 0.3))
+            rows.append((account, 30 * month + 1, "draw", drawn, None))
+            rows.append((account, 30 * month + 20, "prepayment", drawn // 2, None))
+            if rng.random() < 0.1 + 0.2 * (weakness[account] > 0.5):
+                rows.append((account, 30 * month + 25, "overdue", drawn // 3, 5))
+                rows.append((account, 30 * month + 27, "cured", None, None))
+    columns = list(zip(*rows, strict=True))
+    table = pa.table(
+        {
+            "account_id": pa.array(columns[0], pa.int64()),
+            "ts": pa.array([day * DAY for day in columns[1]], TIME),
+            "known_at": pa.array([day * DAY for day in columns[1]], TIME),
+            "kind": pa.array(columns[2], pa.string()).cast(WORD),
+            "amount": pa.array(columns[3], pa.int64()),
+            "value": pa.array(columns[4], pa.int32()),
+            "loan_id": pa.nulls(len(rows), pa.int64()),
+            "detail": pa.nulls(len(rows), pa.string()).cast(DETAIL),
+        }
+    )
+    write_parquet(table, folder / "events.parquet")
+    return folder / "events.parquet", weakness
+
+
+def make_observations(weakness: np.ndarray, *, arms: bool, seed: int = 1) -> pa.Table:
+    """Observe every account each second month; the last ones have not matured."""
+    rng = np.random.default_rng(seed)
+    account = np.repeat(np.arange(len(weakness)), 14)
+    day = np.tile(np.arange(60, 900, 60), len(weakness))
+    size = len(account)
+    propensity = 1 / (1 + np.exp(weakness[account]))
+    full = rng.random(size) < propensity
+    bad = rng.random(size) < 1 / (1 + np.exp(1.5 - 1.2 * weakness[account] - 0.3 * full))
+    columns = {
+        "account_id": pa.array(account),
+        "as_of": pa.array(day * DAY, TIME),
+        "bad": pa.array([None if d > 720 else bool(b) for d, b in zip(day, bad, strict=True)]),
+    }
+    if arms:
+        columns |= {
+            "freed": pa.array(np.full(size, 50_000)),
+            "share": pa.array(np.where(full, 1.0, 0.5)),
+            "delay_days": pa.array(np.where(full, 0, 7), pa.int32()),
+            "propensity": pa.array(np.where(full, propensity, 1 - propensity)),
+            "loss": pa.array(np.where(bad, 20_000, 0)),
+        }
+    return pa.table(columns)
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory) -> tuple[Path, np.ndarray]:
+    return make_events(tmp_path_factory.mktemp("book"))
+
+
+@pytest.fixture(scope="session")
+def observations(history) -> pa.Table:
+    """What a user without a decision log brings."""
+    return make_observations(history[1], arms=False)
+
+
+@pytest.fixture(scope="session")
+def decided(history) -> pa.Table:
+    """Observations of logged decisions."""
+    return make_observations(history[1], arms=True)

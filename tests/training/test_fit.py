@@ -1,0 +1,91 @@
+"""Fitting on a small book whose risk is known by construction."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import brier_score_loss, roc_auc_score
+
+from relimit.data.vocabulary import ARMS
+from relimit.training.dataset import read_training_data
+from relimit.training.fit import fit_model, logged_risk
+
+
+def read(history, observations):
+    return read_training_data(history[0], observations, workers=1, progress=lambda _: None)
+
+
+def fit(data, family, seed=0):
+    return fit_model(family, data.X, data.names, data.labelled, data.split, workers=1, seed=seed)
+
+
+@pytest.fixture(scope="module")
+def plain(history, observations):
+    return read(history, observations)
+
+
+@pytest.fixture(scope="module")
+def decisions(history, decided):
+    return read(history, decided)
+
+
+def test_rows_are_split_in_time_and_features_follow_their_rows(plain, observations):
+    assert plain.split.kind == "out_of_time"
+    assert plain.not_matured == observations["bad"].null_count > 0
+    assert plain.X.shape == (len(plain.labelled), len(plain.names))
+
+
+@pytest.mark.parametrize("family", ["lightgbm", "scorecard"])
+def test_a_family_learns_what_tells_the_risk_and_its_metrics_are_true(plain, family):
+    fitted = fit(plain, family)
+    test = plain.split.test
+    risk = fitted.model.restoration_risk(plain.X[test])
+    bad = plain.labelled.bad[test]
+    np.testing.assert_array_equal(risk, fitted.test_risk)
+    assert fitted.metrics["auc"] == pytest.approx(roc_auc_score(bad, risk))
+    assert fitted.metrics["brier"] == pytest.approx(brier_score_loss(bad, risk))
+    assert fitted.metrics["rows"] == len(test)
+    assert fitted.metrics["auc"] > 0.65
+    assert abs(risk.mean() - bad.mean()) < 0.06
+    assert fitted.propensities is None
+    assert not fitted.model.has_arms
+
+
+@pytest.mark.parametrize("family", ["lightgbm", "scorecard"])
+def test_training_twice_gives_the_same_predictions(decisions, family):
+    first, second = (fit(decisions, family) for _ in range(2))
+    X = decisions.X[:200]
+    np.testing.assert_array_equal(first.model.risk_by_arm(X), second.model.risk_by_arm(X))
+
+
+def test_logged_decisions_bring_arms_weights_and_observed_losses(decisions):
+    fitted = fit(decisions, "lightgbm")
+    assert fitted.model.has_arms
+    assert fitted.propensities.fitted == 0
+    assert fitted.propensities.arms_never_tried == 23
+    assert 0 < fitted.propensities.effective_rows < len(decisions.labelled)
+    assert fitted.metrics["weighted_auc"] != fitted.metrics["auc"]
+    by_arm = fitted.model.risk_by_arm(decisions.X[:50])
+    test = decisions.labelled.take(np.arange(50))
+    places = [ARMS.index((share, int(delay))) for share, delay in test.arms]
+    expected = by_arm[np.arange(50), places]
+    np.testing.assert_array_equal(logged_risk(fitted.model, decisions.X[:50], test), expected)
+
+
+def test_more_share_never_means_less_risk_and_more_delay_never_more(decisions):
+    risk = fit(decisions, "lightgbm").model.risk_by_arm(decisions.X[:100]).reshape(100, 5, 5)
+    assert (np.diff(risk, axis=1) >= 0).all()
+    assert (np.diff(risk, axis=2) <= 0).all()
+
+
+def test_what_happens_on_the_test_slice_does_not_reach_the_model(plain):
+    changed = plain.labelled.bad.copy()
+    changed[plain.split.test] = ~changed[plain.split.test]
+    labelled = plain.labelled
+    blind = type(labelled)(
+        **{n: getattr(labelled, n) for n in labelled.__slots__ if n != "bad"}, bad=changed
+    )
+    other = fit_model("lightgbm", plain.X, plain.names, blind, plain.split, workers=1)
+    first = fit(plain, "lightgbm")
+    np.testing.assert_array_equal(
+        other.model.restoration_risk(plain.X), first.model.restoration_risk(plain.X)
+    )
+    assert other.metrics["auc"] == pytest.approx(1 - first.metrics["auc"])

@@ -1,0 +1,88 @@
+"""What a model is trained on: features, outcomes, slices, and how to tell one set from another."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from relimit.data.vocabulary import BAD_HORIZON_DAYS
+from relimit.features import compute_features, model_feature_names
+from relimit.training.fit import Progress
+from relimit.training.labelled import Labelled, read_labelled
+from relimit.training.splits import SLICES, Split, split_observations
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """What a model is trained on, and what is recorded about it."""
+
+    X: NDArray[np.float64]
+    names: tuple[str, ...]
+    labelled: Labelled
+    split: Split
+    not_matured: int
+    horizon_days: int
+
+    def describe(self) -> dict[str, Any]:
+        """Return the data's fingerprint, window and split as JSON values."""
+        as_of = self.labelled.as_of
+        return {
+            "rows": len(self.labelled),
+            "bads": int(self.labelled.bad.sum()),
+            "accounts": len(pd.unique(self.labelled.account_id)),
+            "not_matured": self.not_matured,
+            "horizon_days": self.horizon_days,
+            "first_as_of": _iso(as_of.min()),
+            "last_as_of": _iso(as_of.max()),
+            "observations_sha256": self.labelled.fingerprint(),
+            "features_sha256": hashlib.sha256(self.X.tobytes()).hexdigest(),
+            "slices": {
+                name: _slice(self.labelled.take(getattr(self.split, name))) for name in SLICES
+            },
+        }
+
+
+def read_training_data(
+    events: Path,
+    observations: pa.Table,
+    *,
+    horizon_days: int = BAD_HORIZON_DAYS,
+    workers: int = 2,
+    progress: Progress,
+) -> TrainingData:
+    """Return the matured observations with their features and slices.
+
+    Raises
+    ------
+    DataError
+        If the tables break their contract, or have too few rows of one outcome.
+    """
+    labelled, matured = read_labelled(observations)
+    split = split_observations(
+        labelled.account_id, labelled.as_of, labelled.bad, horizon_days=horizon_days
+    )
+    progress(f"computing features of {len(labelled):,} observations")
+    names = model_feature_names()
+    snapshots = matured.select(["account_id", "as_of"])
+    X = compute_features(events, snapshots, workers=workers, names=names)
+    return TrainingData(
+        X=X,
+        names=names,
+        labelled=labelled,
+        split=split,
+        not_matured=observations.num_rows - len(labelled),
+        horizon_days=horizon_days,
+    )
+
+
+def _slice(rows: Labelled) -> dict[str, object]:
+    return {"rows": len(rows), "bads": int(rows.bad.sum())}
+
+
+def _iso(microseconds: np.int64) -> str:
+    return f"{np.datetime64(int(microseconds), 'us')}Z"

@@ -1,0 +1,206 @@
+"""From features and outcomes to a calibrated risk model with its expected-loss head."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from relimit.features import catalogue
+from relimit.models import (
+    ARM_COLUMNS,
+    BoostedTrees,
+    CalibrationChoice,
+    LossSettings,
+    RiskEstimator,
+    RiskModel,
+    choose_calibration,
+    family_named,
+    fit_loss,
+)
+from relimit.training.labelled import Labelled
+from relimit.training.metrics import evaluate
+from relimit.training.propensity import Propensities, weigh_decisions
+from relimit.training.splits import Split
+
+Floats = NDArray[np.float64]
+Progress = Callable[[str], None]
+
+SMALL_SLICE: Final = 25
+"""Bads below which a slice's figures are not reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A model, how it was weighted and calibrated, and how it does on the test slice.
+
+    Attributes
+    ----------
+    model
+        Fitted on the first slice and calibrated on the second. It is not fitted again on all rows:
+        the model that is registered is the one that was tested.
+    propensities
+        None if the observations have no arms, or just one.
+    calibration
+        The chosen map and what each candidate scored.
+    test_risk
+        `[test rows]` calibrated risk at the arm that was taken, what the outcomes test.
+    metrics
+        Figures of the test slice by name.
+    """
+
+    model: RiskModel
+    propensities: Propensities | None
+    calibration: CalibrationChoice
+    test_risk: Floats
+    metrics: dict[str, float]
+
+
+def fit_model(
+    family: str,
+    X: Floats,
+    names: Sequence[str],
+    labelled: Labelled,
+    split: Split,
+    *,
+    loss: LossSettings | None = None,
+    workers: int = 2,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Fitted:
+    """Fit a family on the first slice, calibrate it on the second, test it on the third.
+
+    Parameters
+    ----------
+    family
+        `lightgbm` or `scorecard`.
+    X, names
+        `[n, F]` features, NaN for null, and their names.
+    labelled
+        `[n]` outcomes; share and delay become columns if every row has them and they vary.
+    split
+        The three slices.
+    loss
+        What is assumed about losses that were not observed.
+    workers, seed
+        Threads, which change no result, and the seed of everything drawn.
+    progress
+        Called with the name of each stage.
+
+    Raises
+    ------
+    ModelError
+        If the family is unknown, or nothing in the features tells bad from good.
+    """
+    report = progress or _silent
+    propensities = None
+    if labelled.varies_in_arm:
+        report("weighing logged decisions")
+        propensities = weigh_decisions(
+            X, labelled.arms, labelled.propensity, learn=split.fit, seed=seed
+        )
+    weight = None if propensities is None else propensities.weight
+    frame = _frame(X, names, labelled if weight is not None else None)
+    report(f"fitting {family}")
+    estimator = _estimator(family, workers, seed)
+    _fit(estimator, frame, labelled.bad, split, weight)
+    report("calibrating")
+    calibration = choose_calibration(
+        estimator.log_odds(frame.iloc[split.calibrate]),
+        labelled.bad[split.calibrate],
+        _take(weight, split.calibrate),
+        random_state=seed,
+    )
+    model = RiskModel.assemble(
+        estimator,
+        calibration=calibration.calibration,
+        loss=fit_loss(
+            frame.iloc[split.fit][list(names)],
+            bad=labelled.bad[split.fit],
+            freed=labelled.freed[split.fit],
+            loss=labelled.loss[split.fit],
+            share=labelled.share[split.fit] if weight is not None else None,
+            sample_weight=_take(weight, split.fit),
+            settings=loss,
+            random_state=seed,
+        ),
+        reference_rows=frame.iloc[split.fit],
+    )
+    report("testing")
+    risk = logged_risk(model, X[split.test], labelled.take(split.test))
+    metrics = _test_metrics(risk, labelled, split, weight)
+    return Fitted(model, propensities, calibration, risk, metrics)
+
+
+def logged_risk(model: RiskModel, X: Floats, labelled: Labelled) -> Floats:
+    """Return the calibrated risk `[n]` at the arm that each row took.
+
+    It is what an outcome can be held against; a model without arms gives its only risk.
+    """
+    matrix = np.column_stack([X, labelled.arms]) if model.has_arms else X
+    log_odds = model.head.log_odds(np.ascontiguousarray(matrix))
+    return np.asarray(model.calibration.apply(log_odds), dtype=np.float64)
+
+
+def _frame(X: Floats, names: Sequence[str], arms: Labelled | None) -> pd.DataFrame:
+    frame = pd.DataFrame(X, columns=list(names))
+    if arms is None:
+        return frame
+    return frame.assign(**dict(zip(ARM_COLUMNS, arms.arms.T, strict=True)))
+
+
+def _estimator(family: str, workers: int, seed: int) -> RiskEstimator:
+    estimator = family_named(family).estimator()
+    wanted = {
+        "monotone": {item.name: item.risk for item in catalogue() if item.risk},
+        "num_threads": workers,
+        "random_state": seed,
+    }
+    accepted = estimator.get_params()
+    estimator.set_params(**{name: value for name, value in wanted.items() if name in accepted})
+    return estimator
+
+
+def _fit(
+    estimator: RiskEstimator,
+    frame: pd.DataFrame,
+    bad: NDArray[np.bool_],
+    split: Split,
+    weight: Floats | None,
+) -> None:
+    rows = (frame.iloc[split.fit], bad[split.fit], _take(weight, split.fit))
+    if isinstance(estimator, BoostedTrees):
+        later = split.calibrate
+        estimator.fit(*rows, eval_set=(frame.iloc[later], bad[later], _take(weight, later)))
+    else:
+        estimator.fit(*rows)
+
+
+def _test_metrics(
+    risk: Floats, labelled: Labelled, split: Split, weight: Floats | None
+) -> dict[str, float]:
+    """Return figures of the test slice: as it is, weighted, and on accounts never learnt from."""
+    test = labelled.take(split.test)
+    found = evaluate(test.bad, risk, clusters=test.account_id)
+    if weight is not None:
+        weighted = evaluate(test.bad, risk, weight[split.test], clusters=test.account_id)
+        found |= _prefixed("weighted", weighted)
+    learnt = labelled.account_id[np.concatenate([split.fit, split.calibrate])]
+    unseen = ~np.isin(test.account_id.astype(str), learnt.astype(str))
+    if test.bad[unseen].sum() >= SMALL_SLICE and not unseen.all():
+        found |= _prefixed("new_accounts", evaluate(test.bad[unseen], risk[unseen]))
+    return found
+
+
+def _prefixed(prefix: str, metrics: dict[str, float]) -> dict[str, float]:
+    return {f"{prefix}_{name}": value for name, value in metrics.items()}
+
+
+def _take(weight: Floats | None, rows: NDArray[np.int64]) -> Floats | None:
+    return None if weight is None else weight[rows]
+
+
+def _silent(_: str) -> None:
+    """Report nothing."""

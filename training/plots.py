@@ -1,0 +1,61 @@
+"""The plots that every version records, drawn without a screen."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from relimit.training.discrimination import Bools, Floats, roc_points
+from relimit.training.metrics import reliability
+
+Draw = Callable[[Bools, Floats], Figure]
+
+
+def draw_roc(bad: Bools, risk: Floats) -> Figure:
+    """Draw the receiver operating characteristic."""
+    with _axes("ROC", "share of good flagged", "share of bad flagged") as (figure, axes):
+        axes.plot(*roc_points(bad, risk))
+        axes.plot([0, 1], [0, 1], linestyle=":", color="grey")
+    return figure
+
+
+def draw_reliability(bad: Bools, risk: Floats) -> Figure:
+    """Draw the bad rate against the mean risk of ten bins of equal row count."""
+    mean_risk, bad_rate, _ = reliability(bad, risk)
+    with _axes("Reliability", "mean risk", "bad rate") as (figure, axes):
+        axes.plot(mean_risk, bad_rate, marker="o")
+        top = float(max(mean_risk.max(), bad_rate.max()))
+        axes.plot([0, top], [0, top], linestyle=":", color="grey")
+    return figure
+
+
+def draw_score_distribution(bad: Bools, risk: Floats) -> Figure:
+    """Draw how the risk is distributed among the good and the bad."""
+    edges: NDArray[np.float64] = np.linspace(0.0, max(float(risk.max()), 1e-6), 41)
+    with _axes("Risk by outcome", "risk", "density") as (figure, axes):
+        for outcome, label in ((~bad, "good"), (bad, "bad")):
+            axes.hist(risk[outcome], bins=list(edges), density=True, alpha=0.5, label=label)
+        axes.legend()
+    return figure
+
+
+PLOTS: Final[dict[str, Draw]] = {
+    "roc": draw_roc,
+    "reliability": draw_reliability,
+    "score_distribution": draw_score_distribution,
+}
+
+
+@contextmanager
+def _axes(title: str, x: str, y: str) -> Iterator[tuple[Figure, Axes]]:
+    """Give a figure that pyplot doesn't know: nothing to close, no screen wanted."""
+    figure = Figure(figsize=(5.0, 4.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set(title=title, xlabel=x, ylabel=y)
+    yield figure, axes

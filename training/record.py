@@ -1,0 +1,140 @@
+"""What a version records in MLflow and in its own manifest."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from relimit.features import catalogue_hash
+from relimit.models import save_model
+from relimit.training.dataset import TrainingData
+from relimit.training.fit import Fitted
+from relimit.training.plots import PLOTS
+from relimit.training.tracking import LoggedArtifact, TrackedRun, register_version, start_run
+
+EXAMPLE_ROWS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """A registered version.
+
+    Attributes
+    ----------
+    model_uri
+        `models:/name/version`.
+    version, run_id
+        Its number and its MLflow run.
+    metrics
+        Figures on rows that it was not fitted on, by name.
+    """
+
+    model_uri: str
+    version: str
+    run_id: str
+    metrics: dict[str, float]
+
+
+def record_version(
+    data: TrainingData, fitted: Fitted, settings: Mapping[str, Any], tracking_uri: str | None
+) -> TrainResult:
+    """Log a run with everything that a reviewer needs, and register its model.
+
+    Raises
+    ------
+    ModelError
+        If MLflow refuses something; nothing is registered then.
+    """
+    about = _manifest(data, fitted, settings)
+    name, family = str(settings["name"]), str(settings["family"])
+    tags = {"family": family, "split": data.split.kind}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        start_run(name, family, tags, tracking_uri) as run,
+    ):
+        run.params(_params(data, fitted, settings))
+        run.json(about, "training")
+        _draw(run, data, fitted)
+        path = Path(folder) / "artifact"
+        artifact = LoggedArtifact(
+            folder=path,
+            digest=save_model(fitted.model, path, manifest=about),
+            example=_example(fitted, data.names),
+            metrics=fitted.metrics,
+            tags=tags,
+            description=_describe(data, fitted, family),
+        )
+        version = register_version(run, name, artifact)
+    return TrainResult(f"models:/{name}/{version}", version, run.run_id, fitted.metrics)
+
+
+def _manifest(data: TrainingData, fitted: Fitted, settings: Mapping[str, Any]) -> dict[str, Any]:
+    propensities = fitted.propensities
+    return {
+        "settings": dict(settings),
+        "data": data.describe(),
+        "split": data.split.to_manifest(),
+        "metrics": fitted.metrics,
+        "calibration_log_loss": dict(fitted.calibration.log_loss),
+        "propensities": None if propensities is None else propensities.to_dict(),
+        "code_revision": code_revision(),
+    }
+
+
+def _params(data: TrainingData, fitted: Fitted, settings: Mapping[str, Any]) -> dict[str, object]:
+    about = data.describe()
+    slices = about.pop("slices")
+    counts = {f"{name}_{key}": value for name, s in slices.items() for key, value in s.items()}
+    propensities = fitted.propensities.to_dict() if fitted.propensities else {}
+    return {
+        **settings,
+        **about,
+        **counts,
+        **{f"propensity_{key}": value for key, value in propensities.items()},
+        "split": data.split.kind,
+        "arms": fitted.model.has_arms,
+        "calibration": fitted.model.calibration.kind,
+        "loss_head": fitted.model.loss.kind,
+        "features": len(data.names),
+        "catalogue_hash": catalogue_hash(),
+        "code_revision": code_revision() or "unknown",
+    }
+
+
+def _draw(run: TrackedRun, data: TrainingData, fitted: Fitted) -> None:
+    for name, draw in PLOTS.items():
+        run.figure(draw(data.labelled.bad[data.split.test], fitted.test_risk), name)
+
+
+def _example(fitted: Fitted, names: tuple[str, ...]) -> pd.DataFrame:
+    """Return rows that stand for the training rows without holding any borrower's."""
+    rows = fitted.model.reference.golden_rows()[:EXAMPLE_ROWS]
+    return pd.DataFrame(rows, columns=list(fitted.model.feature_names))[
+        [name for name in names if name in fitted.model.feature_names]
+    ]
+
+
+def _describe(data: TrainingData, fitted: Fitted, family: str) -> str:
+    test = fitted.metrics
+    return (
+        f"{family} on {len(data.split.fit):,} rows; AUC {test['auc']:.3f} "
+        f"({test['auc_low']:.3f} to {test['auc_high']:.3f}), Brier {test['brier']:.4f} on "
+        f"{int(test['rows']):,} test rows with {int(test['bads']):,} bads. "
+        f"Split {data.split.description}."
+    )
+
+
+def code_revision() -> str | None:
+    """Return the git revision of this code, `-dirty` if changed since; None outside a tree."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    command = [git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    folder = Path(__file__).parent
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+    return done.stdout.strip() or None
