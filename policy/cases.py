@@ -1,5 +1,6 @@
 """What a decision is made from: the prepayment, the scores and the account's facts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -87,8 +88,10 @@ class Cases:
 
     Attributes
     ----------
-    decision_id, account_id
-        `[n]` ids; decision ids are strings.
+    decision_id
+        `[n]` strings.
+    account_id
+        `[n]` ids, int64 or strings.
     as_of
         `[n]` int64 microseconds since 1970 in UTC.
     prepaid, freed
@@ -108,7 +111,7 @@ class Cases:
         The version of the model that scored them.
     """
 
-    decision_id: Ids
+    decision_id: Ids | Sequence[str]
     account_id: Ids
     as_of: Ints
     prepaid: Ints
@@ -126,6 +129,7 @@ class Cases:
     def take(self, rows: NDArray[Any]) -> Self:
         """Return some rows, by index or by mask."""
         parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        parts["decision_id"] = np.asarray(self.decision_id, dtype=object)
         parts |= {name: parts[name][rows] for name in COLUMNS}
         parts["facts"] = self.facts.take(rows)
         if self.contributions is not None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from importlib.resources import files
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo
 
 from relimit.data.vocabulary import DELAYS_DAYS, SHARES
 from relimit.policy.reading import number, one_of, whole, word, words, yuan
@@ -110,11 +110,20 @@ class CauseSettings:
     low_need: tuple[str, ...] = words()
 
 
+def is_time_zone(name: str) -> bool:
+    """Say whether a time zone of this name is known."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class TimetableSettings:
     """The time zone of the dates that borrowers read."""
 
-    calendar: str = word(available_timezones().__contains__, "a time zone such as Asia/Shanghai")
+    calendar: str = word(is_time_zone, "a time zone such as Asia/Shanghai")
 
 
 def is_wording(name: str) -> bool:

@@ -69,7 +69,7 @@ def make_cases(*rows):
     ]
     pull = [row.get("pull", [0.0] * len(FEATURES)) for row in rows]
     return Cases(
-        decision_id=np.array([f"d{i}" for i in range(len(rows))], object),
+        decision_id=[f"d{i}" for i in range(len(rows))],
         account_id=np.arange(len(rows)),
         as_of=np.array([row.get("as_of", NOON) for row in rows], np.int64),
         prepaid=np.array([row.get("prepaid", freed[i]) for i, row in enumerate(rows)], np.int64),
