@@ -84,7 +84,7 @@ def blocks_from_table(events: pa.Table) -> EventBlock:
     account_ids, code = account_places(events["account_id"])
     columns = _event_columns(events)
     details, columns["detail"] = _details(events["detail"])
-    order = _total_order(code, columns)
+    order = total_order(code, columns)
     if order is not None:
         code = code[order]
         columns = {name: column[order] for name, column in columns.items()}
@@ -204,7 +204,7 @@ def _details(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int32
     return tuple(ordered), places[code]
 
 
-def _total_order(
+def total_order(
     code: NDArray[np.int64], columns: dict[str, NDArray[Any]]
 ) -> NDArray[np.int64] | None:
     """Return the permutation that sorts the rows; None if they are sorted already."""
