@@ -1,0 +1,72 @@
+"""Histories as they would be had something been paid: for remedies, never for labels."""
+
+from dataclasses import fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relimit.data.events import EventBlock, total_order
+from relimit.data.vocabulary import KINDS
+
+Ints = NDArray[np.int64]
+
+_NOT_COLUMNS = ("account_ids", "starts", "details")
+
+
+def suppose(
+    block: EventBlock, account: Ints, at: Ints, payments: dict[str, Ints | None]
+) -> EventBlock:
+    """Return each account's events with some more of them at one instant, an account a row.
+
+    Parameters
+    ----------
+    block
+        Whole accounts.
+    account
+        `[n]` places in the block's `account_ids`; the same account may come several times.
+    at
+        `[n]` microseconds UTC, when the supposed events happen and become known.
+    payments
+        By kind, the `[n]` amounts in fen (None: the kind has no amount). Rows with an amount of 0
+        get no such event.
+
+    Returns
+    -------
+    EventBlock
+        `n` accounts, numbered from 0 in the order of the rows.
+    """
+    sizes = block.starts[account + 1] - block.starts[account]
+    code = np.repeat(np.arange(len(account)), sizes)
+    within = np.arange(len(code)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    rows = np.repeat(block.starts[account], sizes) + within
+    names = [field.name for field in fields(EventBlock) if field.name not in _NOT_COLUMNS]
+    columns = {name: getattr(block, name)[rows] for name in names}
+    for kind, amount in payments.items():
+        chosen = np.arange(len(account)) if amount is None else np.flatnonzero(amount > 0)
+        code = np.concatenate([code, chosen])
+        paid = None if amount is None else amount[chosen]
+        added = _events(kind, at[chosen], paid)
+        columns = {name: np.concatenate([columns[name], added[name]]) for name in names}
+    order = total_order(code, columns)
+    if order is not None:
+        code = code[order]
+        columns = {name: column[order] for name, column in columns.items()}
+    starts = np.searchsorted(code, np.arange(len(account) + 1)).astype(np.int64)
+    return EventBlock(np.arange(len(account)), starts, details=block.details, **columns)
+
+
+def _events(kind: str, at: Ints, amount: Ints | None) -> dict[str, NDArray[np.generic]]:
+    """Return the columns of events of one kind, without a value, a loan or a detail."""
+    none = np.zeros(len(at), bool)
+    return {
+        "ts": at,
+        "known_at": at,
+        "kind": np.full(len(at), KINDS.index(kind), np.int8),
+        "amount": np.zeros(len(at), np.int64) if amount is None else amount,
+        "has_amount": ~none if amount is not None else none,
+        "value": np.zeros(len(at), np.int32),
+        "has_value": none,
+        "loan_id": np.zeros(len(at), np.int64),
+        "has_loan_id": none,
+        "detail": np.full(len(at), -1, np.int32),
+    }
