@@ -7,6 +7,7 @@ from relimit.policy.decisions import Decisions, decisions_schema
 from relimit.policy.facts import gather_facts
 from relimit.policy.outcome import bound_by_risk
 from relimit.policy.reasons import REASONS
+from relimit.policy.release import Earlier, decide_again
 from relimit.policy.remedies import ACTIONS
 
 __all__ = [
@@ -14,10 +15,12 @@ __all__ = [
     "REASONS",
     "Cases",
     "Decisions",
+    "Earlier",
     "Facts",
     "Policy",
     "bound_by_risk",
     "decide",
+    "decide_again",
     "decisions_schema",
     "gather_facts",
     "load_policy",

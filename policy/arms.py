@@ -17,9 +17,10 @@ def tier_of(policy: Policy, ratio: Floats) -> Ints:
     return np.searchsorted(bounds, ratio, side="left").astype(np.int64)
 
 
-def tier_days(policy: Policy, tier: Ints) -> Ints:
-    """Return `[n]` the days that the tier waits."""
-    return np.array([t.delay_days for t in policy.tiers], np.int64)[tier]
+def tier_days(policy: Policy, tier: Ints, elapsed_days: Ints) -> Ints:
+    """Return `[n]` the days that the tier still waits, so many days after the decision."""
+    delay = np.array([t.delay_days for t in policy.tiers], np.int64)[tier]
+    return np.asarray(np.maximum(delay - elapsed_days, 0))
 
 
 def tier_amount(policy: Policy, tier: Ints, freed: Ints) -> Ints:

@@ -3,10 +3,10 @@
 from relimit.policy.cases import Cases, check_cases
 from relimit.policy.config import Policy
 from relimit.policy.decisions import Decisions
-from relimit.policy.outcome import outcome_of, situation_of
+from relimit.policy.outcome import Ruling, outcome_of, situation_of
 from relimit.policy.reasons import reasons_of
 from relimit.policy.remedies import Rescore, remedies_of
-from relimit.policy.timetable import timetable_of
+from relimit.policy.timetable import Timetable, timetable_of
 from relimit.policy.wording import Story, write_texts
 
 
@@ -31,11 +31,22 @@ def decide(policy: Policy, cases: Cases, rescore: Rescore | None = None) -> Deci
     situation = situation_of(policy, cases)
     outcome = outcome_of(policy, situation)
     timetable = timetable_of(policy, situation, outcome, cases.as_of, cases.facts.next_due)
-    reasons = reasons_of(policy, cases, situation, outcome)
-    remedies = remedies_of(policy, cases, situation, outcome, rescore)
-    texts = write_texts(Story(policy, cases, timetable, reasons, remedies))
+    return explained(policy, Ruling(cases, situation, outcome), timetable, cases, rescore)
+
+
+def explained(
+    policy: Policy,
+    ruling: Ruling,
+    timetable: Timetable,
+    shown: Cases,
+    rescore: Rescore | None = None,
+) -> Decisions:
+    """Add reasons, remedies and texts to what was ruled; `shown` are the cases as told."""
+    reasons = reasons_of(policy, ruling)
+    remedies = remedies_of(policy, ruling, timetable.restore_later, rescore)
+    texts = write_texts(Story(policy, shown, timetable, reasons, remedies))
     return Decisions(
-        cases=cases,
+        cases=shown,
         timetable=timetable,
         reasons=reasons,
         remedies=remedies,

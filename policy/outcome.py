@@ -26,6 +26,8 @@ class Situation:
         `[n, 3]` which of `GATES` are closed.
     clearing_days, fault_days
         `[n]` days until the payment has cleared, and until a system fault is mended.
+    elapsed_days
+        `[n]` days since the decision was first taken; 0 on the first night.
     """
 
     freed: Ints
@@ -34,6 +36,7 @@ class Situation:
     closed: Bools
     clearing_days: Ints
     fault_days: Ints
+    elapsed_days: Ints
 
     def __len__(self) -> int:
         return len(self.freed)
@@ -50,10 +53,27 @@ class Outcome:
     amount: Ints
     days: Ints
 
+    def take(self, rows: NDArray[Any]) -> Self:
+        """Return some rows, by index or by mask."""
+        return type(self)(self.amount[rows], self.days[rows])
+
     def better_than(self, other: "Outcome") -> Bools:
         """Return `[n]`: restores more, or not less and sooner."""
         sooner = (self.amount > 0) & (self.amount >= other.amount) & (self.days < other.days)
         return (self.amount > other.amount) | sooner
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """Cases, what the rules look at, and what they give."""
+
+    cases: Cases
+    situation: Situation
+    outcome: Outcome
+
+    def take(self, rows: NDArray[Any]) -> Self:
+        """Return some rows, by index or by mask."""
+        return type(self)(self.cases.take(rows), self.situation.take(rows), self.outcome.take(rows))
 
 
 def situation_of(policy: Policy, cases: Cases) -> Situation:
@@ -65,6 +85,7 @@ def situation_of(policy: Policy, cases: Cases) -> Situation:
         closed=closed_gates(policy, cases.facts),
         clearing_days=clearing_days(policy, cases.facts),
         fault_days=fault_days(policy, cases.facts),
+        elapsed_days=np.zeros(len(cases), np.int64),
     )
 
 
@@ -76,7 +97,7 @@ def outcome_of(policy: Policy, situation: Situation) -> Outcome:
     amount = np.where(amount > situation.room, situation.room // unit * unit, amount)
     amount = np.where(situation.closed.any(axis=1), 0, amount)
     waits = np.maximum(situation.clearing_days, situation.fault_days)
-    days = np.maximum(tier_days(policy, tier), waits)
+    days = np.maximum(tier_days(policy, tier, situation.elapsed_days), waits)
     return Outcome(amount, np.where(amount > 0, days, 0))
 
 
@@ -87,5 +108,6 @@ def bound_by_risk(policy: Policy, cases: Cases) -> Bools:
     """
     situation = situation_of(policy, cases)
     tier = tier_of(policy, situation.loss_ratio)
-    short = (tier_amount(policy, tier, cases.freed) < cases.freed) | (tier_days(policy, tier) > 0)
+    late = tier_days(policy, tier, situation.elapsed_days) > 0
+    short = late | (tier_amount(policy, tier, cases.freed) < cases.freed)
     return short & ~situation.closed.any(axis=1) & (cases.freed > 0)

@@ -10,7 +10,7 @@ from relimit.policy.cases import Bools, Cases, Floats
 from relimit.policy.causes import CAUSES, cause_contributions, evidence, loss_without
 from relimit.policy.config import Policy
 from relimit.policy.gates import GATES
-from relimit.policy.outcome import Outcome, Situation, outcome_of
+from relimit.policy.outcome import Outcome, Ruling, Situation, outcome_of
 
 SYSTEM_FAULT: Final = "system_fault"
 PAYMENT_CLEARING: Final = "payment_clearing"
@@ -37,9 +37,7 @@ class Pull:
     scale: Floats
 
 
-def reasons_of(
-    policy: Policy, cases: Cases, situation: Situation, outcome: Outcome
-) -> NDArray[np.int8]:
+def reasons_of(policy: Policy, ruling: Ruling) -> NDArray[np.int8]:
     """Return `[n, at_most]` places in `REASONS`, -1 where there are fewer.
 
     A reason is given if, without its cause, the decision would restore more, or the same sooner.
@@ -47,11 +45,13 @@ def reasons_of(
     each that would hold it back by itself is given. `assessment` stands for the model where no
     single cause does. A system fault that sets the date is the only reason: it is never risk.
     """
-    listed = np.full((len(cases), policy.reasons.at_most), NO_REASON, np.int8)
-    short = np.flatnonzero((outcome.amount < cases.freed) | (outcome.days > 0))
+    outcome, freed = ruling.outcome, ruling.situation.freed
+    listed = np.full((len(freed), policy.reasons.at_most), NO_REASON, np.int8)
+    short = np.flatnonzero((outcome.amount < freed) | (outcome.days > 0))
     if len(short):
-        pull = _pull(policy, cases.take(short))
-        true = _true_reasons(policy, situation.take(short), pull)
+        part = ruling.take(short)
+        pull = _pull(policy, part.cases)
+        true = _true_reasons(policy, part.situation, part.outcome, pull)
         listed[short] = _first(true, pull.contribution, policy.reasons.at_most)
     return listed
 
@@ -64,9 +64,8 @@ def _pull(policy: Policy, cases: Cases) -> Pull:
     return Pull(contribution, np.where(named, np.stack(left, axis=1), 1.0))
 
 
-def _true_reasons(policy: Policy, situation: Situation, pull: Pull) -> Bools:
+def _true_reasons(policy: Policy, situation: Situation, now: Outcome, pull: Pull) -> Bools:
     """Return `[n, reasons]`: the reasons that ablation bears out."""
-    now = outcome_of(policy, situation)
     alone = [
         outcome_of(policy, without(situation, code, pull)).better_than(now) for code in REASONS
     ]

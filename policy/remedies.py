@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from relimit.policy.cases import Bools, Cases, Floats, Ints, check_cases
 from relimit.policy.config import Policy
 from relimit.policy.gates import GATES
-from relimit.policy.outcome import Outcome, Situation, outcome_of, situation_of
+from relimit.policy.outcome import Ruling, outcome_of, situation_of
 
 STEPS: Final = ("clear_arrears", "settle_interest", "unlock_identity")
 """What opens each of `GATES`."""
@@ -55,17 +55,14 @@ class Remedies:
 
 
 def remedies_of(
-    policy: Policy,
-    cases: Cases,
-    situation: Situation,
-    outcome: Outcome,
-    rescore: Rescore | None = None,
+    policy: Policy, ruling: Ruling, later: Ints, rescore: Rescore | None = None
 ) -> Remedies:
     """Return what would bring back more of each limit, or bring it back sooner.
 
-    `rescore`, if given, scores the cases again with the action done; without it the risk stays.
+    `later` is the fen that each decision promises for later. `rescore`, if given, scores the cases
+    again with the action done; without it the risk stays.
     """
-    n = len(cases)
+    cases, n = ruling.cases, len(ruling.cases)
     found = Remedies(
         action=np.full(n, NO_ACTION, np.int8),
         amount=np.zeros(n, np.int64),
@@ -73,13 +70,13 @@ def remedies_of(
         days=np.zeros(n, np.int32),
         restores=np.zeros(n, np.int64),
     )
-    mask = situation.closed @ (1 << np.arange(len(GATES)))
+    mask = ruling.situation.closed @ (1 << np.arange(len(GATES)))
     for place, steps in enumerate(STEPS_OF_MASK):
         rows = np.flatnonzero((mask == place + 1) & (cases.freed > 0))
         if len(rows):
             after = _after(cases, rows, steps, rescore)
-            _offer_steps(found, policy, cases, outcome, rows, steps, after)
-    _offer_wait(found, policy, situation, outcome)
+            _offer_steps(found, policy, ruling.take(rows), rows, steps, after)
+    _offer_wait(found, policy, ruling, later)
     return found
 
 
@@ -109,21 +106,21 @@ def _after(cases: Cases, rows: Ints, steps: tuple[str, ...], rescore: Rescore | 
 def _offer_steps(  # noqa: PLR0917 - every one is needed, and all differ in type
     found: Remedies,
     policy: Policy,
-    cases: Cases,
-    outcome: Outcome,
+    ruling: Ruling,
     rows: Ints,
     steps: tuple[str, ...],
     after: Cases,
 ) -> None:
-    then = outcome_of(policy, situation_of(policy, after))
-    works = then.amount > outcome.amount[rows]
-    rows, then_amount, then_days = rows[works], then.amount[works], then.days[works]
-    amount, known = _to_pay(cases.take(rows), steps)
-    found.action[rows] = ACTIONS.index("+".join(steps))
-    found.amount[rows] = amount
-    found.has_amount[rows] = known
-    found.days[rows] = _working_days(policy, steps) + then_days
-    found.restores[rows] = then_amount - outcome.amount[rows]
+    situation = replace(situation_of(policy, after), elapsed_days=ruling.situation.elapsed_days)
+    then, now = outcome_of(policy, situation), ruling.outcome
+    works = then.amount > now.amount
+    amount, known = _to_pay(ruling.cases, steps)
+    place = rows[works]
+    found.action[place] = ACTIONS.index("+".join(steps))
+    found.amount[place] = amount[works]
+    found.has_amount[place] = known[works]
+    found.days[place] = _working_days(policy, steps) + then.days[works]
+    found.restores[place] = (then.amount - now.amount)[works]
 
 
 def _to_pay(cases: Cases, steps: tuple[str, ...]) -> tuple[Ints, Bools]:
@@ -141,10 +138,12 @@ def _working_days(policy: Policy, steps: tuple[str, ...]) -> int:
     return max(service.payment_days if pays else 0, identity)
 
 
-def _offer_wait(found: Remedies, policy: Policy, situation: Situation, outcome: Outcome) -> None:
+def _offer_wait(found: Remedies, policy: Policy, ruling: Ruling, later: Ints) -> None:
     """Offer to wait only where the payment's clearing is what sets the date."""
-    cleared = replace(situation, clearing_days=np.zeros(len(situation), np.int64))
-    rows = outcome_of(policy, cleared).better_than(outcome)
+    waiting = np.flatnonzero((ruling.situation.clearing_days > 0) & (later > 0))
+    part = ruling.take(waiting)
+    cleared = replace(part.situation, clearing_days=np.zeros(len(waiting), np.int64))
+    rows = waiting[outcome_of(policy, cleared).better_than(part.outcome)]
     found.action[rows] = ACTIONS.index(WAIT_FOR_CLEARING)
-    found.days[rows] = outcome.days[rows]
-    found.restores[rows] = outcome.amount[rows]
+    found.days[rows] = ruling.outcome.days[rows]
+    found.restores[rows] = later[rows]

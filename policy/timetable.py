@@ -97,10 +97,11 @@ def _signal(
     signal = np.array([SIGNALS.index(t.signal) for t in policy.tiers], np.int8)[tier]
     in_time = (next_due > decided_on) & (next_due <= decided_on + outcome.days)
     signal = np.where((signal == NEXT_DUE) & ~in_time, SCORE_REFRESH, signal)
-    wait = tier_days(policy, tier)
+    wait = tier_days(policy, tier, situation.elapsed_days)
     signal = np.where(situation.clearing_days > wait, PAYMENT_CLEARING, signal)
     wait = np.maximum(wait, situation.clearing_days)
     signal = np.where(situation.fault_days > wait, FAULT_MENDED, signal)
+    signal = np.where(signal == NONE, SCORE_REFRESH, signal)
     return np.where(outcome.days > 0, signal, NONE).astype(np.int8)
 
 

@@ -127,3 +127,19 @@ def test_a_policy_can_give_fewer_reasons_and_keeps_the_binding_rule(decided):
 def test_without_contributions_the_assessment_is_the_reason(make):
     cases = replace(make.cases(RISKY | {"cycles": 9}), contributions=None, feature_names=())
     assert decide(POLICY, cases).to_table()["reasons"].to_pylist() == [["assessment"]]
+
+
+def test_a_system_fault_is_the_only_reason_even_where_a_rule_withholds_a_part(decided):
+    (row,) = decided({"outage_minutes": 90, "limit": 20_010_000})
+    assert (row["status"], row["reasons"]) == ("fault", ["system_fault"])
+    assert row["withheld"] == 10_000
+
+
+def test_low_need_is_only_named_where_little_of_the_limit_was_used(decided):
+    low = RISKY | {"days_since_draw": 90.0, "pull": pull(low_need=1.5)}
+    little, much, unknown = decided(low, low | {"limit": 100_000}, low | {"has_limit": False})
+    assert [row["reasons"] for row in (little, much, unknown)] == [
+        ["low_need"],
+        ["assessment"],
+        ["assessment"],
+    ]

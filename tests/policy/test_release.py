@@ -1,0 +1,139 @@
+"""Later nights finish what earlier ones staged, better it, and never contradict it."""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from relimit.data.errors import DataError
+from relimit.policy import Earlier, decide, decide_again, load_policy
+
+POLICY = load_policy()
+NOON = 1_772_338_800_000_000  # 2026-03-01 in Shanghai
+DAY = 86_400_000_000
+WORSE = {"loss_ratio": 0.9, "risk": 0.9}
+
+
+@pytest.fixture
+def again(make):
+    """Decide a borrower at NOON and once more some days later, changed; return the second."""
+
+    def run(first, days, **change):
+        decisions = decide(POLICY, make.cases({"as_of": NOON} | first))
+        earlier = Earlier.from_decisions(decisions.to_table())
+        cases = make.cases(first | {"as_of": NOON + days * DAY} | change)
+        return decide_again(POLICY, cases, earlier).to_table().to_pylist()[0]
+
+    return run
+
+
+def test_a_promise_is_kept_on_its_day_whatever_the_score_says(again):
+    row = again({"loss_ratio": 0.05}, 3, **WORSE)
+    assert (row["status"], row["restore_now"], row["restore_later"]) == ("restored", 50_000, [])
+
+
+def test_before_its_day_a_promise_stands_against_a_worse_score(again):
+    row = again({"loss_ratio": 0.05}, 1, **WORSE)
+    assert row["restore_later"] == [{"date": date(2026, 3, 4), "amount": 50_000}]
+    assert row["not_later_than"] == date(2026, 3, 5)
+    assert row["reasons"]
+
+
+def test_a_better_score_restores_sooner_and_more(again):
+    row = again({"loss_ratio": 0.12}, 2, loss_ratio=0.01)
+    assert (row["status"], row["restore_now"], row["withheld"]) == ("restored", 50_000, 0)
+
+
+def test_the_days_already_waited_count(again):
+    row = again({"loss_ratio": 0.12}, 5, loss_ratio=0.08)
+    assert row["restore_later"] == [{"date": date(2026, 3, 8), "amount": 37_500}]
+
+
+def test_a_cleared_payment_ends_the_hold(again):
+    held = {"returned_payments": 1}
+    assert again(held, 4)["status"] == "held"
+    assert again(held, 5, prepayment_age_days=0.1)["restore_now"] == 50_000
+
+
+def test_a_fault_tonight_does_not_break_a_promise_that_is_due(again):
+    assert again({"loss_ratio": 0.05}, 3, outage_minutes=500)["restore_now"] == 50_000
+
+
+def test_a_gate_that_closed_since_is_new_evidence(again):
+    row = again({"loss_ratio": 0.05}, 1, overdue=900)
+    assert (row["status"], row["reasons"]) == ("declined", ["overdue"])
+    assert row["remedies"][0]["restores"] == 50_000
+    assert row["not_later_than"] > date(2026, 3, 5)
+
+
+def test_a_settled_gate_brings_the_limit_back(again):
+    row = again({"unsettled_interest": 1240}, 2, unsettled_interest=0)
+    assert (row["status"], row["restore_now"]) == ("restored", 50_000)
+
+
+def test_what_is_still_withheld_on_its_last_date_gets_a_new_one(again):
+    assert again(WORSE, 44)["not_later_than"] == date(2026, 4, 15)
+    assert again(WORSE, 45)["not_later_than"] == date(2026, 5, 30)
+
+
+def test_the_nights_together_give_back_each_yuan_once(make):
+    first = {"loss_ratio": 0.12, "as_of": NOON}
+    decisions = decide(POLICY, make.cases(first))
+    earlier = Earlier.from_decisions(decisions.to_table())
+    paid = 0
+    for day in range(1, 40):
+        ratio = 0.12 if day < 20 else 0.01
+        cases = make.cases(first | {"as_of": NOON + day * DAY, "loss_ratio": ratio})
+        tonight = decide_again(POLICY, cases, earlier)
+        assert tonight.cases.freed[0] == 50_000 - paid
+        paid += int(tonight.timetable.restore_now[0])
+        earlier = earlier.then(tonight)
+        assert paid == (0 if day < 14 else 25_000 if day < 20 else 50_000)
+
+
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(data=st.data(), days=st.integers(0, 60))
+def test_a_later_night_never_gives_less_nor_later_without_a_closed_gate(
+    make, rows_strategy, data, days
+):
+    first, then = data.draw(rows_strategy), data.draw(rows_strategy)
+    for name in ("freed", "prepaid", "limit", "has_limit", "outstanding"):
+        then[name] = first[name]
+    then["as_of"] = first["as_of"] + days * DAY
+    decisions = decide(POLICY, make.cases(first))
+    before = decisions.to_table().to_pylist()[0]
+    cases = make.cases(then)
+    row = decide_again(POLICY, cases, Earlier.from_decisions(decisions.to_table()))
+    (after,) = row.to_table().to_pylist()
+    amounts = [after["restore_now"], after["withheld"]]
+    amounts += [stage["amount"] for stage in after["restore_later"]]
+    assert sum(amounts) == after["freed"] == before["freed"] - before["restore_now"]
+    assert min(amounts) >= 0
+    assert bool(after["reasons"]) == (after["status"] != "restored")
+    today = row.timetable.decided_on[0].item()
+    assert all(today < s["date"] <= after["not_later_than"] for s in after["restore_later"])
+    calm = then["overdue"] == then["days_past_due"] == 0 and then["unsettled_interest"] <= 100
+    if calm and then["identity_changes"] == 0:
+        promised = sum(stage["amount"] for stage in before["restore_later"])
+        assert after["restore_now"] + sum(s["amount"] for s in after["restore_later"]) >= promised
+        if promised:
+            day = before["restore_later"][0]["date"]
+            assert all(s["date"] <= max(day, today) for s in after["restore_later"])
+        if today < before["not_later_than"]:
+            assert after["not_later_than"] <= before["not_later_than"]
+
+
+def test_other_decisions_than_the_earlier_ones_are_refused(make):
+    cases = make.cases({"as_of": NOON}, {"as_of": NOON})
+    earlier = Earlier.from_decisions(decide(POLICY, cases).to_table())
+    with pytest.raises(DataError, match="not the decisions that were taken earlier"):
+        decide_again(POLICY, cases.take(np.array([1, 0])), earlier)
+    with pytest.raises(DataError, match="not the decisions that were taken earlier"):
+        decide_again(POLICY, replace(cases, freed=cases.freed - 1), earlier)
+    with pytest.raises(DataError, match="older than its earlier decision"):
+        decide_again(POLICY, replace(cases, as_of=cases.as_of - 1), earlier)
