@@ -34,6 +34,7 @@ def plan_prepayments(block: Block, day: int) -> None:
     soon = block.calendar.since_payday[day] < _PAYDAY_DAYS
     payday = np.where(soon, s.calendar.payday_prepayment, 1.0)[people.payday]
     wish = (people.prepay + standing.prepay_heat) * payday * block.activity(day)
+    wish *= np.exp(s.behaviour.prepay_by_stress * standing.stress)
     able = (standing.outstanding > 0) & (standing.overdue_since == NEVER) & ~standing.left
     able &= (standing.next_prepay <= day) & (standing.plan_day < day) & (standing.bust_day == NEVER)
     everyone = np.arange(len(wish))

@@ -55,7 +55,7 @@ def miss_probability(block: Block, row: Ints, day: int) -> Floats:
         block.settings.types.forgetful[people.kind[row]]
         + s.by_stress * standing.stress[row]
         + s.by_debt * np.minimum(standing.debt[row], 12.0)
-        + s.by_burden * burden
+        + s.by_burden * burden * np.maximum(standing.stress[row], 0.0)
     )
     risk = 1.0 / (1.0 + np.exp(-odds)) * block.calendar.arrears[day]
     bust = busted(block, row, day)

@@ -29,6 +29,8 @@ DETAILS = (
 DETAIL = {name: code for code, name in enumerate(DETAILS)}
 NO_DETAIL = -1
 NO_LOAN = -1
+Columns = dict[str, NDArray[np.int64]]
+_MOST_PARTS = 32
 _KIND = {name: code for code, name in enumerate(KINDS)}
 _COLUMNS = ("row", "kind", "ts", "known_at", "amount", "value", "loan", "detail")
 _NARROW = {"row": np.int32, "kind": np.int8, "value": np.int32, "loan": np.int32}
@@ -44,9 +46,8 @@ class Recorder:
     """
 
     muted: bool = False
-    _chunks: dict[str, list[NDArray[np.int64]]] = field(
-        default_factory=lambda: {name: [] for name in _COLUMNS}
-    )
+    _chunks: list[Columns] = field(default_factory=list)
+    _merged: list[Columns] = field(default_factory=list)
 
     def emit(
         self,
@@ -73,21 +74,32 @@ class Recorder:
             "loan": loan,
             "detail": detail,
         }
-        for name, column in given.items():
-            narrow = _NARROW.get(name, np.int64)
-            if isinstance(column, int):
-                filled = np.full(len(rows), column, dtype=narrow)
-            else:
-                filled = column.astype(narrow)
-            self._chunks[name].append(filled)
+        self._chunks.append({name: _filled(name, given[name], len(rows)) for name in given})
 
-    def columns(self) -> dict[str, NDArray[np.int64]]:
+    def parts(self) -> list[Columns]:
+        """Return the log so far in the order of the calls, in few parts of whole calls."""
+        if self._chunks:
+            self._merged.append(_concatenate(self._chunks))
+            self._chunks = []
+        if len(self._merged) > _MOST_PARTS:
+            self._merged = [_concatenate(self._merged)]
+        return self._merged
+
+    def columns(self) -> Columns:
         """Return the log so far in the order of the calls."""
-        for name, chunks in self._chunks.items():
-            if len(chunks) > 1:
-                self._chunks[name] = [np.concatenate(chunks)]
-        empty = np.empty(0, dtype=np.int64)
-        return {name: chunks[0] if chunks else empty for name, chunks in self._chunks.items()}
+        return _concatenate(self.parts())
+
+
+def _filled(name: str, column: Ints | int, rows: int) -> Ints:
+    dtype = _NARROW.get(name, np.int64)
+    filled: Ints = np.full(rows, column, dtype) if isinstance(column, int) else column.astype(dtype)
+    return filled
+
+
+def _concatenate(parts: list[Columns]) -> Columns:
+    if not parts:
+        return {name: np.empty(0, dtype=_NARROW.get(name, np.int64)) for name in _COLUMNS}
+    return {name: np.concatenate([part[name] for part in parts]) for name in _COLUMNS}
 
 
 @dataclass(slots=True)

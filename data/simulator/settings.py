@@ -104,6 +104,7 @@ class BehaviourSettings:
     constraint_score: tuple[float, ...]
     held_long_days: int
     held_long_share: float
+    prepay_by_stress: float
     second_prepayment: float
     bust_monthly: float
     bust_tenure_days: int

@@ -5,7 +5,7 @@ import numpy as np
 from relimit.data.simulator.block import Block
 from relimit.data.simulator.recorder import DETAIL, NO_DETAIL
 from relimit.data.simulator.state import NEVER
-from relimit.data.simulator.streams import Floats, Ints, Purpose
+from relimit.data.simulator.streams import Bools, Floats, Ints, Purpose
 from relimit.data.vocabulary import (
     EXTERNAL_SCORE,
     FEN_PER_YUAN,
@@ -20,6 +20,13 @@ _SCORE_RANGE = (350, 950)
 _NIGHT = (5.0, 7.0)
 _WAKING = (8.0, 23.9)
 _MOST_STRESSED = 3.0
+
+
+def report(block: Block, day: int) -> None:
+    """Tell of what leaves the accounts as they are: outages, salaries, small happenings."""
+    report_outages(block, day)
+    pay_salaries(block, day)
+    happen(block, day)
 
 
 def report_scores(block: Block, row: Ints, day: int) -> None:
@@ -91,9 +98,7 @@ def _rates(block: Block, day: int) -> list[Floats]:
     ]
 
 
-def _inflow(
-    block: Block, row: Ints, ts: Ints, lender: "np.typing.NDArray[np.bool_]", day: int
-) -> None:
+def _inflow(block: Block, row: Ints, ts: Ints, lender: Bools, day: int) -> None:
     size = np.exp(1.0 * block.normal(row, day, Purpose.SIGNAL_AMOUNT)) * 0.15
     amount = np.maximum(block.people.income[row] * size, FEN_PER_YUAN).astype(np.int64)
     detail = np.where(lender, DETAIL["lender"], NO_DETAIL)

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from relimit.data.schema import DETAIL as DETAIL_TYPE
 from relimit.data.schema import TIME, WORD, accounts_schema, decisions_log_schema, events_schema
-from relimit.data.simulator.recorder import DETAILS, NO_DETAIL, NO_LOAN
+from relimit.data.simulator.recorder import DETAILS, NO_DETAIL, NO_LOAN, Columns
 from relimit.data.simulator.streams import Bools, Ints, Purpose, uniform
 from relimit.data.vocabulary import (
     ARMS,
@@ -45,7 +45,11 @@ def events_table(block: "Block", as_of: int) -> pa.Table:
     seen = np.flatnonzero(columns["known_at"] <= as_of)
     key = (columns["row"][seen].astype(np.int64) << 50) | (columns["known_at"][seen] - base)
     order = seen[np.argsort(key, kind="stable")]
-    c = {name: column[order] for name, column in columns.items()}
+    return columns_table(block, {name: column[order] for name, column in columns.items()})
+
+
+def columns_table(block: "Block", c: Columns) -> pa.Table:
+    """Return logged columns as events, in their order; details as strings."""
     account_id = block.people.account_id[c["row"]]
     details = pa.array([*DETAILS, *_decision_ids(block)], pa.string())
     return pa.table(

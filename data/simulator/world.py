@@ -73,10 +73,9 @@ def step(block: Block, day: int) -> None:
     restoration.release(block, day)
     delinquency.collect(block, day)
     delinquency.advance(block, day)
-    signals.report_outages(block, day)
-    signals.pay_salaries(block, day)
     monthly.turn_month(block, day)
-    signals.happen(block, day)
+    if not block.recorder.muted:
+        signals.report(block, day)
     behaviour.settle_residuals(block, day)
     behaviour.plan_prepayments(block, day)
     behaviour.make_prepayments(block, day)
