@@ -40,27 +40,29 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """Some events of one kind: those with a detail, a prefix of it, or at least a value.
+    """Some events of one kind: those with certain details, or with at least a value.
 
     Attributes
     ----------
     kind
         One of `relimit.data.vocabulary.KINDS`.
     detail
-        The whole `detail`; None takes any, null too.
+        The `detail`, or several to choose from; None takes any, null too.
     prefix
         The start of `detail`; None takes any, null too.
-    suffix
-        The end of `detail`; None takes any, null too.
     at_least
         The smallest `value`; None takes any, null too.
     """
 
     kind: str
-    detail: str | None = None
+    detail: str | tuple[str, ...] | None = None
     prefix: str | None = None
-    suffix: str | None = None
     at_least: int | None = None
+
+    def takes(self, word: str) -> bool:
+        """Return whether events with this detail are chosen."""
+        choice = (self.detail,) if isinstance(self.detail, str) else self.detail
+        return (choice is None or word in choice) and word.startswith(self.prefix or "")
 
 
 Events = str | Select | Series
@@ -165,13 +167,8 @@ class History:
         chosen = np.ones(len(rows), np.bool_)
         if select.at_least is not None:
             chosen &= block.has_value[rows] & (block.value[rows] >= select.at_least)
-        if select.detail is not None or select.prefix is not None or select.suffix is not None:
-            fits = [
-                (select.detail is None or word == select.detail)
-                and word.startswith(select.prefix or "")
-                and word.endswith(select.suffix or "")
-                for word in block.details
-            ]
+        if select.detail is not None or select.prefix is not None:
+            fits = [select.takes(word) for word in block.details]
             chosen &= np.array([*fits, False])[block.detail[rows]]
         return chosen
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from relimit.data.vocabulary import DRAW
+from relimit.data.vocabulary import COUPON_PREFIX, DRAW
 from relimit.features.arithmetic import ratio
 from relimit.features.history import Floats, History, Select, Window
 from relimit.features.registry import feature
@@ -12,7 +12,7 @@ NONE = "nothing drawn in the trailing {w} days"
 
 
 def _share(h: History, purpose: str, w: Window) -> Floats:
-    drawn = Select(DRAW, suffix=purpose)
+    drawn = Select(DRAW, detail=(purpose, COUPON_PREFIX + purpose))
     return ratio(h.sum(drawn, w), h.sum(DRAW, w))
 
 
