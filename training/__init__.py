@@ -1,7 +1,34 @@
-"""relimit's training layer."""
+"""Split, fit, measure, register, compare and promote risk models."""
 
+from relimit.training.compare import Comparison, compare
+from relimit.training.discrimination import Interval, auc, auc_difference, auc_interval
+from relimit.training.metrics import evaluate
+from relimit.training.promote import Promotion, promote, promotion_log
+from relimit.training.propensity import Propensities, weigh_decisions
 from relimit.training.record import TrainResult
-from relimit.training.registry import resolve_model
+from relimit.training.registry import find_version, resolve_model
 from relimit.training.run import train
+from relimit.training.splits import Split, split_observations
+from relimit.training.store import default_uri
 
-__all__ = ["TrainResult", "resolve_model", "train"]
+__all__ = [
+    "Comparison",
+    "Interval",
+    "Promotion",
+    "Propensities",
+    "Split",
+    "TrainResult",
+    "auc",
+    "auc_difference",
+    "auc_interval",
+    "compare",
+    "default_uri",
+    "evaluate",
+    "find_version",
+    "promote",
+    "promotion_log",
+    "resolve_model",
+    "split_observations",
+    "train",
+    "weigh_decisions",
+]

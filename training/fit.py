@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from relimit.data.vocabulary import FULL_ARM
 from relimit.features import catalogue
 from relimit.models import (
     ARM_COLUMNS,
@@ -137,9 +138,11 @@ def fit_model(
 def logged_risk(model: RiskModel, X: Floats, labelled: Labelled) -> Floats:
     """Return the calibrated risk `[n]` at the arm that each row took.
 
-    It is what an outcome can be held against; a model without arms gives its only risk.
+    It is what an outcome can be held against. A row without an arm counts as restored in full; a
+    model without arms gives its only risk.
     """
-    matrix = np.column_stack([X, labelled.arms]) if model.has_arms else X
+    taken = np.where(np.isnan(labelled.arms), FULL_ARM, labelled.arms)
+    matrix = np.column_stack([X, taken]) if model.has_arms else X
     log_odds = model.head.log_odds(np.ascontiguousarray(matrix))
     return np.asarray(model.calibration.apply(log_odds), dtype=np.float64)
 

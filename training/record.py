@@ -15,6 +15,7 @@ from relimit.models import save_model
 from relimit.training.dataset import TrainingData
 from relimit.training.fit import Fitted
 from relimit.training.plots import PLOTS
+from relimit.training.tested import FINGERPRINT, NAME, tested_table
 from relimit.training.tracking import LoggedArtifact, TrackedRun, register_version, start_run
 
 EXAMPLE_ROWS: Final = 3
@@ -59,6 +60,7 @@ def record_version(
     ):
         run.params(_params(data, fitted, settings))
         run.json(about, "training")
+        run.table(tested_table(data, fitted.test_risk), NAME)
         _draw(run, data, fitted)
         path = Path(folder) / "artifact"
         artifact = LoggedArtifact(
@@ -96,6 +98,7 @@ def _params(data: TrainingData, fitted: Fitted, settings: Mapping[str, Any]) -> 
         **about,
         **counts,
         **{f"propensity_{key}": value for key, value in propensities.items()},
+        FINGERPRINT: data.labelled.take(data.split.test).fingerprint(),
         "split": data.split.kind,
         "arms": fitted.model.has_arms,
         "calibration": fitted.model.calibration.kind,

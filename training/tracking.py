@@ -13,7 +13,10 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import pyarrow as pa
+
 from relimit.data.errors import ModelError
+from relimit.data.tables import write_parquet
 from relimit.training.store import artifact_root, default_uri, require_store, store_lock
 
 if TYPE_CHECKING:
@@ -70,6 +73,13 @@ class TrackedRun:
     def json(self, content: Mapping[str, object], name: str) -> None:
         """Record a JSON object as `<name>.json`."""
         self.client.log_dict(self.run_id, dict(content), f"{name}.json")
+
+    def table(self, table: pa.Table, name: str) -> None:
+        """Record a table as `<name>.parquet`."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"{name}.parquet"
+            write_parquet(table, path)
+            self.client.log_artifact(self.run_id, str(path))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,115 @@
+"""Five-fold out-of-account AUC on the real Taiwanese credit-card book.
+
+The book is looked for in RELIMIT_REAL_BOOKS (default ../shared/real). Targets: AUC at least 0.785
+for lightgbm and 0.765 for the scorecard, Brier at most 0.135; above 0.80 means a leak.
+"""
+
+import os
+import time
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from relimit.training.dataset import TrainingData, read_training_data
+from relimit.training.discrimination import auc
+from relimit.training.fit import fit_model
+from relimit.training.metrics import brier
+from relimit.training.splits import OUT_OF_ACCOUNT, Split, account_hash
+
+FOLDS = 5
+TARGETS = {"lightgbm": 0.785, "scorecard": 0.765}
+MOST_BRIER = 0.135
+LEAK = 0.80
+RAW = {"draw": "amount", "due": "amount", "repayment": "amount", "overdue": "value"}
+
+
+def main() -> None:
+    """Print each fold, the mean and the targets for both families and for raw columns."""
+    book = Path(os.environ.get("RELIMIT_REAL_BOOKS", "../shared/real")) / "taiwan"
+    if not book.is_dir():
+        print(f"no book at {book}: set RELIMIT_REAL_BOOKS")
+        return
+    observations = pq.read_table(book / "observations.parquet")
+    data = read_training_data(book / "events.parquet", observations, progress=print)
+    for family, target in TARGETS.items():
+        start = time.perf_counter()
+        areas, briers = measure(family, data)
+        met = "met" if np.mean(areas) >= target and np.mean(briers) <= MOST_BRIER else "NOT met"
+        report(family, areas, briers, f"target {target} {met}", time.perf_counter() - start)
+        if np.mean(areas) > LEAK:
+            print(f"{family}: above {LEAK} there must be a leak")
+    start = time.perf_counter()
+    areas, briers = measure_raw(raw_columns(book, observations), data)
+    report("raw columns, plain LightGBM", areas, briers, "reference", time.perf_counter() - start)
+
+
+def measure(family: str, data: TrainingData) -> tuple[list[float], list[float]]:
+    """Fit on three folds, calibrate on the next and test on the last, in turn."""
+    areas, briers = [], []
+    for fold in range(FOLDS):
+        split = fold_split(data, fold)
+        fitted = fit_model(family, data.X, data.names, data.labelled, split)
+        bad = data.labelled.bad[split.test]
+        areas.append(auc(bad, fitted.test_risk))
+        briers.append(brier(bad, fitted.test_risk))
+    return areas, briers
+
+
+def measure_raw(X: NDArray[np.float64], data: TrainingData) -> tuple[list[float], list[float]]:
+    """Fit LightGBM with common settings on the monthly figures as they are."""
+    areas, briers = [], []
+    settings = {"objective": "binary", "learning_rate": 0.03, "num_leaves": 15, "verbosity": -1}
+    for fold in range(FOLDS):
+        split = fold_split(data, fold)
+        learn = np.concatenate([split.fit, split.calibrate])
+        train = lgb.Dataset(X[learn], data.labelled.bad[learn])
+        risk = np.asarray(lgb.train(settings, train, 250).predict(X[split.test]))
+        areas.append(auc(data.labelled.bad[split.test], risk))
+        briers.append(brier(data.labelled.bad[split.test], risk))
+    return areas, briers
+
+
+def fold_split(data: TrainingData, fold: int) -> Split:
+    """Part the accounts by their hash: one fold tests, the next calibrates, the others fit."""
+    place = (account_hash(data.labelled.account_id) * FOLDS).astype(int)
+    calibrate = (fold + 1) % FOLDS
+    return Split(
+        fit=np.flatnonzero((place != fold) & (place != calibrate)),
+        calibrate=np.flatnonzero(place == calibrate),
+        test=np.flatnonzero(place == fold),
+        kind=OUT_OF_ACCOUNT,
+        test_from=None,
+        left_out=0,
+        description=f"fold {fold}",
+    )
+
+
+def raw_columns(book: Path, observations: pa.Table) -> NDArray[np.float64]:
+    """Return the limit and each month's draw, due, repayment and days past due."""
+    events = pq.read_table(book / "events.parquet").to_pandas()
+    accounts = observations["account_id"].to_pandas()
+    limit = events[events.kind == "limit"].set_index("account_id")["amount"]
+    columns = [limit.reindex(accounts).to_numpy(dtype=np.float64, na_value=np.nan)]
+    for kind, value in RAW.items():
+        of_kind = events[events.kind == kind]
+        month = of_kind["ts"].dt.month
+        table = of_kind.pivot_table(index="account_id", columns=month, values=value, aggfunc="sum")
+        columns.extend(table.reindex(accounts).to_numpy(dtype=np.float64, na_value=np.nan).T)
+    return np.column_stack(columns)
+
+
+def report(name: str, areas: list[float], briers: list[float], note: str, seconds: float) -> None:
+    """Print one line a model."""
+    folds = " ".join(f"{area:.4f}" for area in areas)
+    print(
+        f"{name}: AUC {np.mean(areas):.4f} ({folds}), Brier {np.mean(briers):.4f}, "
+        f"{note}, {seconds:.0f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""Two models on the same rows: discrimination, calibration, and money under the same policy."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from relimit.data.errors import DataError, ModelError
+from relimit.data.vocabulary import FEN_PER_YUAN
+from relimit.features import compute_features
+from relimit.models import RiskModel
+from relimit.policy import Policy
+from relimit.training.discrimination import Interval
+from relimit.training.evidence import weigh_evidence
+from relimit.training.fit import logged_risk
+from relimit.training.labelled import Labelled, read_labelled
+from relimit.training.metrics import evaluate
+from relimit.training.replay import Replay, facts_at, replay
+from relimit.training.splits import unseen_rows
+
+Floats = NDArray[np.float64]
+SAME: Final = ("rows", "bads", "auc_low", "auc_high", "freed_yuan")
+"""Figures whose difference says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How two models differ on rows that neither has learnt from.
+
+    Attributes
+    ----------
+    a, b
+        Figures of each by name; with freed amounts also the yuan that the policy would restore.
+    delta
+        b − a of the same figures.
+    intervals
+        95% intervals of the paired differences in `auc` and `log_loss`, clustered by account.
+    swap_sets
+        Prepayments for which b restores more, or less, than a: count and yuan. Empty without freed.
+    verdict
+        `b better`, `a better` or `no difference beyond noise`.
+    evidence
+        What the verdict rests on, in words.
+    rows
+        Which rows were compared, in words.
+    """
+
+    a: dict[str, float]
+    b: dict[str, float]
+    delta: dict[str, float]
+    intervals: dict[str, Interval]
+    swap_sets: dict[str, float]
+    verdict: str
+    evidence: tuple[str, ...]
+    rows: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; figures that are NaN are left out."""
+        plain = asdict(self)
+        for name in ("a", "b", "delta"):
+            plain[name] = {key: x for key, x in plain[name].items() if np.isfinite(x)}
+        return {**plain, "evidence": list(self.evidence)}
+
+
+def compare(
+    model_a: RiskModel,
+    model_b: RiskModel,
+    events: Path,
+    observations: pa.Table,
+    policy: Policy,
+    *,
+    workers: int = 1,
+) -> Comparison:
+    """Compare two models on the rows that neither has learnt from.
+
+    These are, for a model that was split in time, the rows at or after its test slice's start, and
+    for one split by account, the accounts it held out; a row must qualify for both.
+
+    Parameters
+    ----------
+    model_a, model_b
+        Trained by this project: their manifests say which rows they learnt from.
+    events, observations
+        As for training. Rows with `freed` are also decided under the policy, by either model.
+    policy
+        The same for both.
+    workers
+        Threads that compute features.
+
+    Raises
+    ------
+    DataError
+        If no row, or only one class of rows, is left to compare on.
+    ModelError
+        If a manifest doesn't say what the model learnt from.
+    """
+    labelled, matured = read_labelled(observations)
+    keep = _unseen_by(model_a, labelled, "a") & _unseen_by(model_b, labelled, "b")
+    _require_both_classes(labelled.bad[keep], len(labelled))
+    test = labelled.take(keep)
+    snapshots = matured.filter(pa.array(keep)).select(["account_id", "as_of"])
+    X_a, X_b = _features(model_a, model_b, events, snapshots, workers)
+    risk_a, risk_b = logged_risk(model_a, X_a, test), logged_risk(model_b, X_b, test)
+    figures_a = evaluate(test.bad, risk_a, clusters=test.account_id)
+    figures_b = evaluate(test.bad, risk_b, clusters=test.account_id)
+    evidence = weigh_evidence(test.bad, risk_a, risk_b, test.account_id)
+    money_a, money_b, swap_sets = _money((model_a, X_a), (model_b, X_b), events, test, policy)
+    figures_a, figures_b = figures_a | money_a, figures_b | money_b
+    return Comparison(
+        a=figures_a,
+        b=figures_b,
+        delta={name: figures_b[name] - figures_a[name] for name in figures_a if name not in SAME},
+        intervals={"auc": evidence.auc, "log_loss": evidence.log_loss},
+        swap_sets=swap_sets,
+        verdict=evidence.verdict,
+        evidence=evidence.reasons,
+        rows=_describe(model_a, model_b, int(keep.sum()), len(labelled)),
+    )
+
+
+def _unseen_by(model: RiskModel, labelled: Labelled, which: str) -> NDArray[np.bool_]:
+    if "split" not in model.manifest:
+        raise ModelError(
+            "its manifest has no split: it doesn't say which rows it learnt from",
+            where=f"model {which} ({model.version})",
+            mend="Compare versions made by relimit train",
+        )
+    return unseen_rows(model.manifest["split"], labelled.account_id, labelled.as_of)
+
+
+def _require_both_classes(bad: NDArray[np.bool_], matured: int) -> None:
+    bads = int(bad.sum())
+    if bads in (0, bad.size):
+        raise DataError(
+            f"of {matured} matured rows, {bad.size} were not learnt from by either model, and "
+            f"{bads} of these are bad",
+            where="observations",
+            mend="Bring later observations, or other accounts",
+        )
+
+
+def _features(
+    model_a: RiskModel, model_b: RiskModel, events: Path, snapshots: pa.Table, workers: int
+) -> tuple[Floats, Floats]:
+    """Compute what either model reads once, and give each its own columns."""
+    names = list(dict.fromkeys([*model_a.feature_names, *model_b.feature_names]))
+    X = compute_features(events, snapshots, workers=workers, names=names)
+    place = {name: i for i, name in enumerate(names)}
+    both = ([place[name] for name in m.feature_names] for m in (model_a, model_b))
+    X_a, X_b = (np.ascontiguousarray(X[:, columns]) for columns in both)
+    return X_a, X_b
+
+
+def _money(
+    a: tuple[RiskModel, Floats],
+    b: tuple[RiskModel, Floats],
+    events: Path,
+    test: Labelled,
+    policy: Policy,
+) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+    freed = test.freed > 0.0
+    if not freed.any():
+        return {}, {}, {}
+    rows = test.take(freed)
+    facts = facts_at(events, rows, policy)
+    decided = [
+        replay(
+            policy,
+            rows,
+            facts,
+            risk=model.restoration_risk(X[freed]),
+            expected_loss=model.expected_loss(X[freed], rows.freed),
+        )
+        for model, X in (a, b)
+    ]
+    return decided[0].totals(), decided[1].totals(), _swap_sets(*decided)
+
+
+def _swap_sets(a: Replay, b: Replay) -> dict[str, float]:
+    moved = b.restored - a.restored
+    return {
+        "b_restores_more": float((moved > 0).sum()),
+        "b_restores_more_yuan": float(moved[moved > 0].sum()) / FEN_PER_YUAN,
+        "b_restores_less": float((moved < 0).sum()),
+        "b_restores_less_yuan": float(-moved[moved < 0].sum()) / FEN_PER_YUAN,
+        "same": float((moved == 0).sum()),
+    }
+
+
+def _describe(model_a: RiskModel, model_b: RiskModel, kept: int, matured: int) -> str:
+    ways = dict.fromkeys(str(m.manifest["split"]["description"]) for m in (model_a, model_b))
+    return (
+        f"{kept:,} of {matured:,} matured rows, those that neither model learnt from "
+        f"({'; '.join(ways)})"
+    )

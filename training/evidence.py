@@ -1,0 +1,86 @@
+"""Which of two risks is better on the same rows, and whether the difference is more than noise."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from relimit.training.discrimination import Bools, Floats, Interval, auc_difference
+from relimit.training.metrics import row_log_loss
+
+B_BETTER: Final = "b better"
+A_BETTER: Final = "a better"
+NO_DIFFERENCE: Final = "no difference beyond noise"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The paired differences b − a, and what follows from them.
+
+    Attributes
+    ----------
+    auc, log_loss
+        Differences with their 95% intervals; a higher AUC and a lower log-loss are better.
+    verdict
+        `b better`, `a better` or `no difference beyond noise`.
+    reasons
+        The verdict's evidence in words.
+    """
+
+    auc: Interval
+    log_loss: Interval
+    verdict: str
+    reasons: tuple[str, ...]
+
+
+def weigh_evidence(bad: Bools, risk_a: Floats, risk_b: Floats, account: NDArray[Any]) -> Evidence:
+    """Compare two risks of the same rows, pairing the rows and clustering them by account.
+
+    The log-loss decides where its interval excludes 0, since it pays for ranking and for
+    calibration alike; where it doesn't, the AUC decides.
+
+    Parameters
+    ----------
+    bad, risk_a, risk_b
+        `[n]` outcomes and the two calibrated risks.
+    account
+        `[n]` account ids; rows of one account are not independent.
+    """
+    auc = auc_difference(bad, risk_a, risk_b, clusters=account)
+    rows = row_log_loss(bad, risk_b) - row_log_loss(bad, risk_a)
+    log_loss = mean_interval(rows, account)
+    sign = -_sign(log_loss) or _sign(auc)
+    verdict = {1: B_BETTER, -1: A_BETTER, 0: NO_DIFFERENCE}[sign]
+    reasons = (
+        _words("log-loss", log_loss),
+        _words("AUC", auc),
+        f"{bad.size:,} rows, {int(bad.sum()):,} bads, {len(set(account.tolist())):,} accounts",
+    )
+    return Evidence(auc, log_loss, verdict, reasons)
+
+
+def mean_interval(values: Floats, clusters: NDArray[Any], level: float = 0.95) -> Interval:
+    """Return the mean with a normal interval whose variance is clustered (Liang & Zeger 1986)."""
+    mean = float(values.mean())
+    _, place = np.unique(clusters, return_inverse=True)
+    groups = int(place.max()) + 1
+    if groups < 2:
+        return Interval(mean, -float("inf"), float("inf"))
+    sums = np.bincount(place, weights=values - mean)
+    variance = float(np.square(sums).sum()) * groups / (groups - 1) / values.size**2
+    half = float(norm.ppf(0.5 + level / 2.0)) * variance**0.5
+    return Interval(mean, mean - half, mean + half)
+
+
+def _sign(interval: Interval) -> int:
+    return int(interval.low > 0.0) - int(interval.high < 0.0)
+
+
+def _words(name: str, interval: Interval) -> str:
+    beyond = "beyond noise" if _sign(interval) else "within noise"
+    return (
+        f"{name} b − a {interval.value:+.4f} "
+        f"({interval.low:+.4f} to {interval.high:+.4f}), {beyond}"
+    )

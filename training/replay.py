@@ -1,0 +1,119 @@
+"""What a policy would have decided on past prepayments under one model or another."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from relimit.data.schema import TIME
+from relimit.data.stream import iter_event_blocks
+from relimit.data.vocabulary import FEN_PER_YUAN
+from relimit.features import History
+from relimit.features.matrix import empty_block
+from relimit.features.snapshots import Snapshots
+from relimit.policy import Cases, Facts, Policy, decide, gather_facts
+from relimit.training.labelled import Labelled
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The policy's answers to past prepayments under one model, `[n]` fen each.
+
+    Attributes
+    ----------
+    restored_now, restored_later, withheld
+        They add up to what was freed.
+    expected_loss
+        Of restoring everything at once.
+    freed
+        What the prepayments freed.
+    """
+
+    restored_now: Ints
+    restored_later: Ints
+    withheld: Ints
+    expected_loss: Floats
+    freed: Ints
+
+    @property
+    def restored(self) -> Ints:
+        """What returns, now or later, fen."""
+        return self.restored_now + self.restored_later
+
+    def totals(self) -> dict[str, float]:
+        """Return the sums in yuan; a loss counts by the share that is restored."""
+        share = self.restored / np.maximum(self.freed, 1)
+        sums = {
+            "freed_yuan": self.freed.sum(),
+            "restored_now_yuan": self.restored_now.sum(),
+            "restored_later_yuan": self.restored_later.sum(),
+            "withheld_yuan": self.withheld.sum(),
+            "expected_loss_yuan": (self.expected_loss * share).sum(),
+        }
+        return {name: float(total) / FEN_PER_YUAN for name, total in sums.items()}
+
+
+def facts_at(events: Path, labelled: Labelled, policy: Policy) -> Facts:
+    """Return what the policy reads of each account, at the rows' times and in their order."""
+    table = pa.table(
+        {"account_id": pa.array(labelled.account_id), "as_of": pa.array(labelled.as_of, TIME)}
+    )
+    points = Snapshots.from_table(table)
+    rows, parts = [], []
+    for block in iter_event_blocks(events, accounts=points.account_ids):
+        found, account = points.of_block(block.account_ids)
+        rows.append(found)
+        parts.append(gather_facts(History(block, account, points.as_of[found]), policy))
+    silent = points.without_events()
+    rows.append(silent)
+    nowhere = np.full(len(silent), -1)
+    parts.append(gather_facts(History(empty_block(), nowhere, points.as_of[silent]), policy))
+    order = np.argsort(np.concatenate(rows))
+    return Facts(
+        **{
+            item.name: np.concatenate([getattr(part, item.name) for part in parts])[order]
+            for item in fields(Facts)
+        }
+    )
+
+
+def replay(
+    policy: Policy, labelled: Labelled, facts: Facts, *, risk: Floats, expected_loss: Floats
+) -> Replay:
+    """Decide past prepayments anew.
+
+    Parameters
+    ----------
+    policy
+        The rules.
+    labelled
+        `[n]` rows with `freed` in fen, none NaN; what was prepaid is taken to be what it freed.
+    facts
+        `[n]`, see `facts_at`.
+    risk, expected_loss
+        `[n]` of restoring everything at once; the loss in fen.
+    """
+    freed = labelled.freed.astype(np.int64)
+    cases = Cases(
+        decision_id=np.arange(len(freed)).astype(str).astype(object),
+        account_id=labelled.account_id,
+        as_of=labelled.as_of,
+        prepaid=freed,
+        freed=freed,
+        risk=risk,
+        expected_loss=expected_loss,
+        facts=facts,
+    )
+    timetable = decide(policy, cases).timetable
+    return Replay(
+        restored_now=timetable.restore_now,
+        restored_later=timetable.restore_later,
+        withheld=timetable.withheld,
+        expected_loss=expected_loss,
+        freed=freed,
+    )
