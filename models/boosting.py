@@ -14,6 +14,9 @@ from relimit.models.base import Frame, RiskEstimator, design_matrix, outcomes, w
 
 MODEL_FILE: Final = "model.txt"
 
+ROWS_WORTH_THREADS: Final = 50_000
+"""Below, threads wait for one another longer than they work: one is faster, most on a busy host."""
+
 EvalSet = tuple[Frame, ArrayLike] | tuple[Frame, ArrayLike, ArrayLike | None]
 """Rows, outcomes and, if any, weights."""
 
@@ -164,16 +167,15 @@ class BoostedTrees(RiskEstimator):
             later = _read_slice(eval_set, columns)
         train = lgb.Dataset(matrix[kept], bad[kept], weight=weight[kept], feature_name=[*columns])
         grown = lgb.train(
-            self._settings(columns),
+            self._settings(columns, int(kept.sum())),
             train,
             num_boost_round=self.max_trees,
             valid_sets=[lgb.Dataset(later[0], later[1], weight=later[2], reference=train)],
             callbacks=[lgb.early_stopping(self.early_stopping_rounds, verbose=False)],
         )
-        self.best_iteration_ = int(grown.best_iteration or grown.num_trees())
-        text = grown.model_to_string(num_iteration=self.best_iteration_)
-        booster = lgb.Booster(model_str=text)
-        self.head_: BoostedHead = BoostedHead(columns, booster, self.num_threads)
+        # LightGBM leaves out the trees after the best iteration by itself.
+        self.best_iteration_ = int(grown.num_trees())
+        self.head_: BoostedHead = BoostedHead(columns, grown, self.num_threads)
         return self
 
     def _kept(self, bad: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -186,7 +188,7 @@ class BoostedTrees(RiskEstimator):
             kept[rng.permutation(rows)[: max(out, 1)]] = False
         return kept
 
-    def _settings(self, columns: tuple[str, ...]) -> dict[str, Any]:
+    def _settings(self, columns: tuple[str, ...], rows: int) -> dict[str, Any]:
         return {
             "objective": "binary",
             "metric": "binary_logloss",
@@ -202,7 +204,7 @@ class BoostedTrees(RiskEstimator):
             "reg_lambda": self.reg_lambda,
             "deterministic": True,
             "force_row_wise": True,
-            "num_threads": self.num_threads,
+            "num_threads": self.num_threads if rows >= ROWS_WORTH_THREADS else 1,
             "seed": self.random_state,
             "verbosity": -1,
         }

@@ -278,5 +278,4 @@ def _grow(
     }
     scaled = exposure / exposure.mean()
     data = lgb.Dataset(rows, ratio, weight=scaled, feature_name=list(columns))
-    text = lgb.train(settings, data, num_boost_round=60).model_to_string()
-    return lgb.Booster(model_str=text)
+    return lgb.train(settings, data, num_boost_round=60)

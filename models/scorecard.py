@@ -198,7 +198,7 @@ class Scorecard(RiskEstimator):
         Evidence is signed towards risk, so a negative coefficient contradicts its own bins.
         """
         while chosen:
-            fitted = LogisticRegression(C=self.C, max_iter=1000, tol=1e-8)
+            fitted = LogisticRegression(C=self.C, solver="newton-cholesky", tol=1e-8)
             fitted.fit(design[:, chosen], bad, sample_weight=weight)
             coefficients = fitted.coef_[0]
             worst = int(coefficients.argmin())

@@ -71,23 +71,38 @@ def test_neighbours_that_do_not_differ_are_merged() -> None:
     direction=st.sampled_from([-1, 0, 1]),
     distinct=st.integers(1, 300),
     slope=st.floats(-3, 3),
+    smoothing=st.sampled_from([1.0, 200.0]),
+    share=st.sampled_from([0.0, 0.1]),
 )
-def test_bins_keep_every_promise(seed: int, direction: int, distinct: int, slope: float) -> None:
+def test_bins_keep_every_promise(
+    seed: int, direction: int, distinct: int, slope: float, smoothing: float, share: float
+) -> None:
     rng = np.random.default_rng(seed)
     x = rng.integers(0, distinct, 600) / distinct
     bad = rng.random(600) < 1 / (1 + np.exp(1 - slope * x))
     bad[:2] = [True, False]
     x[rng.random(600) < 0.1] = np.nan
     weight = rng.random(600) + 0.1
-    bins = fit_bins(x, bad, weight, direction=direction, max_bins=5, min_share=0.1, smoothing=5)
+    bins = fit_bins(
+        x, bad, weight, direction=direction, max_bins=5, min_share=share, smoothing=smoothing
+    )
     index = bin_index(bins.edges, x)
     k = len(bins.edges) + 1
     np.testing.assert_allclose(bins.rows, np.bincount(index, weight, k + 1))
     np.testing.assert_allclose(bins.bads, np.bincount(index, weight * bad, k + 1))
     assert k <= 5
-    assert k == 1 or bins.rows[:-1].min() >= 0.1 * weight.sum()
+    assert k == 1 or bins.rows[:-1].min() >= share * weight.sum()
     if direction:
-        assert (np.diff(bins.weight_of_evidence(5)[:-1]) * direction >= 0).all()
+        assert (np.diff(bins.weight_of_evidence(smoothing)[:-1]) * direction >= 0).all()
+
+
+def test_merging_neighbours_alike_leaves_the_direction_whole() -> None:
+    # A merge frees a small bin from its smoothing: here the merged bin overtook the next one.
+    rng = np.random.default_rng(1477)
+    x = rng.integers(0, 12, 300).astype(float)
+    bad = rng.random(300) < 1 / (1 + np.exp(1 - 0.1 * x))
+    bins = fit_bins(x, bad, np.ones(300), direction=1, max_bins=3, min_share=0.0, smoothing=200.0)
+    assert (np.diff(bins.weight_of_evidence(200.0)[:-1]) >= 0).all()
 
 
 def test_a_weight_of_two_is_the_row_twice() -> None:

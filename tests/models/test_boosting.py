@@ -27,10 +27,16 @@ def head_text(estimator: BoostedTrees) -> str:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_fitting_again_gives_the_same_trees(
-    threads: int, table: pd.DataFrame, trees: BoostedTrees, directions: dict[str, int]
+    threads: int,
+    table: pd.DataFrame,
+    trees: BoostedTrees,
+    directions: dict[str, int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("relimit.models.boosting.ROWS_WORTH_THREADS", 0)
     again = BoostedTrees(directions, **SMALL, num_threads=threads)
     again.fit(table.drop(columns="bad"), table["bad"])
+    assert f"[num_threads: {threads}]" in head_text(again)
     assert head_text(again).split("parameters:")[0] == head_text(trees).split("parameters:")[0]
 
 

@@ -23,7 +23,12 @@ from relimit.models import (
     fit_isotonic,
     fit_platt,
 )
-from relimit.models.calibration import SMALLEST, calibration_from_json, log_loss
+from relimit.models.calibration import (
+    SMALLEST,
+    _interpolate,
+    calibration_from_json,
+    log_loss,
+)
 from relimit.models.serial import decode, encode
 
 
@@ -167,14 +172,12 @@ def test_every_map_rises_and_reads_back_exactly(seed: int, flip: bool, scale: fl
 
 
 def test_interpolation_never_oversteps_a_threshold() -> None:
-    # y + slope * (x1 - x0) rounds above the next value here.
-    rng = np.random.default_rng(0)
-    for _ in range(200):
-        x = np.unique(rng.random(6))
-        y = np.sort(rng.random(len(x)))
-        p = np.sort(np.concatenate([x, np.nextafter(x, 0), np.nextafter(x, 1), rng.random(50)]))
-        risk = Isotonic(tuple(x), tuple(y)).apply(logit(p))
-        assert (np.diff(risk) >= 0).all()
+    # Just below the second threshold, the line rounds to above its value.
+    x = np.array([0.02658197830319113, 0.1769285715673562])
+    y = np.array([1.4298846990944758e-08, 4.355399350329138e-05])
+    below = np.nextafter(x[1], 0)
+    assert (y[1] - y[0]) / (x[1] - x[0]) * (below - x[0]) + y[0] > y[1]
+    np.testing.assert_array_equal(_interpolate(np.array([below, x[1]]), x, y), y[1])
 
 
 def test_infinite_thresholds_survive_json() -> None:
