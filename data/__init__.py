@@ -7,6 +7,7 @@ from relimit.data.check_book import check, check_book
 from relimit.data.errors import DataError, ModelError, PolicyError, RelimitError
 from relimit.data.files import TableFiles, validate_schema
 from relimit.data.findings import CheckReport, Finding, Quarantine
+from relimit.data.observe import observe
 from relimit.data.prepayments import (
     Prepayments,
     decision_id,
@@ -31,6 +32,7 @@ __all__ = [
     "check_events",
     "decision_id",
     "find_prepayments",
+    "observe",
     "parquet_writer",
     "prepayments_from_table",
     "read_parquet",

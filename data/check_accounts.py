@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from relimit.data.events import EventBlock
 from relimit.data.findings import WARNING, Finding, Tally
-from relimit.data.ledger import principal_movements
+from relimit.data.ledger import account_of, principal_movements
 from relimit.data.stream import iter_event_blocks
 from relimit.data.vocabulary import DRAW, KINDS, LIMIT, PREPAYMENT
 
@@ -54,11 +54,6 @@ def _count(tally: Tally, block: EventBlock, events: Path) -> None:
     ):
         count = int(np.count_nonzero(mask))
         tally.add(Finding(WARNING, code, column, count, str(events), None, message, mend))
-
-
-def account_of(block: EventBlock) -> NDArray[np.int64]:
-    """Return each event's place in the block's `account_ids`."""
-    return np.repeat(np.arange(len(block.account_ids)), np.diff(block.starts))
 
 
 def repeated(block: EventBlock, account: NDArray[np.int64]) -> Mask:

@@ -8,6 +8,11 @@ from relimit.data.segments import first_after
 from relimit.data.vocabulary import CHARGE_OFF, DRAW, KINDS, LIMIT, PREPAYMENT, REPAYMENT
 
 
+def account_of(block: EventBlock) -> NDArray[np.int64]:
+    """Return each event's place in the block's `account_ids`."""
+    return np.repeat(np.arange(len(block.account_ids)), np.diff(block.starts))
+
+
 def freed_limit(
     block: EventBlock,
     account: NDArray[np.int64],

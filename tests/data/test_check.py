@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relimit.data.check import check_events
-from relimit.data.check_accounts import account_of, more_than_owed, repeated
+from relimit.data.check_accounts import more_than_owed, repeated
 from relimit.data.check_book import check, check_book
 from relimit.data.errors import DataError
 from relimit.data.events import blocks_from_table
 from relimit.data.findings import CheckReport, Finding
+from relimit.data.ledger import account_of
 from relimit.data.order import OrderWatch
 from relimit.data.tables import write_parquet
 
