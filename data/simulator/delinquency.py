@@ -59,7 +59,7 @@ def miss_probability(block: Block, row: Ints, day: int) -> Floats:
     )
     risk = 1.0 / (1.0 + np.exp(-odds)) * block.calendar.arrears[day]
     bust = busted(block, row, day)
-    return np.where(bust, _BUST_MISS, np.minimum(risk, 0.9))
+    return np.where(bust, _BUST_MISS, risk)
 
 
 def monthly_instalments(block: Block, row: Ints) -> Floats:

@@ -1,0 +1,234 @@
+"""The ledger against one worked by hand, and against a day-by-day replay of what was logged."""
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relimit.data.simulator.delinquency import advance, collect
+from relimit.data.simulator.ledger import accrue, open_loan, prepay
+from relimit.data.simulator.recorder import DETAIL
+from relimit.data.simulator.settings import load_settings
+from relimit.data.simulator.tables import events_table
+from relimit.data.simulator.world import make_world, step
+from relimit.data.vocabulary import KINDS
+
+ONE = np.array([0])
+DAY = 86_400_000_000
+NEVER_MISS = {"types": {"forgetful": [-60.0] * 6}}
+ALWAYS_MISS = {"types": {"forgetful": [60.0] * 6}}
+NO_FAULTS = {"faults": {"outage_daily": 0.0, "bank_lag_share": 0.0}}
+
+
+def lone_account(*, limit=5_000_000, rate=500, **overrides):
+    """One open account with a known limit (fen) and rate (ppm a day)."""
+    settings_ = load_settings("base", {**NO_FAULTS, **overrides})
+    block = make_world(months=6, seed=1, settings=settings_).block(np.array([1]))
+    block.people.rate_ppm[:] = rate
+    block.people.open_day[:] = 0
+    block.standing.open[:] = True
+    block.standing.limit[:] = limit
+    return block
+
+
+def borrow(block, fen, months, day, *, bullet=False):
+    open_loan(block, ONE, np.array([fen]), np.array([months]), np.array([bullet]), day=day)
+
+
+def logged(block, kind):
+    columns = block.recorder.columns()
+    return columns["amount"][columns["kind"] == KINDS.index(kind)].tolist()
+
+
+def days(block, first, last):
+    for day in range(first, last + 1):
+        collect(block, day)
+        advance(block, day)
+
+
+def test_equal_principal_by_hand():
+    # Borrowed 12,000.00 yuan on 10 January at 0.05% a day over three months.
+    # 10 February, 31 days: 1,200,000 x 0.0005 x 31 = 18,600 fen; 10 March, 28 days:
+    # 800,000 x 0.0005 x 28 = 11,200; 10 April, 31 days: 400,000 x 0.0005 x 31 = 6,200.
+    block = lone_account(**NEVER_MISS)
+    borrow(block, 1_200_000, 3, 9)
+    days(block, 10, 120)
+    assert logged(block, "interest") == [18_600, 11_200, 6_200]
+    assert logged(block, "due") == [418_600, 411_200, 406_200]
+    assert logged(block, "repayment") == [400_000, 400_000, 400_000]
+    assert logged(block, "interest_payment") == [18_600, 11_200, 6_200]
+    assert block.standing.outstanding.tolist() == [0]
+
+
+def test_interest_first_by_hand():
+    # 10,000.00 yuan at 0.0333% a day: 1,000,000 x 0.000333 x 31 = 10,323 fen, then 28 and 31 days.
+    block = lone_account(rate=333, **NEVER_MISS)
+    borrow(block, 1_000_000, 3, 9, bullet=True)
+    days(block, 10, 120)
+    assert logged(block, "interest") == [10_323, 9_324, 10_323]
+    assert logged(block, "repayment") == [1_000_000]
+
+
+def test_part_of_a_fen_is_carried_to_the_next_charge():
+    # 500.01 yuan at 0.0333%: 50,001 x 0.000333 = 16.650333 fen a day; 31 days are 516.160323,
+    # 28 more days make 982.369647: 516 is charged first, then 466, not 465 or 467.
+    block = lone_account(rate=333, **NEVER_MISS)
+    borrow(block, 50_001, 12, 9, bullet=True)
+    days(block, 10, 70)
+    assert logged(block, "interest") == [516, 466]
+
+
+def test_prepayment_by_hand():
+    # 12,000.00 at 0.05%; on day 19 after 10 days 1,200,000 x 0.0005 x 10 = 6,000 fen of interest
+    # are settled and 5,000.00 repaid; 7,000.00 stay, three instalments of 2,333.34, .33, .33.
+    block = lone_account(**NEVER_MISS)
+    borrow(block, 1_200_000, 3, 9)
+    slot, now = np.array([0]), np.array([block.calendar.instant(19)])
+    accrue(block, ONE, slot, 19)
+    prepay(block, ONE, slot, np.array([500_000]), ts=now, known=now, unsettled=np.array([False]))
+    assert logged(block, "interest") == [6_000]
+    assert logged(block, "interest_payment") == [6_000]
+    assert block.standing.held.tolist() == [500_000]
+    days(block, 20, 120)
+    # 700,000 x 0.0005 x 21 = 7,350; 466,666 x 0.0005 x 28 = 6,533.324; then 233,333 x 0.0005 x 31
+    # = 3,616.6615, which with the 0.324 fen carried makes 3,616.98.
+    assert logged(block, "interest") == [6_000, 7_350, 6_533, 3_616]
+    assert logged(block, "repayment") == [233_334, 233_333, 233_333]
+
+
+def test_an_unsettled_payoff_leaves_its_interest_as_a_residual():
+    block = lone_account(**NEVER_MISS)
+    borrow(block, 1_200_000, 3, 9)
+    slot, now = np.array([0]), np.array([block.calendar.instant(19)])
+    accrue(block, ONE, slot, 19)
+    prepay(block, ONE, slot, np.array([1_200_000]), ts=now, known=now, unsettled=np.array([True]))
+    assert block.standing.residual.tolist() == [6_000]
+    assert logged(block, "interest_payment") == []
+    days(block, 20, 60)
+    assert logged(block, "due") == []
+
+
+def test_arrears_by_hand():
+    # Missed on 10 February (day 40): 418,600 owed; reported at 1, 3, 7, 15, 30 days past due.
+    # 10 March, 28 days on 1,200,000: 16,800, and penalty 400,000 x 0.0005 x 28 / 2 = 2,800.
+    block = lone_account(**ALWAYS_MISS, delinquency={"cure_1_29": 0.0, "cure_30_59": 0.0})
+    borrow(block, 1_200_000, 3, 9)
+    days(block, 10, 70)
+    columns = block.recorder.columns()
+    overdue = columns["kind"] == KINDS.index("overdue")
+    assert columns["value"][overdue].tolist() == [1, 3, 7, 15, 30]
+    assert columns["amount"][overdue].tolist() == [418_600] * 4 + [838_200]
+    assert logged(block, "interest") == [18_600, 16_800, 2_800]
+    assert logged(block, "due") == [418_600, 400_000 + 18_600 + 16_800 + 2_800]
+    assert block.standing.outstanding.tolist() == [1_200_000]
+
+
+def test_a_write_off_takes_the_balance_and_closes_the_line():
+    nothing = dict.fromkeys(("cure_1_29", "cure_30_59", "cure_60_89", "cure_90"), 0.0)
+    block = lone_account(**ALWAYS_MISS, delinquency=nothing, product={"charge_off_days": 60})
+    borrow(block, 1_200_000, 3, 9)
+    days(block, 10, 110)
+    assert logged(block, "charge_off") == [1_200_000]
+    assert block.standing.outstanding.tolist() == [0]
+    assert not block.standing.open[0]
+
+
+def owed_by(columns, accounts):
+    """Principal by account from the log alone, checked never to fall below zero on the way."""
+    sign = {"draw": 1, "repayment": -1, "prepayment": -1, "charge_off": -1}
+    owed = [0] * accounts
+    for place in np.lexsort((columns["known_at"], columns["ts"])):
+        kind = KINDS[columns["kind"][place]]
+        row = columns["row"][place]
+        owed[row] += sign.get(kind, 0) * int(columns["amount"][place])
+        assert owed[row] >= 0, (kind, row)
+    return owed
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    scenario=st.sampled_from(["base", "shock", "outage", "farmers", "mnar"]),
+    miss=st.sampled_from([-6.0, -3.0, -1.0]),
+)
+def test_principal_interest_and_limit_are_conserved_every_day(seed, scenario, miss):
+    overrides = {"types": {"forgetful": [miss] * 6}, "product": {"charge_off_days": 90}}
+    block = make_world(9, seed, load_settings(scenario, overrides)).block(np.arange(1, 41))
+    for day in range(block.calendar.days):
+        step(block, day)
+        s, loans = block.standing, block.loans
+        np.testing.assert_array_equal(loans.principal.sum(axis=1), s.outstanding)
+        for column in (loans.principal, loans.charged, loans.past_due, s.residual, s.held):
+            assert (column >= 0).all()
+        assert (loans.past_due <= loans.principal).all()
+        assert ((s.limit - s.outstanding - s.held)[s.open] >= 0).all()
+        queued = np.bincount(block.pending.row, block.pending.amount, len(s.held)).astype(int)
+        assert (queued <= s.held).all()
+    check_against_the_log(block)
+
+
+def check_against_the_log(block):
+    s, c = block.standing, block.recorder.columns()
+    n = len(s.held)
+
+    def total(*kinds):
+        chosen = np.isin(c["kind"], [KINDS.index(kind) for kind in kinds])
+        return np.bincount(c["row"][chosen], c["amount"][chosen], n).astype(np.int64)
+
+    assert owed_by(c, n) == s.outstanding.tolist()
+    unsettled = block.loans.charged.sum(axis=1) + s.residual
+    written_off = ~s.open & (block.people.open_day < block.calendar.days)
+    left = total("interest") - total("interest_payment")
+    np.testing.assert_array_equal(left[~written_off], unsettled[~written_off])
+    assert (left >= 0).all()
+    unbooked = block.pending.select(np.flatnonzero(block.pending.decision < 0))
+    waiting = np.bincount(unbooked.row, unbooked.amount, n).astype(np.int64)
+    held = total("prepayment") - total("restored") + waiting
+    np.testing.assert_array_equal(held[s.open], s.held[s.open])
+
+
+def test_charged_interest_is_each_days_principal_times_the_rate():
+    overrides = {"types": {"forgetful": [-3.0] * 6}}
+    block = make_world(10, 11, load_settings("base", overrides)).block(np.arange(1, 61))
+    for day in range(block.calendar.days):
+        step(block, day)
+    c = block.recorder.columns()
+    day = (c["ts"] - block.calendar.instant(0)) // DAY
+    loans = defaultdict(list)
+    for place in range(len(day)):
+        if c["loan"][place] >= 0:
+            loans[c["row"][place], c["loan"][place]].append(place)
+    for (row, _), places in loans.items():
+        moves, charged, last = defaultdict(int), 0, 0
+        for place in places:
+            kind, amount = KINDS[c["kind"][place]], int(c["amount"][place])
+            if kind == "draw":
+                moves[day[place]] += amount
+            elif kind in {"repayment", "prepayment"}:
+                moves[day[place]] -= amount
+            elif kind == "interest" and c["detail"][place] != DETAIL["penalty"]:
+                charged, last = charged + amount, day[place]
+        principal = numerator = 0
+        for today in range(min(moves), last):
+            principal += moves.get(today, 0)
+            numerator += principal * int(block.people.rate_ppm[row])
+        assert charged == numerator // 1_000_000
+
+
+def test_the_log_holds_each_draw_as_its_own_loan():
+    block = make_world(8, 2, load_settings()).block(np.arange(1, 101))
+    for day in range(block.calendar.days):
+        step(block, day)
+    events = events_table(block, block.calendar.instant(block.calendar.days)).to_pandas()
+    draws = events[events.kind == "draw"]
+    assert draws.loan_id.is_unique
+    assert len(draws) > 100
+
+
+@pytest.mark.parametrize("months", [1, 6])
+def test_the_first_due_date_is_the_same_day_of_the_next_month(months):
+    block = lone_account()
+    borrow(block, 60_000, months, 30)  # 31 January: short months count to their 28th
+    assert block.calendar.month_day[block.loans.next_due[0, 0]] == 28
