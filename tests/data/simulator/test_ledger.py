@@ -72,12 +72,13 @@ def test_interest_first_by_hand():
 
 
 def test_part_of_a_fen_is_carried_to_the_next_charge():
-    # 500.01 yuan at 0.0333%: 50,001 x 0.000333 = 16.650333 fen a day; 31 days are 516.160323,
-    # 28 more days make 982.369647: 516 is charged first, then 466, not 465 or 467.
+    # 500.77 yuan at 0.0333%: 50,077 x 0.000333 = 16.675641 fen a day; 31 days are 516.944871,
+    # and 28 more make 983.862819 in all: 516 are charged, then 467, where 466.917948 alone
+    # would make 466.
     block = lone_account(rate=333, **NEVER_MISS)
-    borrow(block, 50_001, 12, 9, bullet=True)
+    borrow(block, 50_077, 12, 9, bullet=True)
     days(block, 10, 70)
-    assert logged(block, "interest") == [516, 466]
+    assert logged(block, "interest") == [516, 467]
 
 
 def test_prepayment_by_hand():
