@@ -130,3 +130,9 @@ def test_few_rows_still_fit() -> None:
     X = pd.DataFrame({"x": np.arange(12.0), "empty": np.nan, "constant": 1.0})
     risk = BoostedTrees().fit(X, np.arange(12) > 8).predict_proba(X)[:, 1]
     assert np.isfinite(risk).all()
+
+
+def test_the_rows_held_out_are_the_same_share_of_bads_and_goods() -> None:
+    bad = np.arange(1000) < 40
+    held = ~BoostedTrees(validation_share=0.25)._kept(bad)
+    assert (held[bad].sum(), held[~bad].sum()) == (10, 240)
