@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,8 @@ from relimit.data.schema import observations_schema
 from relimit.data.stream import iter_event_blocks
 from relimit.data.tables import conform
 
-OUTCOMES = ("bad", "loss")
+OUTCOMES: Final = ("bad", "loss")
+"""What observing adds to a point."""
 
 
 def points_schema() -> pa.Schema:

@@ -72,11 +72,12 @@ def sorter(folder: Path, schema: pa.Schema, source: Path) -> Iterator[Sorter]:
     Raises
     ------
     DataError
-        The folder is where the events themselves are, or can't be written.
+        It would overwrite the events, or add to their parts; or it can't be written.
     """
     good_file, rejected_file = quarantine_files(folder)
-    inside = source if source.is_dir() else source.parent
-    if folder.resolve() == inside.resolve():
+    target, origin = folder.resolve(), source.resolve()
+    taken = (target, *target.parents) if source.is_dir() else (good_file.resolve(),)
+    if origin in taken:
         what = "the quarantine would overwrite or mix with the events that are checked"
         raise DataError(what, where=str(folder), mend="Choose another folder")
     loose = pa.schema([field.with_nullable(True) for field in schema])

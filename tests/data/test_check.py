@@ -395,12 +395,15 @@ def test_quarantined_rows_add_up_and_the_good_ones_check_clean(
     assert check_events(folder / "out" / "events.parquet", now=NOW).ok
 
 
-def test_quarantine_never_overwrites_its_own_input(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="would overwrite or mix with the events"):
+def test_quarantine_never_touches_its_own_input(tmp_path: Path) -> None:
+    message = "would overwrite or mix with the events"
+    with pytest.raises(DataError, match=message):
         report_of(events(), tmp_path, quarantine=tmp_path)
     write_parquet(events(), tmp_path / "parts" / "a.parquet")
-    with pytest.raises(DataError, match="would overwrite or mix with the events"):
-        check_events(tmp_path / "parts", quarantine=tmp_path / "parts")
+    for folder in (tmp_path / "parts", tmp_path / "parts" / "in" / "it"):
+        with pytest.raises(DataError, match=message):
+            check_events(tmp_path / "parts", quarantine=folder)
+    assert [file.name for file in (tmp_path / "parts").iterdir()] == ["a.parquet"]
 
 
 def test_string_ids_are_checked_alike(tmp_path: Path) -> None:
