@@ -2,7 +2,7 @@
 
 from relimit.policy.cases import Cases, Facts
 from relimit.policy.config import Policy, load_policy
-from relimit.policy.decide import decide
+from relimit.policy.decide import analyst_texts, decide
 from relimit.policy.decisions import Decisions, decisions_schema
 from relimit.policy.facts import gather_facts
 from relimit.policy.outcome import bound_by_risk
@@ -18,6 +18,7 @@ __all__ = [
     "Earlier",
     "Facts",
     "Policy",
+    "analyst_texts",
     "bound_by_risk",
     "decide",
     "decide_again",

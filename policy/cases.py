@@ -29,7 +29,7 @@ class Facts:
     days_past_due
         Days past due of the same event; 0 if there is none.
     unsettled_interest
-        Interest charged before the grace days and still unpaid, floored at 0.
+        Interest charged and still unpaid, less what instalments billed in the days of grace.
     identity_changes, login_failures
         Device, phone and card changes, and failed log-ins, in the identity window.
     limit, has_limit

@@ -1,5 +1,7 @@
 """The decision: fault check, hard gates, payment finality, arm, timetable, reasons, remedies."""
 
+import pyarrow as pa
+
 from relimit.policy.cases import Cases, check_cases
 from relimit.policy.config import Policy
 from relimit.policy.decisions import Decisions
@@ -44,7 +46,7 @@ def explained(
     """Add reasons, remedies and texts to what was ruled; `shown` are the cases as told."""
     reasons = reasons_of(policy, ruling)
     remedies = remedies_of(policy, ruling, timetable.restore_later, rescore)
-    texts = write_texts(Story(policy, shown, timetable, reasons, remedies))
+    texts = write_texts(Story(policy, shown, timetable, reasons, remedies), policy.wording.borrower)
     return Decisions(
         cases=shown,
         timetable=timetable,
@@ -54,3 +56,9 @@ def explained(
         text_en=texts["en"],
         policy_version=policy.version,
     )
+
+
+def analyst_texts(policy: Policy, decisions: Decisions) -> dict[str, pa.StringArray]:
+    """Return by language `[n]` texts for analysts, of decisions that this policy took."""
+    told = (decisions.cases, decisions.timetable, decisions.reasons, decisions.remedies)
+    return write_texts(Story(policy, *told), policy.wording.analyst)

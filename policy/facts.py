@@ -7,6 +7,7 @@ from relimit.data.vocabulary import (
     DUE,
     EXTERNAL_SCORE,
     INTEREST,
+    INTEREST_PAYMENT,
     MICROSECONDS_PER_DAY,
     OUTAGE,
     OVERDUE,
@@ -17,6 +18,7 @@ from relimit.features.funding import FROM_LENDER
 from relimit.features.history import Floats, History, Ints, Window
 from relimit.features.operations import operation_count
 from relimit.features.sequences import MINUTE, cycles
+from relimit.features.series import Series
 from relimit.features.state import in_arrears, interest_unsettled, limit_now, outstanding
 from relimit.policy.cases import Dates, Facts
 from relimit.policy.config import Policy, load_policy
@@ -67,10 +69,36 @@ def _whole(amounts: Floats) -> Ints:
 
 
 def _unsettled_interest(policy: Policy, history: History) -> Ints:
-    """Return interest unpaid, less what was charged within the days of grace."""
-    recent = history.sum(INTEREST, Window(policy.gates.interest_grace_days))
-    left: Ints = np.maximum(interest_unsettled(history) - recent, 0)
+    """Return interest unpaid, less what instalments billed lately: its payment is under way.
+
+    Of what was paid in the days of grace, all but interest settled with a prepayment pays bills.
+    """
+    grace = Window(policy.gates.interest_grace_days)
+    billed = history.sum(_at_instants(history, INTEREST, DUE), grace)
+    paid = history.sum(INTEREST_PAYMENT, grace)
+    paid -= history.sum(_at_instants(history, INTEREST_PAYMENT, PREPAYMENT), grace)
+    under_way = np.maximum(billed - paid, 0)
+    left: Ints = np.maximum(interest_unsettled(history) - under_way, 0)
     return left
+
+
+def _at_instants(history: History, kind: str, other: str) -> Series:
+    """Return the events of a kind that happened at the very instant of another kind's."""
+    name = f"{kind} at the instant of {other}"
+    return history.derive(name, lambda: _coinciding(history, kind, other))
+
+
+def _coinciding(history: History, kind: str, other: str) -> tuple[Ints, Ints]:
+    series, others = history.series(kind), history.series(other).rows
+    times, rank = np.unique(history.block.ts[others], return_inverse=True)
+    if len(times) == 0:
+        return series.rows[:0], series.value[:0]
+    ts = history.block.ts[series.rows]
+    place = np.minimum(np.searchsorted(times, ts), len(times) - 1)
+    account = history.row_start
+    key = account[series.rows] * len(times) + place
+    same = (times[place] == ts) & np.isin(key, account[others] * len(times) + rank)
+    return series.rows[same], series.value[same]
 
 
 def _operations(policy: Policy, history: History, *kinds: str) -> Ints:

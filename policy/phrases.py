@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relimit.data.vocabulary import FEN_PER_YUAN
-from relimit.policy.cases import Dates, Ints
+from relimit.policy.cases import Dates, Floats, Ints
 
 LANGUAGES: Final = ("zh", "en")
 
@@ -15,15 +15,16 @@ Phrases = NDArray[np.object_]
 """`[n]` str."""
 
 
-def money(fen: Ints, _language: str = "") -> Phrases:
-    """Return amounts in yuan.
+def money(fen: Ints | Floats, _language: str = "") -> Phrases:
+    """Return amounts in yuan, rounded to the fen.
 
     Examples
     --------
     >>> money(np.array([1240, 123456789])).tolist()
     ['¥12.40', '¥1,234,567.89']
     """
-    parts = zip(*(part.tolist() for part in np.divmod(fen, FEN_PER_YUAN)), strict=True)
+    whole = np.rint(fen).astype(np.int64)
+    parts = zip(*(part.tolist() for part in np.divmod(whole, FEN_PER_YUAN)), strict=True)
     return _phrases([f"¥{yuan:,}.{cents:02d}" for yuan, cents in parts])
 
 
@@ -53,6 +54,17 @@ def spans(days: NDArray[np.int32], language: str) -> Phrases:
     distinct, place = np.unique(days, return_inverse=True)
     write = _span_zh if language == "zh" else _span_en
     return _phrases([write(span) for span in distinct.tolist()])[place]
+
+
+def percentages(shares: Floats, _language: str = "") -> Phrases:
+    """Return shares in per cent.
+
+    Examples
+    --------
+    >>> percentages(np.array([0.0314])).tolist()
+    ['3.1%']
+    """
+    return _phrases([f"{share:.1%}" for share in shares.tolist()])
 
 
 def counts(values: Ints, _language: str = "") -> Phrases:

@@ -133,6 +133,7 @@ def is_wording(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class WordingSettings:
-    """The table of texts: `wording_<table>.toml` beside this module."""
+    """The tables of texts: `wording_<name>.toml` beside this module."""
 
-    table: str = word(is_wording, "the name of a packaged table of texts, such as borrower")
+    borrower: str = word(is_wording, "the name of a packaged table of texts, such as borrower")
+    analyst: str = word(is_wording, "the name of a packaged table of texts, such as analyst")

@@ -16,7 +16,7 @@ from relimit.data.vocabulary import STATUSES
 from relimit.policy.cases import Cases, Ints
 from relimit.policy.config import Policy
 from relimit.policy.gates import GATES
-from relimit.policy.phrases import LANGUAGES, Phrases, counts, dates, money, spans
+from relimit.policy.phrases import LANGUAGES, Phrases, counts, dates, money, percentages, spans
 from relimit.policy.reasons import REASONS
 from relimit.policy.remedies import ACTIONS, NO_ACTION, STEPS, WAIT_FOR_CLEARING, Remedies
 from relimit.policy.settings import PACKAGE
@@ -71,7 +71,16 @@ FIELDS: Final[Mapping[str, tuple[Callable[[Story], Any], Callable[[Any, str], Ph
     "overdue": (_facts, money),
     "unsettled_interest": (_facts, money),
     "cycles": (_facts, counts),
+    "days_past_due": (_facts, counts),
+    "identity_changes": (_facts, counts),
+    "lender_inflow": (_facts, money),
+    "login_failures": (_facts, counts),
+    "outage_minutes": (_facts, counts),
+    "overdues": (_facts, counts),
+    "returned_payments": (_facts, counts),
     "freed": (_cases, money),
+    "risk": (_cases, percentages),
+    "expected_loss": (_cases, money),
     "restores": (_remedies, money),
     "days": (_remedies, spans),
 }
@@ -85,12 +94,12 @@ SETTINGS: Final[Mapping[str, Callable[[Policy], str]]] = {
 """What a template's field shows of the policy itself."""
 
 
-def write_texts(story: Story) -> dict[str, pa.StringArray]:
-    """Return by language `[n]` texts: result, signal, reasons, remedy, last date."""
+def write_texts(story: Story, table: str) -> dict[str, pa.StringArray]:
+    """Return by language `[n]` texts from a table: result, signal, reasons, remedy, last date."""
     n = len(story.cases)
     if n == 0:
         return {language: pa.array([], pa.string()) for language in LANGUAGES}
-    templates = load_wording(story.policy.wording.table)
+    templates = load_wording(table)
     plans = list(_plans(story))
     parts = [_write(story, rows, sentences, templates) for rows, sentences in plans]
     place = np.empty(n, np.int64)
@@ -202,6 +211,6 @@ def _said(
     if name in shared:
         return shared[name]
     said = pa.array(story.field(name, rows, language), pa.string())
-    if name in SETTINGS or FIELDS[name][1] in (money, counts):
+    if name in SETTINGS or FIELDS[name][1] in (money, counts, percentages):
         shared[name] = said
     return said

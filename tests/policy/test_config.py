@@ -80,7 +80,7 @@ def _cut(text, start, end):
         ('["utilisation_*", ', '["gaps", ', "which `causes.cycling` has too"),
         ('["*returned*"]', '"returned"', "`causes.payment_return` is returned, expected a list"),
         ('"Asia/Shanghai"', '"Asia/Peking"', "is Asia/Peking, expected a time zone"),
-        ('table = "borrower"', 'table = "lender"', "`wording.table` is lender, expected the name"),
+        ('analyst = "analyst"', 'analyst = "boss"', "`wording.analyst` is boss, expected the name"),
         ('"Asia/Shanghai"', '"../etc/zone"', "is ../etc/zone, expected a time zone"),
         ("[caps]", "[caps", "is not TOML"),
     ],

@@ -156,10 +156,12 @@ def test_no_cases_give_an_empty_table(decided):
 
 
 def test_the_table_has_the_columns_of_the_contract_in_their_order(policy, make):
-    cases = make.cases({}, {"overdue": 100})
+    cases = make.cases({"expected_loss": 499.6, "risk": 0.25}, {"overdue": 100})
     table = decide(policy, cases).to_table()
     assert table.schema.equals(decisions_schema())
     assert ",".join(table.column_names) == COLUMNS
+    assert table["expected_loss"].to_pylist() == [500, 500]
+    assert table["risk"].to_pylist() == [0.25, 0.02]
     assert table["policy_version"].to_pylist() == [policy.version] * 2
     assert table["model_version"].to_pylist() == ["m1"] * 2
     assert all(column.null_count == 0 for column in table.columns)

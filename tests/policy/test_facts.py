@@ -67,6 +67,43 @@ def test_unsettled_interest_is_what_was_charged_less_what_was_paid(charged, paid
     assert facts.unsettled_interest[0] == left
 
 
+BILL = [(at(1), "interest", 700), (at(1), "due", 9_000)]
+OLD_BILL = [(at(4), "interest", 700), (at(4), "due", 9_000)]
+RESIDUAL = [(at(0, 1), "interest", 80), (at(0, 1), "prepayment", 5_000)]
+SETTLED = [*RESIDUAL, (at(0, 1), "interest_payment", 80)]
+
+
+@pytest.mark.parametrize(
+    ("events", "left"),
+    [
+        (BILL, 0),
+        (OLD_BILL, 700),
+        (RESIDUAL, 80),
+        ([*BILL, *RESIDUAL], 80),
+        ([*BILL, *SETTLED], 0),
+        ([*BILL, *RESIDUAL, (at(0, 5), "interest_payment", 700)], 80),
+        ([(at(30), "interest", 60), *BILL, (at(0, 5), "interest_payment", 700)], 60),
+        ([(at(1), "interest", 700)], 700),
+    ],
+)
+def test_interest_that_an_instalment_billed_lately_is_not_unsettled_yet(events, left):
+    assert facts_of(*events).unsettled_interest[0] == left
+
+
+def test_bills_of_another_account_excuse_nothing():
+    now = np.array([np.datetime64(NOW.replace(tzinfo=None), "us").astype(np.int64)] * 2)
+    table = pa.table(
+        {
+            "account_id": [1, 2, 2],
+            "ts": pa.array([at(1)] * 3, pa.timestamp("us", tz="UTC")),
+            "kind": ["interest", "interest", "due"],
+            "amount": [500, 500, 9_000],
+        }
+    )
+    history = History(blocks_from_table(table), np.array([0, 1]), now)
+    assert gather_facts(history).unsettled_interest.tolist() == [500, 0]
+
+
 def test_what_is_owed_and_the_limit_are_as_known_now():
     facts = facts_of(
         (at(50), "limit", 1_000_000),

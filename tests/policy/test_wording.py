@@ -7,12 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relimit.policy import ACTIONS, REASONS, decide, load_policy
+from relimit.policy import ACTIONS, REASONS, analyst_texts, decide, load_policy
 from relimit.policy.phrases import MONTHS
 from relimit.policy.timetable import SIGNALS
 from relimit.policy.wording import FIELDS, SETTINGS, load_wording
 
 POLICY = load_policy()
+TABLES = ("borrower", "analyst")
 TEMPLATES = load_wording("borrower")
 AMOUNT = re.compile(r"¥([\d,]+)\.(\d\d)")
 DATE_ZH = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日")
@@ -47,16 +48,34 @@ def fields_of(text):
         f"remedy.{ACTIONS[-1]}",
     ],
 )
-def test_every_code_has_its_sentence_in_both_languages(name):
-    assert TEMPLATES[name]["zh"]
-    assert TEMPLATES[name]["en"]
+@pytest.mark.parametrize("table", TABLES)
+def test_every_code_has_its_sentence_in_both_languages(name, table):
+    assert load_wording(table)[name]["zh"]
+    assert load_wording(table)[name]["en"]
 
 
+@pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_both_languages_say_the_same_fields_and_only_known_ones(name):
-    assert set(TEMPLATES[name]) == {"zh", "en"}
-    assert fields_of(TEMPLATES[name]["zh"]) == fields_of(TEMPLATES[name]["en"])
-    assert set(fields_of(TEMPLATES[name]["zh"])) <= {*FIELDS, *SETTINGS}
+def test_both_languages_say_the_same_fields_and_only_known_ones(name, table):
+    template = load_wording(table)[name]
+    assert set(template) == {"zh", "en"}
+    assert fields_of(template["zh"]) == fields_of(template["en"])
+    assert set(fields_of(template["zh"])) <= {*FIELDS, *SETTINGS}
+
+
+def test_every_table_has_the_same_sentences():
+    assert set(load_wording("analyst")) == set(TEMPLATES)
+
+
+def test_an_analyst_reads_the_figures(make):
+    case = {"unsettled_interest": 1240, "risk": 0.0314, "expected_loss": 500.4}
+    texts = analyst_texts(POLICY, decide(POLICY, make.cases(case)))
+    assert texts["en"].to_pylist() == [
+        "1 March 2026: none of ¥500.00 freed is restored; risk 3.1%, expected loss ¥5.00. "
+        "Gate: ¥12.40 of interest unsettled. Remedy: interest of ¥12.40 settled restores ¥500.00 "
+        "(1 day). Withheld part reviewed by 15 April 2026."
+    ]
+    assert amounts(texts["zh"][0].as_py()) == amounts(texts["en"][0].as_py())
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
