@@ -38,7 +38,16 @@ SQL = expand(Path(__file__).with_name("oracle.sql").read_text())
 HALF_DAY = 43_200_000_000
 START = 1_700_000_000_000_000
 DETAILS: dict[str, tuple[str | None, ...]] = {
-    "draw": ("shopping", "travel", "coupon:shopping", "coupon:home", "medical", "education", None),
+    "draw": (
+        "shopping",
+        "travel",
+        "coupon:shopping",
+        "coupon:home",
+        "medical",
+        "education",
+        "other",
+        None,
+    ),
     "prepayment": ("full", "partial", None),
     "interest": ("penalty", None, None),
     "inflow": ("lender", None),
