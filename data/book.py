@@ -138,14 +138,14 @@ def latest_known_at(events: Path) -> datetime:
 
 def _latest(file: Path) -> list[datetime]:
     """Return the latest `known_at`, `ts` where that is null, of each row group that has rows."""
-    footer = open_parquet(file)
-    names = [name for name in ("known_at", "ts") if name in footer.schema_arrow.names]
     latest = []
-    for group in range(footer.num_row_groups):
-        try:
-            rows = footer.read_row_group(group, columns=names)
-        except (pa.ArrowException, OSError) as error:
-            raise unreadable(file, error) from error
-        times = [rows[name].cast(TIME, safe=False) for name in names]
-        latest.append(pc.max(pc.coalesce(*times)).as_py())
+    with open_parquet(file) as opened:
+        names = [name for name in ("known_at", "ts") if name in opened.schema_arrow.names]
+        for group in range(opened.num_row_groups):
+            try:
+                rows = opened.read_row_group(group, columns=names)
+            except (pa.ArrowException, OSError) as error:
+                raise unreadable(file, error) from error
+            times = [rows[name].cast(TIME, safe=False) for name in names]
+            latest.append(pc.max(pc.coalesce(*times)).as_py())
     return [time for time in latest if time is not None]

@@ -126,12 +126,12 @@ def _see_file(seen: RowPass, file: Path, schema: pa.Schema) -> None:
 def _batches(file: Path, schema: pa.Schema) -> Iterator[tuple[pa.Table, bool]]:
     """Yield a file's rows, cast but with their nulls, and whether it tells `known_at`."""
     try:
-        footer = open_parquet(file)
-        found = footer.schema_arrow
-        names = [name for name in schema.names if name in found.names]
-        timed = "known_at" in names and not pa.types.is_null(found.field("known_at").type)
-        for batch in footer.iter_batches(ROW_GROUP_ROWS, columns=names):
-            yield cast_columns(pa.Table.from_batches([batch]), schema, where=str(file)), timed
+        with open_parquet(file) as opened:
+            found = opened.schema_arrow
+            names = [name for name in schema.names if name in found.names]
+            timed = "known_at" in names and not pa.types.is_null(found.field("known_at").type)
+            for batch in opened.iter_batches(ROW_GROUP_ROWS, columns=names):
+                yield cast_columns(pa.Table.from_batches([batch]), schema, where=str(file)), timed
     except DataError as error:
         raise BrokenFileError(error) from error
     except (pa.ArrowException, OSError) as error:

@@ -113,53 +113,66 @@ def validate_schema(path: Path, schema: pa.Schema, table: str) -> TableFiles:
         losslessly, or differs from its siblings in its id type or in its optional columns.
     """
     files = parquet_files(path)
-    footers = [(file, open_parquet(file)) for file in files]
-    for file, footer in footers:
-        rows = footer.metadata.num_rows
-        check_columns(footer.schema_arrow, schema, table=table, where=str(file), rows=rows)
+    footers = [_read_footer(file) for file in files]
+    for footer in footers:
+        where = str(footer.file)
+        check_columns(footer.schema, schema, table=table, where=where, rows=footer.rows)
     _check_siblings(footers, schema)
-    names = {name for _, footer in footers for name in footer.schema_arrow.names}
+    names = {name for footer in footers for name in footer.schema.names}
     known = schema.names
     unread = _visible(path) if path.is_dir() else []
     return TableFiles(
         files=files,
         schema=with_id_type(schema, _id_type(footers, schema)),
-        rows=sum(footer.metadata.num_rows for _, footer in footers),
+        rows=sum(footer.rows for footer in footers),
         absent=tuple(name for name in known if name not in names),
         extra=tuple(sorted(names - set(known))),
         unread=tuple(file for file in unread if file.suffix != ".parquet"),
     )
 
 
-def _check_siblings(footers: list[tuple[Path, pq.ParquetFile]], schema: pa.Schema) -> None:
+@dataclass(frozen=True, slots=True)
+class _Footer:
+    """What a file's footer says; the file itself is closed, for a folder may have thousands."""
+
+    file: Path
+    schema: pa.Schema
+    rows: int
+
+
+def _read_footer(file: Path) -> _Footer:
+    with open_parquet(file) as opened:
+        return _Footer(file, opened.schema_arrow, opened.metadata.num_rows)
+
+
+def _check_siblings(footers: list[_Footer], schema: pa.Schema) -> None:
     """Raise a `DataError` if a part lacks a column of its siblings, or has other ids than they."""
     for name in schema.names:
-        have = [(file, f) for file, f in footers if name in f.schema_arrow.names]
-        if have and len(have) < len(footers):
-            file, part = next((file, f) for file, f in footers if name not in f.schema_arrow.names)
-            rows = part.metadata.num_rows
-            what = f"column {name} is missing ({rows} rows), but {have[0][0].name} has it"
+        having = [footer for footer in footers if name in footer.schema.names]
+        if having and len(having) < len(footers):
+            part = next(footer for footer in footers if name not in footer.schema.names)
+            what = f"column {name} is missing ({part.rows} rows), but {having[0].file.name} has it"
             mend = "Write every part with the same columns"
-            raise ColumnError(what, column=name, rows=rows, where=str(file), mend=mend)
+            raise ColumnError(what, column=name, rows=part.rows, where=str(part.file), mend=mend)
     if ID_COLUMN in schema.names:
         _check_ids(footers, schema)
 
 
-def _check_ids(footers: list[tuple[Path, pq.ParquetFile]], schema: pa.Schema) -> None:
+def _check_ids(footers: list[_Footer], schema: pa.Schema) -> None:
     """Raise a `DataError` if one part's ids are numbers and another's are strings."""
     wanted = _id_type(footers, schema)
-    for file, footer in footers:
-        found = footer.schema_arrow.field(ID_COLUMN).type
+    for footer in footers:
+        found, rows = footer.schema.field(ID_COLUMN).type, footer.rows
         if not pa.types.is_null(found) and id_type(found) != wanted:
-            rows = footer.metadata.num_rows
             what = f"column {ID_COLUMN} is {found} ({rows} rows), but {wanted} in an earlier part"
             mend = "Write the ids alike in every part"
-            raise ColumnError(what, column=ID_COLUMN, rows=rows, where=str(file), mend=mend)
+            where = str(footer.file)
+            raise ColumnError(what, column=ID_COLUMN, rows=rows, where=where, mend=mend)
 
 
-def _id_type(footers: list[tuple[Path, pq.ParquetFile]], schema: pa.Schema) -> pa.DataType:
+def _id_type(footers: list[_Footer], schema: pa.Schema) -> pa.DataType:
     """Return the type of the ids in the first part that has any."""
     if ID_COLUMN not in schema.names:
         return pa.int64()
-    types = [footer.schema_arrow.field(ID_COLUMN).type for _, footer in footers]
+    types = [footer.schema.field(ID_COLUMN).type for footer in footers]
     return id_type(next((found for found in types if not pa.types.is_null(found)), pa.int64()))

@@ -45,12 +45,12 @@ def read_parquet(path: Path, schema: pa.Schema, *, table: str) -> pa.Table:
 
 def _read_file(file: Path, schema: pa.Schema) -> pa.Table:
     """Read one file whose schema has been checked."""
-    footer = open_parquet(file)
-    names = [name for name in schema.names if name in footer.schema_arrow.names]
-    try:
-        rows = footer.read(columns=names)
-    except (pa.ArrowException, OSError) as error:
-        raise unreadable(file, error) from error
+    with open_parquet(file) as opened:
+        names = [name for name in schema.names if name in opened.schema_arrow.names]
+        try:
+            rows = opened.read(columns=names)
+        except (pa.ArrowException, OSError) as error:
+            raise unreadable(file, error) from error
     return conform(rows, schema, where=str(file))
 
 

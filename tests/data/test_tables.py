@@ -1,3 +1,4 @@
+import resource
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,18 @@ def test_parts_are_read_in_the_order_of_their_names_and_hidden_files_skipped(
     assert [file.name for file in found.unread] == ["part-3.parq"]
     assert found.rows == 3
     assert found.absent == ("known_at", "value", "loan_id", "detail")
+
+
+def test_a_folder_of_more_parts_than_files_may_be_open_is_read(tmp_path: Path) -> None:
+    opened, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for place in range(60):
+        pq.write_table(events(), tmp_path / f"part-{place}.parquet")
+    in_use = len(list(Path("/proc/self/fd").iterdir()))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (in_use + 20, most))
+    try:
+        assert read(tmp_path).num_rows == 180
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (opened, most))
 
 
 def test_nothing_there_is_told(tmp_path: Path) -> None:
