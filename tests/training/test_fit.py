@@ -1,5 +1,7 @@
 """Fitting on a small book whose risk is known by construction."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, roc_auc_score
@@ -7,6 +9,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from relimit.data.vocabulary import ARMS
 from relimit.training.dataset import read_training_data
 from relimit.training.fit import fit_model, logged_risk
+from relimit.training.propensity import weigh_decisions
 
 
 def read(history, observations):
@@ -89,3 +92,21 @@ def test_what_happens_on_the_test_slice_does_not_reach_the_model(plain):
         other.model.restoration_risk(plain.X), first.model.restoration_risk(plain.X)
     )
     assert other.metrics["auc"] == pytest.approx(1 - first.metrics["auc"])
+
+
+@pytest.mark.parametrize("family", ["lightgbm", "scorecard"])
+def test_weights_reach_the_fit(decisions, family, monkeypatch):
+    weighted = fit(decisions, family).model
+    propensities = weigh_decisions(
+        decisions.X, decisions.labelled.arms, decisions.labelled.propensity, learn=np.arange(100)
+    )
+    even = replace(propensities, weight=np.ones(len(decisions.labelled)))
+    monkeypatch.setattr("relimit.training.fit.weigh_decisions", lambda *_, **__: even)
+    unweighted = fit(decisions, family).model
+    X = decisions.X[:200]
+    assert np.abs(weighted.log_odds(X) - unweighted.log_odds(X)).max() > 0.01
+
+
+def test_the_seed_is_what_is_drawn_by(plain):
+    first, other = (fit(plain, "lightgbm", seed).model for seed in (0, 1))
+    assert (first.log_odds(plain.X) != other.log_odds(plain.X)).any()
