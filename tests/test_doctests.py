@@ -16,7 +16,8 @@ def module_names() -> list[str]:
         package = importlib.import_module(f"relimit.{layer}")
         names.append(package.__name__)
         names += [
-            module.name for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+            module.name
+            for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
         ]
     return names
 

@@ -1,0 +1,64 @@
+"""A relimit policy as the lender of a simulated world: its true result, not an estimate."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relimit.data import Prepayments
+from relimit.data.simulator import PrepaymentCases
+from relimit.data.vocabulary import ARMS, DELAYS_DAYS, SHARES
+from relimit.policy import Decisions
+from relimit.serving.scorer import Scorer
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class CandidatePolicy:
+    """Decides a simulated world's prepayments as `relimit score` would.
+
+    Attributes
+    ----------
+    scorer
+        The model and the policy under trial.
+    """
+
+    scorer: Scorer
+
+    @property
+    def name(self) -> str:
+        """Return what the log's column `policy` says."""
+        return f"relimit-{self.scorer.policy.version}"
+
+    def choose(self, cases: PrepaymentCases) -> tuple[Ints, Floats]:
+        """Return the place in `ARMS` of each case's arm; the policy never draws lots."""
+        block = cases.history()
+        prepayments = Prepayments(
+            account=np.searchsorted(block.account_ids, cases.account_id),
+            as_of=cases.decided_at,
+            prepaid=cases.prepaid,
+            freed=cases.freed,
+            closed=np.ones(len(cases.freed), bool),
+            decision_id=np.array(cases.decision_id, dtype=object),
+        )
+        arm = arms_of(self.scorer.decide_block(block, prepayments))
+        return arm, np.ones(len(arm))
+
+
+def arms_of(decisions: Decisions) -> Ints:
+    """Return the place in `ARMS` that comes closest to each decision without being kinder.
+
+    The share is rounded down and the delay up to the grid; nothing freed is the full arm.
+    """
+    timetable = decisions.timetable
+    freed = decisions.cases.freed
+    returned = freed - timetable.withheld
+    share = np.where(freed > 0, returned / np.maximum(freed, 1), 1.0)
+    days = (timetable.later_date - timetable.decided_on) / np.timedelta64(1, "D")
+    days = np.where(timetable.restore_later > 0, days, 0.0)
+    # Rounding to whole yuan leaves a share of 0.4999; a thousandth is not a step of the grid.
+    share_place = np.searchsorted(SHARES, share + 1e-3, side="right") - 1
+    delay_place = np.minimum(np.searchsorted(DELAYS_DAYS, days), len(DELAYS_DAYS) - 1)
+    return np.asarray(share_place * (len(ARMS) // len(SHARES)) + delay_place, dtype=np.int64)

@@ -1,0 +1,32 @@
+"""`relimit check`: say whether a book or an events file is fit to be used."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from relimit.serving.options import PATH, json_option
+from relimit.serving.terminal import emit
+
+
+@click.command("check")
+@click.argument("path", type=PATH, metavar="BOOK_OR_EVENTS")
+@click.option("--quarantine", type=PATH, help="Write faulty rows, and the clean rest, here.")
+@json_option
+def command(path: Path, quarantine: Path | None, as_json: bool) -> None:
+    """Check every row of a book or an events file; exit 1 if something is wrong."""
+    from relimit.data import check
+
+    report = check(path, quarantine=quarantine)
+
+    def show(console: Console) -> None:
+        console.print(f"{path}: {report.rows:,} events of {report.accounts:,} accounts")
+        table = Table("", "rows", "what", "how to mend it", box=None, pad_edge=False)
+        for finding in report.findings:
+            table.add_row(finding.level, f"{finding.count:,}", finding.message, finding.mend)
+        console.print(table)
+        console.print("fit to use" if report.ok else "not fit to use")
+
+    emit(report.to_dict(), as_json=as_json, summary=show)
+    click.get_current_context().exit(0 if report.ok else 1)

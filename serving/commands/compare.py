@@ -1,0 +1,79 @@
+"""`relimit compare`: two versions on the same rows."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from relimit.serving.options import (
+    PATH,
+    book_or_events,
+    book_or_files,
+    json_option,
+    policy_option,
+    tracking_option,
+    workers_option,
+)
+from relimit.serving.terminal import emit, finite, stages
+
+
+@click.command("compare")
+@click.argument("model_a")
+@click.argument("model_b")
+@book_or_events("observations", "Labelled observations, in place of BOOK.")
+@policy_option
+@click.option("--out", type=PATH, help="Folder for comparison.json.")
+@tracking_option
+@workers_option
+@json_option
+def command(
+    *,
+    model_a: str,
+    model_b: str,
+    book: Path | None,
+    events: Path | None,
+    observations: Path | None,
+    policy: Path | None,
+    out: Path | None,
+    tracking_uri: str | None,
+    workers: int,
+    as_json: bool,
+) -> None:
+    """Compare MODEL_A and MODEL_B on rows that neither was fitted on."""
+    source = book_or_files(book, events, observations, "observations")
+    from relimit.data import write_json
+    from relimit.policy import load_policy
+    from relimit.serving.inputs import training_input
+    from relimit.serving.models import open_model
+    from relimit.training import compare
+
+    with stages("comparing") as stage:
+        stage("reading observations")
+        data = training_input(source)
+        stage("scoring both models")
+        comparison = compare(
+            open_model(model_a, tracking_uri),
+            open_model(model_b, tracking_uri),
+            data.events,
+            data.observations,
+            load_policy(policy),
+            workers=workers,
+        ).to_dict()
+    payload = {"model_a": model_a, "model_b": model_b, **comparison}
+    if out is not None:
+        write_json(finite(payload), out / "comparison.json")
+
+    def show(console: Console) -> None:
+        table = Table("", model_a, model_b, "b − a", box=None, pad_edge=False)
+        for name, a in comparison["a"].items():
+            b, delta = comparison["b"].get(name), comparison["delta"].get(name)
+            table.add_row(name, _number(a), _number(b), _number(delta))
+        console.print(table)
+        console.print(f"verdict: {comparison['verdict']}")
+
+    emit(payload, as_json=as_json, summary=show)
+
+
+def _number(value: object) -> str:
+    return f"{value:,.4g}" if isinstance(value, int | float) else str(value if value else "")

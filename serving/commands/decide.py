@@ -1,0 +1,33 @@
+"""`relimit decide`: one account in, one decision out."""
+
+from pathlib import Path
+
+import click
+
+from relimit.serving.options import policy_option, tracking_option
+
+
+@click.command("decide")
+@click.option("--model", required=True, help="models:/name@alias, runs:/..., or a folder.")
+@policy_option
+@tracking_option
+@click.option("--json", "as_json", is_flag=True, help="Accepted for symmetry: output is JSON.")
+def command(*, model: str, policy: Path | None, tracking_uri: str | None, as_json: bool) -> None:
+    """Read one account's history (JSON) on stdin and print the decision as one JSON object.
+
+    The history is {"account_id": ..., "events": [{"ts", "kind", "amount", ...}, ...]} with the
+    columns of the events table, times in ISO 8601 with a zone, money in fen. The decision is
+    about the prepayments of the 24 hours up to "as_of" (default: the last prepayment).
+    """
+    import json
+    import sys
+
+    from relimit.policy import load_policy
+    from relimit.serving.live import decide_json
+    from relimit.serving.models import open_model
+    from relimit.serving.scorer import Scorer
+
+    scorer = Scorer(open_model(model, tracking_uri), load_policy(policy))
+    decision = decide_json(scorer, sys.stdin.read())
+    indent = None if as_json else 2
+    click.echo(json.dumps(decision, ensure_ascii=False, indent=indent, allow_nan=False))

@@ -1,0 +1,64 @@
+"""`relimit features`: compute the catalogue at snapshots."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from relimit.serving.options import PATH, json_option, workers_option
+from relimit.serving.terminal import emit, pairs, progress
+
+
+def _show_catalogue(as_json: bool) -> None:
+    from relimit.features import catalogue
+
+    rows = [feature.to_dict() for feature in catalogue()]
+
+    def show(console: Console) -> None:
+        table = Table("feature", "family", "unit", "risk", "meaning", box=None, pad_edge=False)
+        for row in rows:
+            direction = {1: "+", -1: "−", 0: ""}[row["risk"]]
+            table.add_row(row["name"], row["family"], row["unit"], direction, row["description"])
+        console.print(table)
+
+    emit({"features": rows}, as_json=as_json, summary=show)
+
+
+@click.command("features")
+@click.option("--events", type=PATH, help="events.parquet or a folder of parts.")
+@click.option("--snapshots", type=PATH, help="Parquet with account_id and as_of.")
+@click.option("--out", type=PATH, help="Where to write the features.")
+@click.option("--list", "list_only", is_flag=True, help="Print the catalogue and stop.")
+@workers_option
+@json_option
+def command(
+    *,
+    events: Path | None,
+    snapshots: Path | None,
+    out: Path | None,
+    list_only: bool,
+    workers: int,
+    as_json: bool,
+) -> None:
+    """Compute every feature at each snapshot, from what was known by then."""
+    if list_only:
+        _show_catalogue(as_json)
+        return
+    if events is None or snapshots is None or out is None:
+        raise click.UsageError("give --events, --snapshots and --out (or --list)")
+    from relimit.data import write_parquet
+    from relimit.features import compute_features, feature_names
+    from relimit.serving.inputs import read_snapshots, with_columns
+
+    points = read_snapshots(snapshots)
+    names = feature_names()
+    with progress("computing features", points.num_rows) as advance:
+        matrix = compute_features(events, points, workers=workers, progress=advance)
+    write_parquet(with_columns(points, names, matrix), out)
+    payload = {"snapshots": points.num_rows, "features": len(names), "out": str(out)}
+
+    def show(console: Console) -> None:
+        pairs(console, "Features", payload)
+
+    emit(payload, as_json=as_json, summary=show)

@@ -1,0 +1,47 @@
+"""`relimit observe`: label past decisions with what came after."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from relimit.data.vocabulary import BAD_DAYS_PAST_DUE, BAD_HORIZON_DAYS
+from relimit.serving.options import PATH, book_or_events, book_or_files, json_option
+from relimit.serving.terminal import emit, pairs
+
+
+@click.command("observe")
+@book_or_events("decisions", "The lender's decision log, in place of BOOK.")
+@click.option("--horizon", type=click.IntRange(min=1), default=BAD_HORIZON_DAYS, show_default=True)
+@click.option("--dpd", type=click.IntRange(min=1), default=BAD_DAYS_PAST_DUE, show_default=True)
+@click.option("--out", type=PATH, required=True, help="Where to write the observations.")
+@json_option
+def command(
+    *,
+    book: Path | None,
+    events: Path | None,
+    decisions: Path | None,
+    horizon: int,
+    dpd: int,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Label each logged decision: bad if DPD days past due within HORIZON days after it."""
+    from relimit.data import write_parquet
+    from relimit.serving.inputs import observe_files
+
+    source = book_or_files(book, events, decisions, "decisions")
+    table = observe_files(source, horizon_days=horizon, days_past_due=dpd)
+    write_parquet(table, out)
+    bad = table.column("bad")
+    payload = {
+        "observations": table.num_rows,
+        "matured": table.num_rows - bad.null_count,
+        "bad": int(bad.drop_null().to_numpy(zero_copy_only=False).sum()),
+        "out": str(out),
+    }
+
+    def show(console: Console) -> None:
+        pairs(console, "Observations", payload)
+
+    emit(payload, as_json=as_json, summary=show)

@@ -1,0 +1,57 @@
+"""`relimit predict`: restoration risk at snapshots."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from relimit.serving.options import PATH, json_option, tracking_option, workers_option
+from relimit.serving.terminal import emit, pairs, progress
+
+
+@click.command("predict")
+@click.option("--model", required=True, help="models:/name@alias, runs:/..., or a folder.")
+@click.option("--events", type=PATH, required=True, help="events.parquet or a folder of parts.")
+@click.option("--snapshots", type=PATH, required=True, help="Parquet with account_id and as_of.")
+@click.option("--out", type=PATH, required=True, help="Where to write account_id, as_of, risk.")
+@tracking_option
+@workers_option
+@json_option
+def command(
+    *,
+    model: str,
+    events: Path,
+    snapshots: Path,
+    out: Path,
+    tracking_uri: str | None,
+    workers: int,
+    as_json: bool,
+) -> None:
+    """Write each snapshot's restoration risk, in the order of the snapshots."""
+    import numpy as np
+
+    from relimit.data import write_parquet
+    from relimit.features import iter_features
+    from relimit.serving.inputs import read_snapshots, with_columns
+    from relimit.serving.models import open_model
+
+    risk_model = open_model(model, tracking_uri)
+    points = read_snapshots(snapshots)
+    risk = np.empty(points.num_rows)
+    with progress("predicting", points.num_rows) as advance:
+        for rows, matrix in iter_features(
+            events, points, workers=workers, names=risk_model.feature_names, progress=advance
+        ):
+            risk[rows] = risk_model.restoration_risk(matrix)
+    write_parquet(with_columns(points, ["risk"], risk[:, None]), out)
+    payload = {
+        "snapshots": points.num_rows,
+        "mean_risk": float(risk.mean()) if points.num_rows else None,
+        "model_version": risk_model.version,
+        "out": str(out),
+    }
+
+    def show(console: Console) -> None:
+        pairs(console, "Restoration risk", payload)
+
+    emit(payload, as_json=as_json, summary=show)

@@ -1,0 +1,67 @@
+"""`relimit score`: decide a night's prepayments, Parquet to Parquet."""
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from relimit.serving.options import (
+    PATH,
+    Instant,
+    json_option,
+    policy_option,
+    tracking_option,
+    workers_option,
+)
+from relimit.serving.terminal import emit, pairs, progress, yuan
+
+
+@click.command("score")
+@click.option("--model", required=True, help="models:/name@alias, runs:/..., or a folder.")
+@policy_option
+@click.option("--events", type=PATH, required=True, help="events.parquet or a folder of parts.")
+@click.option("--since", type=Instant(), help="Decide prepayments known after this time ...")
+@click.option("--as-of", type=Instant(), help="... and up to this time.")
+@click.option("--prepayments", type=PATH, help="Or decide these: account_id, as_of, prepaid.")
+@click.option("--out", type=PATH, required=True, help="Folder for decisions and the manifest.")
+@tracking_option
+@workers_option
+@json_option
+def command(
+    *,
+    model: str,
+    policy: Path | None,
+    events: Path,
+    since: datetime | None,
+    as_of: datetime | None,
+    prepayments: Path | None,
+    out: Path,
+    tracking_uri: str | None,
+    workers: int,
+    as_json: bool,
+) -> None:
+    """Decide every prepayment of a night and write decisions, quarantine and a manifest."""
+    from relimit.policy import load_policy
+    from relimit.serving.batch import score
+    from relimit.serving.models import open_model
+    from relimit.serving.requests import NamedPrepayments, Night, Request
+    from relimit.serving.scorer import Scorer
+
+    request: Request
+    if since is not None and as_of is not None and prepayments is None:
+        request = Night(since, as_of)
+    elif prepayments is not None and since is None and as_of is None:
+        request = NamedPrepayments.read(prepayments)
+    else:
+        raise click.UsageError("give either --since and --as-of, or --prepayments")
+    scorer = Scorer(open_model(model, tracking_uri), load_policy(policy))
+    with progress("scoring accounts", None) as advance:
+        manifest = score(scorer, events, request, out, workers=workers, progress=advance)
+
+    def show(console: Console) -> None:
+        money = manifest["money"]
+        pairs(console, f"Decisions in {out}", manifest["counts"])
+        pairs(console, "Money", {name: yuan(fen) for name, fen in money.items()})
+
+    emit(manifest, as_json=as_json, summary=show)

@@ -1,0 +1,75 @@
+"""`relimit simulate`: write a simulated book."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from relimit.serving.options import PATH, json_option, tracking_option, workers_option
+from relimit.serving.terminal import emit, pairs, progress
+
+if TYPE_CHECKING:
+    from relimit.data.simulator import LenderPolicy
+
+CHAMPION = "models:/restoration-risk@champion"
+
+
+def _candidate(policy: Path, model: str, tracking_uri: str | None) -> LenderPolicy:
+    from relimit.policy import load_policy
+    from relimit.serving.candidate import CandidatePolicy
+    from relimit.serving.models import open_model
+    from relimit.serving.scorer import Scorer
+
+    return CandidatePolicy(Scorer(open_model(model, tracking_uri), load_policy(policy)))
+
+
+@click.command("simulate")
+@click.argument("out", type=PATH)
+@click.option("--accounts", type=click.IntRange(min=1), required=True, help="How many accounts.")
+@click.option("--months", type=click.IntRange(min=1), required=True, help="How many months.")
+@click.option("--seed", type=click.IntRange(min=0), required=True, help="Same seed, same book.")
+@click.option("--scenario", default="base", show_default=True, help="Which world.")
+@click.option("--policy", type=PATH, help="Let this relimit policy decide in the world ...")
+@click.option("--model", default=CHAMPION, show_default=True, help="... by this model's risk.")
+@tracking_option
+@click.option("--oracle", type=click.IntRange(min=0), default=0, help="Branch this many decisions.")
+@workers_option
+@json_option
+def command(
+    *,
+    out: Path,
+    accounts: int,
+    months: int,
+    seed: int,
+    scenario: str,
+    policy: Path | None,
+    model: str,
+    tracking_uri: str | None,
+    oracle: int,
+    workers: int,
+    as_json: bool,
+) -> None:
+    """Write a simulated book to OUT: events, the lender's decisions, accounts, book.json."""
+    from relimit.data.simulator import simulate
+
+    lender = None if policy is None else _candidate(policy, model, tracking_uri)
+    with progress("simulating accounts", accounts) as advance:
+        summary = simulate(
+            out,
+            accounts=accounts,
+            months=months,
+            seed=seed,
+            scenario=scenario,
+            policy=lender,
+            oracle=oracle,
+            workers=workers,
+            progress=advance,
+        ).to_dict()
+
+    def show(console: Console) -> None:
+        pairs(console, f"Simulated book in {out}", summary)
+
+    emit({"book": str(out), **summary}, as_json=as_json, summary=show)

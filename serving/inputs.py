@@ -1,0 +1,83 @@
+"""Read what a command was given: a book, or the files named in its place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from relimit.data import Book, read_parquet
+from relimit.data.errors import DataError
+from relimit.data.observe import observe
+from relimit.data.schema import decisions_log_schema, observations_schema, snapshots_schema
+from relimit.data.vocabulary import BAD_DAYS_PAST_DUE, BAD_HORIZON_DAYS
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingInput:
+    """An events file and the labelled observations that go with it."""
+
+    events: Path
+    observations: pa.Table
+
+
+def read_snapshots(path: Path) -> pa.Table:
+    """Return `account_id` and `as_of` of each row of `path`, in its order."""
+    return read_parquet(path, snapshots_schema(), table="snapshots").select(["account_id", "as_of"])
+
+
+def with_columns(points: pa.Table, names: Sequence[str], matrix: NDArray[np.float64]) -> pa.Table:
+    """Return `points` with a float64 column a name; NaN becomes null."""
+    for place, name in enumerate(names):
+        points = points.append_column(name, pa.array(matrix[:, place], from_pandas=True))
+    return points
+
+
+def observe_files(
+    source: Path | tuple[Path, Path],
+    *,
+    horizon_days: int = BAD_HORIZON_DAYS,
+    days_past_due: int = BAD_DAYS_PAST_DUE,
+) -> pa.Table:
+    """Return the observations of a book, or of an (events, decisions) pair of files.
+
+    Raises
+    ------
+    DataError
+        If the book has no decision log.
+    """
+    events, decisions, as_of = _events_and_log(source)
+    log = read_parquet(decisions, decisions_log_schema(), table="decisions")
+    return observe(
+        events, decisions=log, horizon_days=horizon_days, days_past_due=days_past_due, as_of=as_of
+    )
+
+
+def _events_and_log(source: Path | tuple[Path, Path]) -> tuple[Path, Path, datetime | None]:
+    if isinstance(source, tuple):
+        return *source, None
+    book = Book.open(source)
+    if book.decisions is None:
+        raise DataError(
+            "no decisions.parquet in the book",
+            where=str(source),
+            mend="Add the decision log, or bring observations of your own",
+        )
+    return book.events, book.decisions, book.as_of
+
+
+def training_input(source: Path | tuple[Path, Path]) -> TrainingInput:
+    """Return what to train or compare on; a book's own observations come before its log."""
+    if isinstance(source, tuple):
+        events, observations = source
+    else:
+        book = Book.open(source)
+        if book.observations is None:
+            return TrainingInput(book.events, observe_files(source))
+        events, observations = book.events, book.observations
+    return TrainingInput(
+        events, read_parquet(observations, observations_schema(), table="observations")
+    )

@@ -1,0 +1,22 @@
+"""Open a model by its URI: a local folder needs no MLflow, anything else goes through it."""
+
+from pathlib import Path
+
+from relimit.models import RiskModel, load_model
+
+
+def open_model(uri: str, tracking_uri: str | None = None) -> RiskModel:
+    """Return the checked model behind `uri`; no code from the artifact runs.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or it fails a check.
+    """
+    folder = Path(uri)
+    if folder.is_dir():
+        return load_model(folder)
+    from relimit.training import resolve_model
+
+    resolved, digest = resolve_model(uri, tracking_uri)
+    return load_model(resolved, digest=digest)

@@ -1,0 +1,89 @@
+"""One model and one policy, applied the same to a whole night and to a single account."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relimit.data import Prepayments
+from relimit.data.events import EventBlock
+from relimit.data.supposed import suppose
+from relimit.data.vocabulary import CURED, INTEREST_PAYMENT, REPAYMENT
+from relimit.features import History, feature_matrix
+from relimit.models import RiskModel
+from relimit.policy import Cases, Decisions, Facts, Policy, bound_by_risk, decide, gather_facts
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """A model and a policy; the only way from events to decisions.
+
+    Attributes
+    ----------
+    model
+        The checked risk model.
+    policy
+        The validated policy.
+    """
+
+    model: RiskModel
+    policy: Policy
+
+    def decide_block(self, block: EventBlock, prepayments: Prepayments) -> Decisions:
+        """Return the decision about each prepayment, in their order.
+
+        A row depends on its own account's visible events alone, so that a night and a live call
+        agree to the last bit.
+        """
+        history = History(block, prepayments.account, prepayments.as_of)
+        matrix = feature_matrix(history, self.model.feature_names)
+        cases = Cases(
+            decision_id=prepayments.decision_id,
+            account_id=block.account_ids[prepayments.account],
+            as_of=prepayments.as_of,
+            prepaid=prepayments.prepaid,
+            freed=prepayments.freed,
+            risk=self.model.restoration_risk(matrix),
+            expected_loss=self.model.expected_loss(matrix, prepayments.freed),
+            facts=gather_facts(history, self.policy),
+            model_version=self.model.version,
+        )
+        rescore = _Rescore(self.model, block, prepayments, cases.facts)
+        return decide(self.policy, self._explained(cases, matrix), rescore)
+
+    def _explained(self, cases: Cases, matrix: Floats) -> Cases:
+        """Add the model's contributions where risk decides; elsewhere nobody reads them."""
+        contributions = np.zeros(matrix.shape)
+        rows = np.flatnonzero(bound_by_risk(self.policy, cases))
+        contributions[rows] = self.model.contributions(matrix[rows])
+        return replace(
+            cases, contributions=contributions, feature_names=tuple(self.model.feature_names)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Rescore:
+    """Scores accounts as if a remedy had been done at the moment of the decision."""
+
+    model: RiskModel
+    block: EventBlock
+    prepayments: Prepayments
+    facts: Facts
+
+    def __call__(self, rows: Ints, action: str) -> tuple[Floats, Floats]:
+        """Return risk and expected loss of the rows, features and all, once it is done."""
+        payments: dict[str, Ints | None] = {}
+        if "clear_arrears" in action:
+            payments |= {REPAYMENT: self.facts.overdue[rows], CURED: None}
+        if "settle_interest" in action:
+            payments |= {INTEREST_PAYMENT: self.facts.unsettled_interest[rows]}
+        as_of = self.prepayments.as_of[rows]
+        supposed = suppose(self.block, self.prepayments.account[rows], as_of, payments)
+        matrix = feature_matrix(
+            History(supposed, np.arange(len(rows)), as_of), self.model.feature_names
+        )
+        freed = self.prepayments.freed[rows]
+        return self.model.restoration_risk(matrix), self.model.expected_loss(matrix, freed)

@@ -1,0 +1,94 @@
+"""What people see: summaries on stdout, progress on stderr."""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from relimit.data.vocabulary import FEN_PER_YUAN
+
+
+def yuan(fen: int) -> str:
+    """Return money as people write it.
+
+    Examples
+    --------
+    >>> yuan(123456)
+    '¥1,234.56'
+    >>> yuan(-5)
+    '-¥0.05'
+    """
+    sign = "-" if fen < 0 else ""
+    whole, cents = divmod(abs(fen), FEN_PER_YUAN)
+    return f"{sign}¥{whole:,}.{cents:02d}"
+
+
+def finite(value: Any) -> Any:
+    """Return a value without NaN and infinities, which JSON lacks: they become null.
+
+    Examples
+    --------
+    >>> finite({"auc": 0.75, "slope": [float("nan"), float("inf")]})
+    {'auc': 0.75, 'slope': [None, None]}
+    """
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value
+
+
+def emit(payload: Mapping[str, Any], *, as_json: bool, summary: Callable[[Console], None]) -> None:
+    """Print `payload` as one JSON object, or else let `summary` write for a person."""
+    if as_json:
+        click.echo(json.dumps(finite(payload), ensure_ascii=False, default=str, allow_nan=False))
+    else:
+        summary(Console(highlight=False, soft_wrap=True))
+
+
+def pairs(console: Console, title: str, rows: Mapping[str, object]) -> None:
+    """Print a short table of names and values."""
+    table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
+    for name, value in rows.items():
+        table.add_row(f"  {name}", str(value))
+    console.print(table)
+
+
+@contextmanager
+def progress(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a bar on stderr; the yielded function takes how much more is done."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+@contextmanager
+def stages(label: str) -> Iterator[Callable[[str], None]]:
+    """Show a spinner on stderr whose text the yielded function changes."""
+    console = Console(stderr=True)
+    with console.status(label) as status:
+        yield lambda stage: status.update(f"{label}: {stage}")
