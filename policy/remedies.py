@@ -72,7 +72,7 @@ def remedies_of(
     )
     mask = ruling.situation.closed @ (1 << np.arange(len(GATES)))
     for place, steps in enumerate(STEPS_OF_MASK):
-        rows = np.flatnonzero((mask == place + 1) & (cases.freed > 0))
+        rows = np.flatnonzero(mask == place + 1)
         if len(rows):
             after = _after(cases, rows, steps, rescore)
             _offer_steps(found, policy, ruling.take(rows), rows, steps, after)

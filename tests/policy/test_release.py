@@ -58,6 +58,12 @@ def test_a_cleared_payment_ends_the_hold(again):
     assert again(held, 5, prepayment_age_days=0.1)["restore_now"] == 50_000
 
 
+def test_a_payment_ages_with_its_own_decision_not_with_the_accounts_last_one(again):
+    first = {"returned_payments": 1, "overdue": 900}
+    row = again(first, 6, overdue=0, prepayment_age_days=0.1)
+    assert (row["status"], row["restore_now"]) == ("restored", 50_000)
+
+
 def test_a_fault_tonight_does_not_break_a_promise_that_is_due(again):
     assert again({"loss_ratio": 0.05}, 3, outage_minutes=500)["restore_now"] == 50_000
 
