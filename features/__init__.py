@@ -16,7 +16,7 @@ from relimit.features import (
     tenure,
     utilisation,
 )
-from relimit.features.history import History, Select, Window
+from relimit.features.history import History
 from relimit.features.matrix import compute_features, feature_matrix, iter_features
 from relimit.features.registry import (
     Feature,
@@ -26,6 +26,7 @@ from relimit.features.registry import (
     feature_names,
     model_feature_names,
 )
+from relimit.features.select import Select, Window
 from relimit.features.series import Series
 
 __all__ = [

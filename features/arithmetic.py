@@ -30,36 +30,41 @@ def days(microseconds: NDArray[Any]) -> Floats:
 
 
 def mean_of_recent(recent: Floats) -> Floats:
-    """Return the mean of each row's numbers, NaN left out; NaN if there are none.
+    """Return the mean down each column of `[most, snapshots]`, NaN left out; NaN if all are.
 
-    The columns are added one by one: a reduction could add in another order for another number of
-    rows, and a row must not depend on its company.
+    The rows are added one by one: a reduction could add in another order for another number of
+    snapshots, and a snapshot must not depend on its company.
     """
     there = ~np.isnan(recent)
-    total, count = np.zeros(len(recent)), np.zeros(len(recent))
-    for column in range(recent.shape[1]):
-        total += np.where(there[:, column], recent[:, column], 0.0)
-        count += there[:, column]
-    return ratio(total, count)
+    return ratio(_sum_of_recent(np.where(there, recent, 0.0)), np.count_nonzero(there, axis=0))
+
+
+def _sum_of_recent(recent: Floats) -> Floats:
+    total: Floats = recent[0]
+    for row in recent[1:]:
+        total = total + row
+    return total
 
 
 def median_of_recent(recent: Floats) -> Floats:
-    """Return the median of each row's numbers, NaN left out; NaN if there are none."""
-    ordered = np.sort(recent, axis=1)
-    count = (~np.isnan(recent)).sum(axis=1)
-    row = np.arange(len(recent))
-    low = ordered[row, np.maximum(count - 1, 0) // 2]
-    high = ordered[row, np.maximum(count, 1) // 2]
+    """Return the median down each column of `[most, snapshots]`, NaN left out; NaN if all are."""
+    ordered = np.sort(recent, axis=0)
+    count = np.count_nonzero(~np.isnan(recent), axis=0)
+    column = np.arange(recent.shape[1])
+    low = ordered[np.maximum(count - 1, 0) // 2, column]
+    high = ordered[np.maximum(count, 1) // 2, column]
     middle: Floats = (low + high) / 2
     return middle
 
 
 def variation_of_recent(recent: Floats) -> Floats:
-    """Return the coefficient of variation of each row's numbers, NaN left out.
+    """Return the coefficient of variation down each column of `[most, snapshots]`, NaN left out.
 
     NaN with fewer than two numbers, or if their mean is not above zero.
     """
-    mean = mean_of_recent(recent)
-    squares = mean_of_recent((recent - mean[:, np.newaxis]) ** 2)
-    enough = (~np.isnan(recent)).sum(axis=1) >= 2
-    return np.where(enough, ratio(np.sqrt(squares), mean), np.nan)
+    there = ~np.isnan(recent)
+    count = np.count_nonzero(there, axis=0)
+    mean = ratio(_sum_of_recent(np.where(there, recent, 0.0)), count)
+    squares = np.where(there, (recent - mean) ** 2, 0.0)
+    deviation = np.sqrt(ratio(_sum_of_recent(squares), count))
+    return np.where(count >= 2, ratio(deviation, mean), np.nan)

@@ -45,13 +45,8 @@ def hold_min(h: History, w: Window) -> Floats:
 )
 def hold_short_share(h: History, w: Window) -> Floats:
     """Share of prepayments in the trailing {w} days of loans that were held under 7 days."""
-    return ratio(h.count(h.derive("short holds", lambda: _short_holds(h)), w), h.count(holds(h), w))
-
-
-def _short_holds(h: History) -> tuple[Ints, Ints]:
-    held = holds(h)
-    short = held.value < SHORT
-    return held.rows[short], held.value[short]
+    short = h.part("short holds", holds(h), lambda held: (held.value < SHORT, held.value))
+    return ratio(h.count(short, w), h.count(holds(h), w))
 
 
 @feature(

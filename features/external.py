@@ -1,22 +1,14 @@
 """External: what others say of the borrower."""
 
-import numpy as np
-
 from relimit.data.vocabulary import EXTERNAL_SCORE, INQUIRY
-from relimit.features.history import Floats, History, Ints, Window, pick
+from relimit.features.history import Floats, History, Ints, Window
 from relimit.features.registry import feature
-
-
-def _score(h: History, ago: int = 0) -> Floats:
-    series = h.values(EXTERNAL_SCORE)
-    place = series.before(h.end(ago)) - 1
-    return pick(series.value, place, place >= series.before(h.start), np.nan)
 
 
 @feature("score_last", unit="score", risk=-1, null="no external score yet")
 def score_last(h: History) -> Floats:
     """Last external score known."""
-    return _score(h)
+    return h.last_value(EXTERNAL_SCORE)
 
 
 @feature(
@@ -24,7 +16,8 @@ def score_last(h: History) -> Floats:
 )
 def score_change(h: History, w: Window) -> Floats:
     """Last external score known less the last one known {w} days ago."""
-    return _score(h) - _score(h, w.days)
+    scores = h.values(EXTERNAL_SCORE)
+    return h.last_amount(scores) - h.amount_before(scores, w.days)
 
 
 @feature("score_since_days", unit="days", risk=0, null="no external score yet")

@@ -2,10 +2,11 @@
 
 from relimit.data.vocabulary import MICROSECONDS_PER_DAY
 from relimit.features.arithmetic import days, ratio
-from relimit.features.history import Floats, History, Ints, Window
+from relimit.features.history import Floats, History, Window
 from relimit.features.registry import feature
 from relimit.features.sequences import redraws
 
+DAY = MICROSECONDS_PER_DAY
 NONE = "no draw after a prepayment in the trailing {w} days"
 
 
@@ -36,11 +37,6 @@ def redraw_gap_trend(h: History, w: Window) -> Floats:
 @feature("redraw_day_share_{w}d", windows=(365,), unit="ratio", risk=0, null=NONE)
 def redraw_day_share(h: History, w: Window) -> Floats:
     """Share of gaps from a prepayment to the next draw under 24 hours, trailing {w} days."""
-    quick = h.derive("redraws in a day", lambda: _within_a_day(h))
-    return ratio(h.count(quick, w), h.count(redraws(h), w))
-
-
-def _within_a_day(h: History) -> tuple[Ints, Ints]:
     gaps = redraws(h)
-    quick = gaps.value < MICROSECONDS_PER_DAY
-    return gaps.rows[quick], gaps.value[quick]
+    quick = h.part("redraws in a day", gaps, lambda gap: (gap.value < DAY, gap.value))
+    return ratio(h.count(quick, w), h.count(gaps, w))

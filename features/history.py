@@ -6,7 +6,6 @@ ask a `History`, and so cannot look ahead.
 """
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
@@ -15,65 +14,22 @@ from numpy.typing import NDArray
 
 from relimit.data.events import EventBlock
 from relimit.data.vocabulary import KINDS, MICROSECONDS_PER_DAY
-from relimit.features.series import Series
+from relimit.features.select import Select, Window
+from relimit.features.series import Bools, Floats, Ints, Series
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-
-_PLACE: Final = {kind: place for place, kind in enumerate(KINDS)}
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The trailing days `(as_of - ago - days, as_of - ago]`, on `known_at`.
-
-    Examples
-    --------
-    >>> Window(30), Window(30, ago=60)
-    (Window(days=30, ago=0), Window(days=30, ago=60))
-    """
-
-    days: int
-    ago: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Select:
-    """Some events of one kind: those with certain details, or with at least a value.
-
-    Attributes
-    ----------
-    kind
-        One of `relimit.data.vocabulary.KINDS`.
-    detail
-        The `detail`, or several to choose from; None takes any, null too.
-    prefix
-        The start of `detail`; None takes any, null too.
-    at_least
-        The smallest `value`; None takes any, null too.
-    """
-
-    kind: str
-    detail: str | tuple[str, ...] | None = None
-    prefix: str | None = None
-    at_least: int | None = None
-
-    def takes(self, word: str) -> bool:
-        """Return whether events with this detail are chosen."""
-        choice = (self.detail,) if isinstance(self.detail, str) else self.detail
-        return (choice is None or word in choice) and word.startswith(self.prefix or "")
-
+__all__ = ["Bools", "Events", "Floats", "History", "Ints", "Select", "Window", "pick"]
 
 Events = str | Select | Series
 """A kind, some events of a kind, or a derived series."""
+
+_PLACE: Final = {kind: place for place, kind in enumerate(KINDS)}
 
 
 class History:
     """A block of whole accounts, asked at snapshots; the answer to each is `[snapshots]`.
 
-    Answers are cached, so that features share them, and so must not be written to. A snapshot's
-    answer depends on nothing but the visible events of its own account.
+    What features share is computed once. A snapshot's answer depends on nothing but the visible
+    events of its own account.
 
     Parameters
     ----------
@@ -90,10 +46,14 @@ class History:
         self.account = account
         self.as_of = as_of
         self.size = len(as_of)
+        self._ends: dict[int, Ints] = {}
+        self._series: dict[Events, Series] = {}
+        self._amounts: dict[Events, Series] = {}
+        self._spans: dict[tuple[Series, Window | None], tuple[Ints, Ints]] = {}
         self._cache: dict[Hashable, Any] = {}
 
     def cached(self, key: Hashable, compute: Callable[[], Any]) -> Any:
-        """Return what `compute` returned the first time that `key` was asked for."""
+        """Return what `compute` returned the first time that `key` was asked for; don't write."""
         if key not in self._cache:
             self._cache[key] = compute()
         return self._cache[key]
@@ -101,8 +61,9 @@ class History:
     @cached_property
     def start(self) -> Ints:
         """The row at which each snapshot's account begins."""
-        known = self.account >= 0
-        return np.where(known, self.block.starts[np.where(known, self.account, 0)], 0)
+        if len(self.block.account_ids) == 0:
+            return np.zeros(self.size, np.int64)
+        return np.where(self.account >= 0, self.block.starts[self.account], 0)
 
     @cached_property
     def row_start(self) -> Ints:
@@ -112,55 +73,55 @@ class History:
 
     def end(self, ago: int = 0) -> Ints:
         """Return the row after the last one known `ago` days before each snapshot."""
-        found: Ints = self.cached(("end", ago), lambda: self._search(ago * MICROSECONDS_PER_DAY))
+        found = self._ends.get(ago)
+        if found is None:
+            found = self._ends[ago] = self._search(ago * MICROSECONDS_PER_DAY)
         return found
 
     @cached_property
-    def _timeline(self) -> tuple[Ints, Ints | None]:
-        """One ascending key per event, account first; the distinct times if they had to be ranked.
+    def _timeline(self) -> tuple[Ints, int, int, Ints | None]:
+        """One ascending key per event, account first; the first time, how many there may be.
 
         A key of account and microsecond overflows int64 for many accounts over many years; then
-        the place among the block's distinct times stands for the time.
+        the place among the block's distinct times, which come last, stands for the time.
         """
         block = self.block
-        if len(block.known_at) == 0:
-            return np.empty(0, np.int64), None
         accounts = len(block.account_ids)
-        first, last = int(block.known_at.min()), int(block.known_at.max())
         index = np.repeat(np.arange(accounts), np.diff(block.starts))
-        if (last - first + 2) * (accounts + 1) < 2**62:
-            return index * (last - first + 2) + (block.known_at - first + 1), None
+        first, last = int(block.known_at.min()), int(block.known_at.max())
+        span = last - first + 2
+        if span * (accounts + 1) < 2**62:
+            return index * span + (block.known_at - (first - 1)), first - 1, span, None
         times, rank = np.unique(block.known_at, return_inverse=True)
-        return index * (len(times) + 1) + rank + 1, times
+        return index * (len(times) + 1) + rank + 1, 0, len(times) + 1, times
 
     def _search(self, ago: int) -> Ints:
-        key, times = self._timeline
-        if len(key) == 0:
+        if len(self.block.known_at) == 0:
             return np.zeros(self.size, np.int64)
+        key, first, span, times = self._timeline
         moment = self.as_of - ago
         if times is None:
-            known_at = self.block.known_at
-            first, last = int(known_at.min()), int(known_at.max())
-            span, place = last - first + 2, np.clip(moment, first - 1, last) - (first - 1)
+            place = np.minimum(np.maximum(moment - first, 0), span - 1)
         else:
-            span, place = len(times) + 1, np.searchsorted(times, moment, side="right")
+            place = np.searchsorted(times, moment, side="right")
         rows = np.searchsorted(key, self.account * span + place, side="right")
         return np.where(self.account >= 0, rows, 0)
 
     def series(self, events: Events) -> Series:
         """Return the block's events of a kind or selection, with their amounts in fen."""
-        if isinstance(events, Series):
-            return events
-        found: Series = self.cached(("series", events), lambda: self._select(events))
+        found = self._series.get(events)
+        if found is None:
+            found = self._series[events] = self._select(events)
         return found
 
-    def _select(self, events: str | Select) -> Series:
+    def _select(self, events: Events) -> Series:
+        if isinstance(events, Series):
+            return events
         if isinstance(events, str):
             rows = np.flatnonzero(self.block.kind == _PLACE[events])
-        else:
-            rows = self.series(events.kind).rows
-            rows = rows[self._chosen(events, rows)]
-        return Series(rows, self.block.amount[rows], len(self.block.kind))
+            return Series(rows, self.block.amount[rows], len(self.block.kind))
+        whole = self.series(events.kind)
+        return _part_of(whole, self._chosen(events, whole.rows))
 
     def _chosen(self, select: Select, rows: Ints) -> Bools:
         block = self.block
@@ -183,41 +144,56 @@ class History:
         )
         return found
 
-    def amounts(self, events: Events) -> Series:
-        """Return the events that have an amount; the same series if all have."""
-        series = self.series(events)
-        if isinstance(events, Series) or self.block.has_amount[series.rows].all():
-            return series
-        return self.derive(f"amounts of {events}", lambda: self._amounts(series))
+    def part(
+        self, name: str, of: Events, compute: Callable[[Series], tuple[Bools, Ints]]
+    ) -> Series:
+        """Return some rows of a series with values of the caller's own: `derive`, but quicker.
 
-    def _amounts(self, series: Series) -> tuple[Ints, Ints]:
-        there = self.block.has_amount[series.rows]
-        return series.rows[there], series.value[there]
+        `compute` takes the series and returns `[rows]` which of them, and `[rows]` int64 values,
+        of which only those of the chosen rows are looked at.
+        """
+        key = ("part", name)
+        if key not in self._cache:
+            whole = self.series(of)
+            self._cache[key] = _part_of(whole, *compute(whole))
+        found: Series = self._cache[key]
+        return found
+
+    def amounts(self, events: Events) -> Series:
+        """Return the events that have an amount; a derived series has its value instead."""
+        found = self._amounts.get(events)
+        if found is None:
+            found = self.series(events)
+            there = self.block.has_amount[found.rows]
+            if not isinstance(events, Series) and not there.all():
+                found = _part_of(found, there)
+            self._amounts[events] = found
+        return found
 
     def values(self, events: str | Select) -> Series:
         """Return the events that have a `value`, with the value in place of the amount."""
-        return self.derive(f"values of {events}", lambda: self._values(events))
+        return self.part(f"values of {events}", events, self._values)
 
-    def _values(self, events: str | Select) -> tuple[Ints, Ints]:
-        rows = self.series(events).rows
-        rows = rows[self.block.has_value[rows]]
-        return rows, self.block.value[rows].astype(np.int64)
+    def _values(self, whole: Series) -> tuple[Bools, Ints]:
+        block = self.block
+        return block.has_value[whole.rows], block.value[whole.rows].astype(np.int64)
 
     def span(self, events: Events, window: Window | None = None) -> tuple[Ints, Ints]:
         """Return the places `first:last` within a series that are visible in a window."""
         series = self.series(events)
-        found: tuple[Ints, Ints] = self.cached(
-            ("span", series, window), lambda: self._span(series, window)
-        )
+        found = self._spans.get((series, window))
+        if found is None:
+            found = self._spans[series, window] = self._span(series, window)
         return found
 
     def _span(self, series: Series, window: Window | None) -> tuple[Ints, Ints]:
+        if series.whole is not None:
+            first, last = self.span(series.whole, window)
+            return series.rank[first].astype(np.int64), series.rank[last].astype(np.int64)
         if window is None:
             return series.before(self.start), series.before(self.end())
-        return (
-            series.before(self.end(window.ago + window.days)),
-            series.before(self.end(window.ago)),
-        )
+        days, ago = window
+        return series.before(self.end(ago + days)), series.before(self.end(ago))
 
     def count(self, events: Events, window: Window | None = None) -> Ints:
         """Return how many events are visible in a window; None is ever."""
@@ -226,8 +202,9 @@ class History:
 
     def sum(self, events: Events, window: Window | None = None) -> Ints:
         """Return the sum of the visible amounts (fen) or values in a window; None is ever."""
-        first, last = self.span(events, window)
-        total = self.series(events).total
+        series = self.series(events)
+        first, last = self.span(series, window)
+        total = series.total
         return total[last] - total[first]
 
     def largest(self, events: Events, window: Window | None = None) -> Floats:
@@ -254,8 +231,8 @@ class History:
         Where there is none the place is 0, or any other that can be looked up.
         """
         first, last = self.span(events)
-        there = last - back > first
-        return np.where(there, last - 1 - back, 0), there
+        there = last > first + back
+        return np.where(there, last - (1 + back), 0), there
 
     def last_row(self, events: Events) -> Ints:
         """Return the block's row of the last visible event; −1 if there is none."""
@@ -268,6 +245,12 @@ class History:
         place, there = self.last(series, back)
         return pick(series.value, place, there, np.nan)
 
+    def amount_before(self, events: Events, ago: int) -> Floats:
+        """Return what `last_amount` would have been `ago` days before each snapshot."""
+        series = self.amounts(events)
+        place = series.before(self.end(ago)) - 1
+        return pick(series.value, place, place >= self.span(series)[0], np.nan)
+
     def last_value(self, events: str | Select) -> Floats:
         """Return the `value` of the last visible event that has one; NaN if there is none."""
         return self.last_amount(self.values(events))
@@ -275,8 +258,7 @@ class History:
     def last_ts(self, events: Events, back: int = 0) -> tuple[Ints, Bools]:
         """Return when the last visible event happened (µs), and whether there is one."""
         place, there = self.last(events, back)
-        series = self.series(events)
-        rows = pick(series.rows, place, there, 0)
+        rows = pick(self.series(events).rows, place, there, 0)
         return pick(self.block.ts, rows, there, 0), there
 
     def since(self, events: Events) -> Floats:
@@ -285,16 +267,23 @@ class History:
         return np.where(there, (self.as_of - ts) / MICROSECONDS_PER_DAY, np.nan)
 
     def recent(self, events: Events, most: int) -> Floats:
-        """Return the last `most` visible amounts or values, latest first: `[snapshots, most]`.
+        """Return the last `most` visible amounts or values, latest first: `[most, snapshots]`.
 
         NaN where there are fewer.
         """
-        columns = [self.last_amount(events, back) for back in range(most)]
-        return np.stack(columns, axis=1)
+        series = self.amounts(events)
+        first, last = self.span(series)
+        place = last - np.arange(1, most + 1)[:, np.newaxis]
+        return pick(series.value, np.maximum(place, 0), place >= first, np.nan)
 
 
 def pick(source: NDArray[Any], place: Ints, there: Bools, otherwise: Any) -> NDArray[Any]:
     """Return `source[place]` where `there`, else `otherwise`; the source may be empty."""
     if len(source) == 0:
-        return np.full(len(place), otherwise)
+        return np.full(place.shape, otherwise)
     return np.where(there, source[place], otherwise)
+
+
+def _part_of(whole: Series, part: Bools, value: Ints | None = None) -> Series:
+    values = whole.value if value is None else value
+    return Series(whole.rows[part], values[part], whole.size, whole, part)

@@ -1,11 +1,14 @@
 """Interest: what was charged and is not settled."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from relimit.data.vocabulary import INTEREST, INTEREST_PAYMENT, MICROSECONDS_PER_DAY, PREPAYMENT
 from relimit.features.arithmetic import ratio
-from relimit.features.history import Floats, History, Ints, Select, Window, pick
+from relimit.features.history import Bools, Floats, History, Ints, Select, Window, pick
 from relimit.features.registry import feature
+from relimit.features.series import Series
 from relimit.features.state import interest_ledger, interest_unsettled
 
 PENALTY = Select(INTEREST, detail="penalty")
@@ -20,20 +23,23 @@ def unsettled(h: History) -> Ints:
 @feature("interest_unpaid_days", unit="days", risk=1)
 def unpaid_days(h: History) -> Floats:
     """Days since the first charge after interest was last settled in full; 0 if nothing is owed."""
-    series, settled = interest_ledger(h), h.derive("settled", lambda: _settled(h))
+    series, settled = interest_ledger(h), h.part("settled", interest_ledger(h), _settled(h))
     row, there = h.last_row(settled), h.count(settled) > 0
-    first = series.before(np.where(there, row + 1, h.start))
     owed = interest_unsettled(h) > 0
+    first = np.where(there, series.before(row + 1), h.span(series)[0])
     charged = pick(series.rows, np.where(owed, first, 0), owed, 0)
     since = h.as_of - pick(h.block.ts, charged, owed, 0)
     return np.where(owed, since / MICROSECONDS_PER_DAY, 0.0)
 
 
-def _settled(h: History) -> tuple[Ints, Ints]:
-    """Find the events after which nothing is owed; value: by how much too much was paid."""
-    series = interest_ledger(h)
-    owed = series.total[1:] - series.total[series.before(h.row_start[series.rows])]
-    return series.rows[owed <= 0], -owed[owed <= 0]
+def _settled(h: History) -> Callable[[Series], tuple[Bools, Ints]]:
+    """Find the events after which nothing is owed; value: what was owed, 0 or less."""
+
+    def settled(ledger: Series) -> tuple[Bools, Ints]:
+        owed = ledger.total[1:] - ledger.total[ledger.before(h.row_start[ledger.rows])]
+        return owed <= 0, owed
+
+    return settled
 
 
 @feature("interest_to_prepaid", unit="ratio", risk=0, null="no prepayment yet")

@@ -72,15 +72,13 @@ def _loan_keys(h: History, rows: Ints) -> Ints:
 
 def holds(h: History) -> Series:
     """Return prepayments with the time that the loan was held before, in µs; never below 0."""
-    return h.derive("holds", lambda: _holds(h))
 
+    def held(prepayments: Series) -> tuple[Bools, Ints]:
+        draws, there = matched_draws(h)
+        ts = h.block.ts
+        return there, np.maximum(ts[prepayments.rows] - pick(ts, draws, there, 0), 0)
 
-def _holds(h: History) -> tuple[Ints, Ints]:
-    prepayments = h.series(PREPAYMENT).rows
-    draws, there = matched_draws(h)
-    ts = h.block.ts
-    prepayments, draws = prepayments[there], draws[there]
-    return prepayments, np.maximum(ts[prepayments] - ts[draws], 0)
+    return h.part("holds", PREPAYMENT, held)
 
 
 def redraws(h: History) -> Series:
@@ -88,63 +86,56 @@ def redraws(h: History) -> Series:
 
     The gap is measured on `ts`, less the minutes of outages learned of between; never below 0.
     """
-    return h.derive("redraws", lambda: _redraws(h))
+
+    def gaps(draws: Series) -> tuple[Bools, Ints]:
+        prepayments, first = _closing_draws(h)
+        outage = h.values(OUTAGE)
+        minutes = outage.total[outage.before(draws.rows)] - outage.total[outage.before(prepayments)]
+        gap = h.block.ts[draws.rows] - pick(h.block.ts, prepayments, first, 0) - minutes * MINUTE
+        return first, np.maximum(gap, 0)
+
+    return h.part("redraws", DRAW, gaps)
 
 
-def _redraws(h: History) -> tuple[Ints, Ints]:
-    draws, prepayments = _closing_draws(h)
-    outage = h.values(OUTAGE)
-    minutes = outage.total[outage.before(draws)] - outage.total[outage.before(prepayments)]
-    gap = h.block.ts[draws] - h.block.ts[prepayments] - minutes * MINUTE
-    return draws, np.maximum(gap, 0)
-
-
-def _closing_draws(h: History) -> tuple[Ints, Ints]:
-    """Return the rows of draws that come first after a prepayment, and those of the prepayments."""
+def _closing_draws(h: History) -> tuple[Ints, Bools]:
+    """Return each draw's last earlier prepayment, and whether it is the first draw since."""
     draws = h.series(DRAW).rows
     earlier, has_draw = preceding(h, draws, DRAW)
     prepayment, there = preceding(h, draws, PREPAYMENT)
-    first = there & (~has_draw | (earlier < prepayment))
-    return draws[first], prepayment[first]
+    return prepayment, there & (~has_draw | (earlier < prepayment))
 
 
 def gaps_between(h: History, events: Events) -> Series:
     """Return the events that follow another of the series; value: the time between in µs."""
-    return h.derive(f"gaps between {events}", lambda: _gaps_between(h, events))
 
+    def gaps(series: Series) -> tuple[Bools, Ints]:
+        earlier, there = preceding(h, series.rows, series)
+        return there, h.block.ts[series.rows] - pick(h.block.ts, earlier, there, 0)
 
-def _gaps_between(h: History, events: Events) -> tuple[Ints, Ints]:
-    rows = h.series(events).rows
-    start = h.row_start[rows]
-    later = np.flatnonzero(start[1:] == start[:-1]) + 1
-    return rows[later], h.block.ts[rows[later]] - h.block.ts[rows[later - 1]]
+    return h.part(f"gaps between {events}", events, gaps)
 
 
 def cycles(h: History) -> Series:
     """Return draws that close a borrow, prepay, borrow cycle; value: its length in µs."""
-    return h.derive("cycles", lambda: _cycles(h))
 
+    def lengths(draws: Series) -> tuple[Bools, Ints]:
+        prepayments, first = _closing_draws(h)
+        place = h.series(PREPAYMENT).before(prepayments)
+        opening, matched = matched_draws(h)
+        there = first & pick(matched, np.where(first, place, 0), first, False)
+        opened = pick(opening, np.where(there, place, 0), there, 0)
+        length = h.block.ts[draws.rows] - pick(h.block.ts, opened, there, 0)
+        return there & (length <= CYCLE), length
 
-def _cycles(h: History) -> tuple[Ints, Ints]:
-    draws, prepayments = _closing_draws(h)
-    place = h.series(PREPAYMENT).before(prepayments)
-    opening, there = matched_draws(h)
-    opened, there = pick(opening, place, there[place], 0), there[place]
-    length = h.block.ts[draws] - h.block.ts[opened] if len(draws) else draws
-    cycle = there & (length <= CYCLE)
-    return draws[cycle], length[cycle]
+    return h.part("cycles", DRAW, lengths)
 
 
 def soon_after(h: History, events: Events, before: Events, hours: int) -> Series:
     """Return events whose last earlier event of another kind was at most some hours before."""
-    name = f"{events} within {hours} h after {before}"
-    return h.derive(name, lambda: _soon_after(h, events, before, hours))
 
+    def soon(series: Series) -> tuple[Bools, Ints]:
+        earlier, there = preceding(h, series.rows, before)
+        since = h.block.ts[series.rows] - pick(h.block.ts, earlier, there, 0)
+        return there & (since <= hours * HOUR), series.value
 
-def _soon_after(h: History, events: Events, before: Events, hours: int) -> tuple[Ints, Ints]:
-    series = h.series(events)
-    earlier, there = preceding(h, series.rows, before)
-    if len(series.rows) == 0:
-        return series.rows, series.value
-    soon = there & (h.block.ts[series.rows] - h.block.ts[earlier] <= hours * HOUR)
-    return series.rows[soon], series.value[soon]
+    return h.part(f"{events} within {hours} h after {before}", events, soon)

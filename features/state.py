@@ -13,7 +13,7 @@ from relimit.data.vocabulary import (
     PREPAYMENT,
     REPAYMENT,
 )
-from relimit.features.history import Bools, Floats, History, Ints, pick
+from relimit.features.history import Bools, Floats, History, Ints
 from relimit.features.series import Series
 
 SIGNS = {DRAW: 1, REPAYMENT: -1, PREPAYMENT: -1, CHARGE_OFF: -1}
@@ -40,19 +40,22 @@ def _merged(h: History, signs: dict[str, int]) -> tuple[Ints, Ints]:
 
 def outstanding(h: History, ago: int = 0) -> Ints:
     """Return the principal that was out, as known `ago` days before, fen; never below 0."""
+    found: Ints = h.cached(("outstanding", ago), lambda: _outstanding(h, ago))
+    return found
+
+
+def _outstanding(h: History, ago: int) -> Ints:
     series = ledger(h)
     total = series.total
-    moved = total[series.before(h.end(ago))] - total[series.before(h.start)]
+    moved = total[series.before(h.end(ago))] - total[h.span(series)[0]]
     left: Ints = np.maximum(moved, 0)
     return left
 
 
 def limit_now(h: History, ago: int = 0) -> Floats:
     """Return the limit as known `ago` days before, fen; NaN if none was known."""
-    series = h.amounts(LIMIT)
-    place = series.before(h.end(ago)) - 1
-    there = place >= series.before(h.start)
-    return pick(series.value, place, there, np.nan)
+    found: Floats = h.cached(("limit", ago), lambda: h.amount_before(LIMIT, ago))
+    return found
 
 
 def interest_unsettled(h: History) -> Ints:

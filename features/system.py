@@ -8,9 +8,10 @@ import numpy as np
 
 from relimit.data.vocabulary import OUTAGE, PREPAYMENT, RESTORED
 from relimit.features.arithmetic import days, ratio
-from relimit.features.history import Floats, History, Ints, Window
+from relimit.features.history import Bools, Floats, History, Ints, Window, pick
 from relimit.features.registry import feature
 from relimit.features.sequences import preceding
+from relimit.features.series import Series
 
 
 @feature(
@@ -35,14 +36,12 @@ def _lags(h: History) -> tuple[Ints, Ints]:
 )
 def restoration_lag(h: History) -> Floats:
     """Time from a prepayment to the last restoration after it."""
-    return days(h.last_amount(h.derive("restoration lag", lambda: _restoration_lags(h))))
 
+    def lags(restored: Series) -> tuple[Bools, Ints]:
+        earlier, there = preceding(h, restored.rows, PREPAYMENT)
+        return there, h.block.ts[restored.rows] - pick(h.block.ts, earlier, there, 0)
 
-def _restoration_lags(h: History) -> tuple[Ints, Ints]:
-    rows = h.series(RESTORED).rows
-    earlier, there = preceding(h, rows, PREPAYMENT)
-    rows, earlier = rows[there], earlier[there]
-    return rows, h.block.ts[rows] - h.block.ts[earlier]
+    return days(h.last_amount(h.part("restoration lag", RESTORED, lags)))
 
 
 @feature(

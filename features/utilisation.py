@@ -20,7 +20,12 @@ def utilisation(h: History, ago: int = 0) -> Floats:
 
 
 def _by_month(h: History) -> Floats:
-    return np.stack([utilisation(h, 30 * month) for month in range(MONTHS)], axis=1)
+    found: Floats = h.cached("utilisation by month", lambda: _stacked(h))
+    return found
+
+
+def _stacked(h: History) -> Floats:
+    return np.stack([utilisation(h, 30 * month) for month in range(MONTHS)])
 
 
 @feature("limit_amount", unit="fen", risk=0, null="no limit known")
@@ -51,7 +56,7 @@ def utilisation_mean(h: History) -> Floats:
 def utilisation_high_months(h: History) -> Ints:
     """How many of now and 30, 60, 90, 120 and 150 days ago had a utilisation of 0.9 or more."""
     high = _by_month(h) >= HIGH
-    months: Ints = np.count_nonzero(high, axis=1)
+    months: Ints = np.count_nonzero(high, axis=0)
     return months
 
 
@@ -73,6 +78,6 @@ def utilisation_peak(h: History, w: Window) -> Floats:
     series = ledger(h)
     first, last = h.span(series, w)
     total = series.total
-    opening = total[series.before(h.start)]
+    opening = total[h.span(series)[0]]
     peak = series.peak(first, last) - opening
     return ratio(np.maximum(peak, 0.0), limit_now(h))
