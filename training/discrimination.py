@@ -58,7 +58,7 @@ def auc_interval(
         Confidence level; limits are clipped to [0, 1].
     """
     value, influence = _auc_with_influence(bad, risk, weights_or_ones(weight, bad.size))
-    half = _half_width(influence, clusters, level)
+    half = half_width(influence, clusters, level)
     return Interval(value, max(0.0, value - half), min(1.0, value + half))
 
 
@@ -75,7 +75,7 @@ def auc_difference(
     weights = weights_or_ones(weight, bad.size)
     auc_a, influence_a = _auc_with_influence(bad, risk_a, weights)
     auc_b, influence_b = _auc_with_influence(bad, risk_b, weights)
-    half = _half_width(influence_b - influence_a, clusters, level)
+    half = half_width(influence_b - influence_a, clusters, level)
     return Interval(auc_b - auc_a, auc_b - auc_a - half, auc_b - auc_a + half)
 
 
@@ -133,7 +133,13 @@ def _scale(weight: Floats) -> float:
     return float(np.sqrt(effective / (effective - 1.0))) if effective > 1.0 else 1.0
 
 
-def _half_width(influence: Floats, clusters: NDArray[Any] | None, level: float) -> float:
+def half_width(
+    influence: Floats, clusters: NDArray[Any] | None = None, level: float = 0.95
+) -> float:
+    """Return half a confidence interval from what each row moves an estimate by.
+
+    Rows of one cluster are taken to go together: their influence is summed before it is squared.
+    """
     if clusters is not None:
         _, place = np.unique(clusters, return_inverse=True)
         influence = _sum_by(place, influence, int(place.max(initial=-1)) + 1)

@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 from relimit.training.discrimination import (
     Bools,
     Floats,
+    Interval,
     auc_interval,
     average_precision,
+    half_width,
     ks,
     weights_or_ones,
 )
@@ -67,24 +69,34 @@ def reliability(
     return mean_risk, bad_rate, total[kept] / total.sum()
 
 
-def calibration_slope(bad: Bools, risk: Floats, weight: Floats | None = None) -> float:
+def calibration_slope(
+    bad: Bools,
+    risk: Floats,
+    weight: Floats | None = None,
+    clusters: NDArray[Any] | None = None,
+) -> Interval:
     """Return the slope of a logistic regression of the outcome on the risk's log-odds (Cox 1958).
 
     1 is right; below 1 the risks are too extreme. NaN where it can't be estimated: one class, one
-    risk for all rows, or classes that the risk separates.
+    risk for all rows, or classes that the risk separates. The 95% limits are robust to rows of one
+    cluster going together (Liang & Zeger 1986).
     """
-    odds = log_odds(risk)
-    design = np.column_stack([np.ones(bad.size), odds])
-    return _logistic(design, bad, np.zeros(bad.size), weights_or_ones(weight, bad.size))[1]
+    design = np.column_stack([log_odds(risk), np.ones(bad.size)])
+    return _first_coefficient(design, bad, np.zeros(bad.size), weight, clusters)
 
 
-def calibration_intercept(bad: Bools, risk: Floats, weight: Floats | None = None) -> float:
+def calibration_intercept(
+    bad: Bools,
+    risk: Floats,
+    weight: Floats | None = None,
+    clusters: NDArray[Any] | None = None,
+) -> Interval:
     """Return by how much the log-odds must rise to match the bad rate, with the slope held at 1.
 
-    0 is right; above 0 the risks are too low (calibration in the large, Steyerberg 2010).
+    0 is right; above 0 the risks are too low (calibration in the large, Steyerberg 2010). The 95%
+    limits are those of `calibration_slope`.
     """
-    design = np.ones((bad.size, 1))
-    return _logistic(design, bad, log_odds(risk), weights_or_ones(weight, bad.size))[0]
+    return _first_coefficient(np.ones((bad.size, 1)), bad, log_odds(risk), weight, clusters)
 
 
 def log_odds(risk: Floats) -> Floats:
@@ -107,6 +119,8 @@ def evaluate(
     if counts["bads"] in (0.0, counts["rows"]):
         return counts | dict.fromkeys(METRICS, float("nan"))
     area = auc_interval(bad, risk, weight, clusters)
+    slope = calibration_slope(bad, risk, weight, clusters)
+    intercept = calibration_intercept(bad, risk, weight, clusters)
     return counts | {
         "auc": area.value,
         "auc_low": area.low,
@@ -117,8 +131,12 @@ def evaluate(
         "brier": brier(bad, risk, weight),
         "log_loss": log_loss(bad, risk, weight),
         "ece": expected_calibration_error(bad, risk, weight),
-        "calibration_slope": calibration_slope(bad, risk, weight),
-        "calibration_intercept": calibration_intercept(bad, risk, weight),
+        "calibration_slope": slope.value,
+        "calibration_slope_low": slope.low,
+        "calibration_slope_high": slope.high,
+        "calibration_intercept": intercept.value,
+        "calibration_intercept_low": intercept.low,
+        "calibration_intercept_high": intercept.high,
     }
 
 
@@ -133,22 +151,34 @@ METRICS: Final = (
     "log_loss",
     "ece",
     "calibration_slope",
+    "calibration_slope_low",
+    "calibration_slope_high",
     "calibration_intercept",
+    "calibration_intercept_low",
+    "calibration_intercept_high",
 )
 
 
-def _logistic(design: Floats, bad: Bools, offset: Floats, weight: Floats) -> list[float]:
-    """Fit an unpenalised weighted logistic regression by Newton's method; NaN if it diverges."""
-    columns = design.shape[1]
-    beta = np.zeros(columns)
+def _first_coefficient(
+    design: Floats,
+    bad: Bools,
+    offset: Floats,
+    weight: Floats | None,
+    clusters: NDArray[Any] | None,
+) -> Interval:
+    """Return an unpenalised logistic regression's first coefficient; NaN if it diverges."""
+    weights = weights_or_ones(weight, bad.size)
+    beta = np.zeros(design.shape[1])
     for _ in range(NEWTON_STEPS):
         fitted = 1.0 / (1.0 + np.exp(-np.clip(offset + design @ beta, -500.0, 500.0)))
-        gradient = design.T @ (weight * (bad - fitted))
-        curvature = (design * (weight * fitted * (1.0 - fitted))[:, None]).T @ design
-        if np.linalg.matrix_rank(curvature) < columns:
-            return [float("nan")] * columns
-        step = np.linalg.solve(curvature, gradient)
+        scores = design * (weights * (bad - fitted))[:, None]
+        curvature = (design * (weights * fitted * (1.0 - fitted))[:, None]).T @ design
+        if np.linalg.matrix_rank(curvature) < len(beta):
+            break
+        step = np.linalg.solve(curvature, scores.sum(axis=0))
         beta += step
         if np.max(np.abs(step)) < NEWTON_TOLERANCE:
-            return [float(value) for value in beta]
-    return [float("nan")] * columns
+            influence = scores @ np.linalg.inv(curvature)[:, 0]
+            half = half_width(influence, clusters)
+            return Interval(float(beta[0]), float(beta[0]) - half, float(beta[0]) + half)
+    return Interval(float("nan"), float("nan"), float("nan"))

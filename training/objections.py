@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CHAMPION: Final = "champion"
-SLOPE_LIMITS: Final = (0.75, 1.33)
-MOST_INTERCEPT: Final = 0.3
+LIMITS: Final = {"calibration_slope": (0.75, 1.33), "calibration_intercept": (-0.3, 0.3)}
 MOST_CALIBRATION_ERROR: Final = 0.05
 
 
@@ -37,15 +36,17 @@ def objections_to(candidate: RegisteredVersion, tracking_uri: str | None = None)
 
 
 def _calibration_objections(metrics: Mapping[str, float]) -> list[str]:
-    slope = metrics.get("calibration_slope", math.nan)
-    intercept = metrics.get("calibration_intercept", math.nan)
-    error = metrics.get("ece", math.nan)
+    """Object where even the nearer end of a figure's 95% interval is out of bounds."""
     found = []
-    if not SLOPE_LIMITS[0] <= slope <= SLOPE_LIMITS[1]:
-        low, high = SLOPE_LIMITS
-        found.append(f"calibration slope {slope:.2f} is not within {low} to {high}")
-    if not abs(intercept) <= MOST_INTERCEPT:
-        found.append(f"calibration intercept {intercept:+.2f} is not within ±{MOST_INTERCEPT}")
+    for name, (low, high) in LIMITS.items():
+        value = metrics.get(name, math.nan)
+        least, most = (metrics.get(f"{name}_{end}", value) for end in ("low", "high"))
+        if not (least <= high and most >= low):
+            words = name.replace("_", " ")
+            found.append(
+                f"{words} {value:.2f} ({least:.2f} to {most:.2f}) is not within {low} to {high}"
+            )
+    error = metrics.get("ece", math.nan)
     if not error <= MOST_CALIBRATION_ERROR:
         found.append(f"calibration error {error:.3f} is above {MOST_CALIBRATION_ERROR}")
     return found

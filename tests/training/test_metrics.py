@@ -63,7 +63,8 @@ def test_calibration_slope_agrees_with_scikit_learns_unpenalised_regression(seed
     odds = logit(risk)[:, None]
     for w in (None, weight):
         model = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(odds, bad, w)
-        assert metrics.calibration_slope(bad, risk, w) == pytest.approx(model.coef_[0, 0], rel=1e-3)
+        slope = metrics.calibration_slope(bad, risk, w)
+        assert slope.value == pytest.approx(model.coef_[0, 0], rel=1e-3)
 
 
 def test_calibration_intercept_minimises_the_log_loss_of_a_shift():
@@ -73,25 +74,40 @@ def test_calibration_intercept_minimises_the_log_loss_of_a_shift():
         return sklearn_log_loss(bad, expit(logit(risk) + shift), sample_weight=weight)
 
     best = minimize_scalar(loss, bounds=(-3, 3), method="bounded", options={"xatol": 1e-9}).x
-    assert metrics.calibration_intercept(bad, risk, weight) == pytest.approx(best, abs=1e-5)
+    assert metrics.calibration_intercept(bad, risk, weight).value == pytest.approx(best, abs=1e-5)
 
 
 def test_perfect_calibration_has_slope_one_and_intercept_zero():
     rng = np.random.default_rng(3)
     risk = expit(rng.normal(-1, 1.5, 200_000))
     bad = rng.random(risk.size) < risk
-    assert metrics.calibration_slope(bad, risk) == pytest.approx(1.0, abs=0.03)
-    assert metrics.calibration_intercept(bad, risk) == pytest.approx(0.0, abs=0.03)
+    assert metrics.calibration_slope(bad, risk).value == pytest.approx(1.0, abs=0.03)
+    assert metrics.calibration_intercept(bad, risk).value == pytest.approx(0.0, abs=0.03)
     assert metrics.expected_calibration_error(bad, risk) < 0.005
+
+
+def test_calibration_limits_agree_with_resampled_accounts():
+    rng = np.random.default_rng(5)
+    odds = np.repeat(rng.normal(-1, 1, 400), 5)
+    account = np.repeat(np.arange(400), 5)
+    bad = np.repeat(rng.random(400) < expit(odds[::5]), 5)
+    risk = expit(odds)
+    for figure in (metrics.calibration_slope, metrics.calibration_intercept):
+        drawn = []
+        for _ in range(300):
+            rows = (rng.integers(0, 400, 400)[:, None] * 5 + np.arange(5)).ravel()
+            drawn.append(figure(bad[rows], risk[rows]).value)
+        found = figure(bad, risk, clusters=account)
+        assert (found.high - found.low) / 2 == pytest.approx(1.96 * np.std(drawn), rel=0.15)
 
 
 def test_what_cannot_be_estimated_is_nan():
     bad = np.array([True, False, True, False])
     flat = np.full(4, 0.5)
-    assert np.isnan(metrics.calibration_slope(bad, flat))
-    assert metrics.calibration_intercept(bad, flat) == pytest.approx(0.0)
+    assert np.isnan(metrics.calibration_slope(bad, flat).value)
+    assert metrics.calibration_intercept(bad, flat).value == pytest.approx(0.0)
     separated = np.array([0.9, 0.1, 0.9, 0.1])
-    assert np.isnan(metrics.calibration_slope(bad, separated))
+    assert np.isnan(metrics.calibration_slope(bad, separated).value)
     one_class = metrics.evaluate(np.ones(4, bool), flat)
     assert one_class["bads"] == 4
     assert np.isnan(one_class["auc"])

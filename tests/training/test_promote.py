@@ -119,21 +119,40 @@ def test_promotion_refuses_the_worse_and_records_what_was_forced(versions, track
 
 
 @pytest.mark.parametrize(
-    ("metric", "value", "message"),
+    ("figures", "message"),
     [
-        ("ece", 0.2, r"calibration error 0\.200 is above 0\.05"),
-        ("calibration_slope", 0.4, r"calibration slope 0\.40 is not within 0\.75 to 1\.33"),
-        ("calibration_intercept", -0.9, r"calibration intercept -0\.90 is not within ±0\.3"),
+        ({"ece": 0.2}, r"calibration error 0\.200 is above 0\.05"),
+        (
+            {"calibration_slope": 0.4, "calibration_slope_low": 0.2, "calibration_slope_high": 0.6},
+            r"calibration slope 0\.40 \(0\.20 to 0\.60\) is not within 0\.75 to 1\.33",
+        ),
+        (
+            {"calibration_intercept": -0.9, "calibration_intercept_high": -0.5},
+            r"calibration intercept -0\.90 .* is not within -0\.3 to 0\.3",
+        ),
     ],
 )
-def test_bad_calibration_is_refused(versions, tracking_uri, metric, value, message):
+def test_bad_calibration_is_refused(versions, tracking_uri, figures, message):
     good, _ = versions
     client = open_client(tracking_uri)
-    client.log_metric(good.run_id, metric, value)
+    for metric, value in figures.items():
+        client.log_metric(good.run_id, metric, value)
     with pytest.raises(RelimitError, match=message):
         promote(good.model_uri, alias="challenger", tracking_uri=tracking_uri)
-    client.log_metric(good.run_id, metric, good.metrics[metric])
+    for metric in figures:
+        client.log_metric(good.run_id, metric, good.metrics[metric])
     promote(good.model_uri, alias="challenger", tracking_uri=tracking_uri)
+
+
+def test_calibration_that_noise_could_explain_is_not_refused(versions, tracking_uri):
+    good, _ = versions
+    client = open_client(tracking_uri)
+    noisy = {"calibration_slope": 0.6, "calibration_slope_low": 0.3, "calibration_slope_high": 0.9}
+    for metric, value in noisy.items():
+        client.log_metric(good.run_id, metric, value)
+    promote(good.model_uri, alias="challenger", tracking_uri=tracking_uri)
+    for metric in noisy:
+        client.log_metric(good.run_id, metric, good.metrics[metric])
 
 
 def test_features_that_are_not_installed_are_refused(versions, tracking_uri, monkeypatch):
