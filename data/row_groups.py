@@ -73,8 +73,10 @@ def _lots(groups: Iterable[RowGroup], rows: int) -> Iterator[list[RowGroup]]:
 
 def _open(path: Path) -> pq.ParquetFile:
     try:
+        footer = pq.read_metadata(path)
+        words = [name for name in ("kind", "detail") if name in footer.schema.names]
         return pq.ParquetFile(
-            path, page_checksum_verification=True, read_dictionary=["kind", "detail"]
+            path, metadata=footer, page_checksum_verification=True, read_dictionary=words
         )
     except (OSError, pa.ArrowException) as error:
         raise unreadable(path, error) from error
