@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from relimit.data.errors import DataError
 from relimit.data.events import EventBlock, Ids, account_places, blocks_from_table
 from relimit.data.files import validate_schema
 from relimit.data.row_groups import RowGroup, read_groups, row_groups
@@ -63,6 +64,7 @@ def iter_event_tables(
     found = validate_schema(path, events_schema(), "events")
     groups = [group for file in found.files for group in row_groups(file)]
     if accounts is not None:
+        _check_ids(accounts, found.schema.field("account_id").type, path)
         groups = [group for group in groups if group.may_hold(accounts)]
     ordered = _ascending(groups)
     if ordered is not None:
@@ -71,6 +73,16 @@ def iter_event_tables(
     with tempfile.TemporaryDirectory(prefix="relimit-") as folder:
         files = list(dict.fromkeys(group.path for group in groups))
         yield from _whole_accounts(spill(files, Path(folder)), accounts, rows)
+
+
+def _check_ids(accounts: Ids, found: pa.DataType, path: Path) -> None:
+    asked = "string" if accounts.dtype == object else "int64"
+    if asked != str(found):
+        raise DataError(
+            f"account_id is {found}, but {asked} in the accounts asked for",
+            where=str(path),
+            mend="Use the same type in both",
+        )
 
 
 def _ascending(groups: Sequence[RowGroup]) -> list[RowGroup] | None:

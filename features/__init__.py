@@ -18,6 +18,7 @@ from relimit.features import (
 )
 from relimit.features.history import History
 from relimit.features.matrix import compute_features, feature_matrix, iter_features
+from relimit.features.plugins import load_plugins
 from relimit.features.registry import (
     Feature,
     catalogue,
@@ -49,6 +50,7 @@ __all__ = [
     "income",
     "interest",
     "iter_features",
+    "load_plugins",
     "model_feature_names",
     "operations",
     "payment",

@@ -12,8 +12,7 @@ SOURCE = "days-past-due history, Thomas, Crook and Edelman (2017), Credit Scorin
 
 
 def _worst(h: History, w: Window | None) -> Floats:
-    worst = h.largest(h.values(OVERDUE), w)
-    return np.where(np.isnan(worst), 0.0, np.maximum(worst, 0.0))
+    return np.fmax(h.largest(h.values(OVERDUE), w), 0.0)
 
 
 @feature("dpd_now", unit="days", risk=1, source=SOURCE)

@@ -31,10 +31,13 @@ def _outside_outages(h: History, select: Select, w: Window) -> Ints:
     Excuses are counted when learned of, and taken back once their operation has left the window;
     the window is at least as long as an excuse may come late, so that none is taken back unseen.
     """
+    count = h.count(select, w)
+    if len(h.series(OUTAGE).rows) == 0:
+        return count
     learned, left = _excuses(h, select)
     start = h.start
     excused = _sum_before(learned, h.end(), start) - _sum_before(left, h.end(w.days), start)
-    return h.count(select, w) - excused
+    return count - excused
 
 
 def _sum_before(series: Series, end: Ints, start: Ints) -> Ints:

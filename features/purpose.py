@@ -13,7 +13,10 @@ NONE = "nothing drawn in the trailing {w} days"
 
 def _share(h: History, purpose: str, w: Window) -> Floats:
     drawn = Select(DRAW, detail=(purpose, COUPON_PREFIX + purpose))
-    return ratio(h.sum(drawn, w), h.sum(DRAW, w))
+    found: Floats = h.cached(
+        ("purpose", purpose, w), lambda: ratio(h.sum(drawn, w), h.sum(DRAW, w))
+    )
+    return found
 
 
 @feature(

@@ -149,6 +149,12 @@ def _add(new: Feature) -> None:
     _CATALOGUE[new.name] = new
 
 
+def forget(names: Iterable[str]) -> None:
+    """Take features out of the catalogue, as a plugin that fails half-way must be."""
+    for name in tuple(names):
+        del _CATALOGUE[name]
+
+
 def catalogue() -> tuple[Feature, ...]:
     """Return every feature, the built-in families first, in the order of the columns."""
     return tuple(_CATALOGUE.values())

@@ -40,7 +40,7 @@ class Series:
         self.part = part
         self._rank: NDArray[np.int32] | None = None
         self._total: Ints | None = None
-        self._tables: dict[str, list[Ints]] = {}
+        self._tables: dict[str, SparseTable] = {}
 
     @property
     def rank(self) -> NDArray[np.int32]:
@@ -51,7 +51,8 @@ class Series:
                 mark = np.zeros(self.size, np.bool_)
                 mark[self.rows] = True
             self._rank = np.zeros(len(mark) + 1, np.int32)
-            np.cumsum(mark, dtype=np.int32, out=self._rank[1:])
+            if len(self.rows):
+                np.add.accumulate(mark, dtype=np.int32, out=self._rank[1:])
         return self._rank
 
     def before(self, row: Ints) -> Ints:
@@ -64,41 +65,67 @@ class Series:
         """`[m + 1]`: the sum of the values before each place; int64, hence exact."""
         if self._total is None:
             self._total = np.zeros(len(self.value) + 1, np.int64)
-            np.cumsum(self.value, out=self._total[1:])
+            if len(self.value):
+                np.add.accumulate(self.value, out=self._total[1:])
         return self._total
 
     def largest(self, first: Ints, last: Ints) -> Floats:
         """Return the largest of the values `first:last`; NaN where that is empty."""
-        return extreme(self._table("largest", self.value), first, last)
+        return self._table("largest", self.value).largest(first, last)
 
     def smallest(self, first: Ints, last: Ints) -> Floats:
         """Return the smallest of the values `first:last`; NaN where that is empty."""
-        return -extreme(self._table("smallest", -self.value), first, last)
+        return 0.0 - self._table("smallest", -self.value).largest(first, last)
 
     def peak(self, first: Ints, last: Ints) -> Floats:
         """Return the highest that the running total stood, before, within or after `first:last`."""
-        return extreme(self._table("peak", self.total), first, last + 1)
+        return self._table("peak", self.total).largest(first, last + 1)
 
-    def _table(self, name: str, value: Ints) -> list[Ints]:
-        return self._tables.setdefault(name, [value])
+    def _table(self, name: str, value: Ints) -> "SparseTable":
+        if name not in self._tables:
+            self._tables[name] = SparseTable(value)
+        return self._tables[name]
 
 
-def extreme(levels: list[Ints], first: Ints, last: Ints) -> Floats:
-    """Return the maximum of each `levels[0][first:last]`; NaN where that is empty.
+class SparseTable:
+    """Answers which value is the largest in a range (Bender and Farach-Colton 2000).
 
-    A sparse table (Bender and Farach-Colton 2000): level k holds the maximum of 2**k values from
-    each place, and two overlapping halves cover any range. `levels` is grown as far as the longest
-    range needs, and kept by the caller.
+    Level k holds the maximum of the 2**k values from each place on; two overlapping halves cover
+    any range. Levels are added as far as the longest range needs.
+
+    Parameters
+    ----------
+    value
+        `[m]` int64.
     """
-    length = last - first
-    result: Floats = np.full(len(first), np.nan)
-    longest = int(length.max(initial=0))
-    while 2 ** len(levels) <= longest:
-        below, half = levels[-1], 2 ** (len(levels) - 1)
-        levels.append(np.maximum(below[:-half], below[half:]))
-    level = np.frexp(length)[1] - 1
-    for k in range(longest.bit_length()):
-        mine = np.flatnonzero(level == k)
-        if len(mine):
-            result[mine] = np.maximum(levels[k][first[mine]], levels[k][last[mine] - 2**k])
-    return result
+
+    def __init__(self, value: Ints) -> None:
+        self._flat = value
+        self._starts = np.zeros(1, np.int64)
+        self._highest = value
+
+    def largest(self, first: Ints, last: Ints) -> Floats:
+        """Return the largest of the values `first:last`; NaN where that is empty."""
+        length = last - first
+        longest = int(length.max(initial=0))
+        if longest == 0:
+            return np.full(len(first), np.nan)
+        self._grow(longest)
+        there = length > 0
+        level = np.frexp(np.maximum(length, 1))[1] - 1
+        start = self._starts[level]
+        left = self._flat[np.where(there, start + first, 0)]
+        right = self._flat[np.where(there, start + last - (1 << level), 0)]
+        return np.where(there, np.maximum(left, right), np.nan)
+
+    def _grow(self, longest: int) -> None:
+        levels: list[Ints] = []
+        while 2 ** (len(self._starts) + len(levels)) <= longest:
+            half = 2 ** (len(self._starts) + len(levels) - 1)
+            self._highest = np.maximum(self._highest[:-half], self._highest[half:])
+            levels.append(self._highest)
+        if levels:
+            sizes = [len(level) for level in levels]
+            begins = len(self._flat) + np.cumsum([0, *sizes[:-1]])
+            self._starts = np.concatenate((self._starts, begins))
+            self._flat = np.concatenate((self._flat, *levels))

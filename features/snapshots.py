@@ -7,7 +7,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from relimit.data.contract import check_columns, id_type, with_id_type
-from relimit.data.errors import DataError
 from relimit.data.events import Ids, account_places
 from relimit.data.schema import TIME
 from relimit.data.tables import conform
@@ -63,7 +62,6 @@ class Snapshots:
         """Return the rows whose accounts are in a block, and each one's place in the block."""
         if len(account_ids) == 0 or len(self.account_ids) == 0:
             return np.empty(0, np.int64), np.empty(0, np.int64)
-        self._check_kind(account_ids)
         low = int(np.searchsorted(self.account_ids, account_ids[0]))
         high = int(np.searchsorted(self.account_ids, account_ids[-1], side="right"))
         mine = self.account_ids[low:high]
@@ -74,16 +72,6 @@ class Snapshots:
         rows = self.rows[self.starts[low] : self.starts[high]]
         rows = rows[np.repeat(found, np.diff(self.starts[low : high + 1]))]
         return rows, np.repeat(place, count)
-
-    def _check_kind(self, account_ids: Ids) -> None:
-        if (account_ids.dtype == object) != (self.account_ids.dtype == object):
-            words = ("int64", "string")
-            raise DataError(
-                f"account_id is {words[self.account_ids.dtype == object]} in the snapshots and "
-                f"{words[account_ids.dtype == object]} in the events",
-                where="snapshots",
-                mend="Use the same type in both",
-            )
 
     def without_events(self) -> NDArray[np.int64]:
         """Return the rows whose accounts were in none of the blocks asked for so far."""

@@ -1,0 +1,46 @@
+"""The catalogue as a page of documentation."""
+
+import itertools
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from relimit.features.registry import Feature, catalogue, catalogue_hash
+
+_ARROWS = {1: "up", -1: "down", 0: ""}
+
+
+def render_catalogue() -> str:
+    """Return every feature as Markdown, family by family."""
+    features = catalogue()
+    parts = [
+        "# Features",
+        f"{len(features)} columns, all float64; a null is NaN. They are computed from the events "
+        "known at the snapshot; a trailing window is `(as_of - w, as_of]` on `known_at`. *Risk* is "
+        "the direction in which risk is expected to move as the feature rises, and the models hold "
+        "to it; where it is empty they are free.",
+        f"Catalogue hash: `{catalogue_hash()}`. This page is written by "
+        "`relimit.features.document.write_catalogue`.",
+    ]
+    for family, members in itertools.groupby(features, key=lambda known: known.family):
+        parts += _family(family, tuple(members))
+    return "\n\n".join(parts) + "\n"
+
+
+def _family(family: str, members: tuple[Feature, ...]) -> Iterable[str]:
+    module = sys.modules.get(f"relimit.features.{family}")
+    yield f"## {family}"
+    if module is not None and module.__doc__:
+        yield " ".join(module.__doc__.split())
+    rows = ["| feature | unit | risk | meaning | null | source |", "|---|---|---|---|---|---|"]
+    rows += [
+        f"| `{known.name}` | {known.unit} | {_ARROWS[known.risk]} | {known.description} | "
+        f"{known.null} | {known.source} |"
+        for known in members
+    ]
+    yield "\n".join(rows)
+
+
+def write_catalogue(path: Path) -> None:
+    """Write the page."""
+    path.write_text(render_catalogue(), encoding="utf-8")

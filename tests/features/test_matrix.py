@@ -1,0 +1,174 @@
+"""A whole file's features: the same numbers whatever the blocks, threads, order and company."""
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from relimit.data import stream
+from relimit.data.errors import DataError
+from relimit.data.events import blocks_from_table
+from relimit.data.schema import TIME
+from relimit.features import History, compute_features, feature_matrix, feature_names, iter_features
+from relimit.features.testing import random_events
+
+START = 1_700_000_000_000_000
+DAY = 86_400_000_000
+
+
+def snapshots(size: int = 300, accounts: int = 45) -> pa.Table:
+    rng = np.random.default_rng(3)
+    as_of = START + DAY * rng.integers(-1, 230, size)
+    ids = rng.integers(-2, accounts, size)
+    return pa.table({"account_id": ids, "as_of": pa.array(as_of, TIME)})
+
+
+def one_by_one(events: pa.Table, points: pa.Table) -> np.ndarray:
+    rows = []
+    as_of = points["as_of"].cast(pa.int64()).to_numpy()
+    for account, moment in zip(points["account_id"].to_pylist(), as_of, strict=True):
+        mine = blocks_from_table(
+            events.filter(
+                pa.array([other == account for other in events["account_id"].to_pylist()])
+            )
+        )
+        place = 0 if len(mine.account_ids) else -1
+        rows.append(feature_matrix(History(mine, np.array([place]), np.array([moment])))[0])
+    return np.array(rows)
+
+
+@pytest.fixture
+def events() -> pa.Table:
+    table = random_events(5, accounts=40)
+    return table.take(pa.compute.sort_indices(table, [("account_id", "ascending")]))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("rows", [1, 100, 100_000])
+def test_a_file_gives_each_snapshot_the_numbers_it_has_alone(
+    tmp_path: Path, events: pa.Table, rows: int, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        stream.iter_event_tables, "__kwdefaults__", {"accounts": None, "rows": rows}
+    )
+    pq.write_table(events, tmp_path / "e.parquet", row_group_size=150)
+    points = snapshots(60)
+    found = compute_features(tmp_path / "e.parquet", points, workers=workers)
+    assert np.array_equal(found, one_by_one(events, points), equal_nan=True)
+
+
+def test_sorted_shuffled_and_parted_files_give_the_same_bits(
+    tmp_path: Path, events: pa.Table
+) -> None:
+    points = snapshots()
+    pq.write_table(events, tmp_path / "sorted.parquet", row_group_size=100)
+    order = np.random.default_rng(0).permutation(events.num_rows)
+    pq.write_table(events.take(pa.array(order)), tmp_path / "shuffled.parquet", row_group_size=100)
+    (tmp_path / "parts").mkdir()
+    for part in range(3):
+        piece = events.slice(part * 600, 600)
+        pq.write_table(piece, tmp_path / "parts" / f"{2 - part}.parquet")
+    expected = compute_features(tmp_path / "sorted.parquet", points)
+    for name in ("shuffled.parquet", "parts"):
+        found = compute_features(tmp_path / name, points, workers=2)
+        assert np.array_equal(found, expected, equal_nan=True)
+
+
+def test_string_ids_give_the_same_numbers(tmp_path: Path, events: pa.Table) -> None:
+    points = snapshots()
+    pq.write_table(events, tmp_path / "numbers.parquet")
+    expected = compute_features(tmp_path / "numbers.parquet", points)
+    for table, name in ((events, "e"), (points, "s")):
+        words = [f"account {number}" for number in table["account_id"].to_pylist()]
+        pq.write_table(table.set_column(0, "account_id", pa.array(words)), tmp_path / name)
+    found = compute_features(tmp_path / "e", pq.read_table(tmp_path / "s"))
+    assert np.array_equal(found, expected, equal_nan=True)
+
+
+def test_each_snapshot_comes_once_with_progress_and_chosen_names(
+    tmp_path: Path, events: pa.Table
+) -> None:
+    pq.write_table(events, tmp_path / "e.parquet", row_group_size=100)
+    points, done = snapshots(), []
+    names = feature_names()[5:2:-1]
+    whole = compute_features(tmp_path / "e.parquet", points)
+    rows = []
+    parts = iter_features(tmp_path / "e.parquet", points, names=names, progress=done.append)
+    for where, numbers in parts:
+        assert numbers.shape == (len(where), 3)
+        assert np.array_equal(numbers, whole[where, 5:2:-1], equal_nan=True)
+        rows += where.tolist()
+    assert sorted(rows) == list(range(points.num_rows))
+    assert sum(done) == points.num_rows
+
+
+def test_no_snapshots_give_no_rows(tmp_path: Path, events: pa.Table) -> None:
+    pq.write_table(events, tmp_path / "e.parquet")
+    found = compute_features(tmp_path / "e.parquet", snapshots().slice(0, 0))
+    assert found.shape == (0, len(feature_names()))
+
+
+def test_an_account_with_100_000_events_among_others(tmp_path: Path, events: pa.Table) -> None:
+    size = 100_000
+    column = {
+        name: events[name].take(pa.array(np.arange(size) % events.num_rows))
+        for name in events.column_names
+    }
+    ids = pa.array(np.full(size, 17))
+    large = pa.table(column | {"account_id": ids})
+    small = events.filter(pa.compute.not_equal(events["account_id"], 17))
+    both = pa.concat_tables([small, large])
+    pq.write_table(both.sort_by("account_id"), tmp_path / "e.parquet", row_group_size=9_000)
+    points = snapshots(200)
+    started = time.process_time()
+    found = compute_features(tmp_path / "e.parquet", points, workers=2)
+    assert time.process_time() - started < 20
+    others = np.array(points["account_id"].to_pylist()) != 17
+    pq.write_table(small, tmp_path / "small.parquet")
+    alone = compute_features(tmp_path / "small.parquet", points)
+    assert np.array_equal(found[others], alone[others], equal_nan=True)
+    assert np.nanmax(found[~others, feature_names().index("draw_count_ever")]) > 10_000
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"account_id": [1]}, "column as_of is missing"),
+        ({"account_id": [1], "as_of": [5]}, "column as_of is int64"),
+        ({"account_id": [1.5], "as_of": pa.array([5], TIME)}, "column account_id is double"),
+        ({"account_id": ["a"], "as_of": pa.array([5], TIME)}, "account_id is int64, but string in"),
+        (
+            {"account_id": pa.array([None], pa.int64()), "as_of": pa.array([5], TIME)},
+            "is null in 1",
+        ),
+    ],
+)
+def test_snapshots_that_break_the_contract_are_refused(
+    tmp_path: Path, events: pa.Table, table: dict[str, object], message: str
+) -> None:
+    pq.write_table(events, tmp_path / "e.parquet")
+    with pytest.raises(DataError, match=message):
+        compute_features(tmp_path / "e.parquet", pa.table(table))
+
+
+def test_an_abandoned_iterator_leaves_no_thread(tmp_path: Path, events: pa.Table) -> None:
+    pq.write_table(events, tmp_path / "e.parquet", row_group_size=100)
+    before = threading.active_count()
+    parts = iter_features(tmp_path / "e.parquet", snapshots(), workers=2)
+    next(parts)
+    parts.close()
+    assert threading.active_count() == before
+
+
+def test_a_fault_in_a_later_part_reaches_the_caller(tmp_path: Path, events: pa.Table) -> None:
+    pq.write_table(events, tmp_path / "a.parquet", write_page_checksum=True, row_group_size=100)
+    data = bytearray((tmp_path / "a.parquet").read_bytes())
+    column = pq.read_metadata(tmp_path / "a.parquet").row_group(9).column(3)
+    data[column.data_page_offset + 60] ^= 4
+    (tmp_path / "a.parquet").write_bytes(bytes(data))
+    with pytest.raises(DataError, match=r"a\.parquet: can't be read"):
+        compute_features(tmp_path / "a.parquet", snapshots(), workers=2)
