@@ -49,13 +49,12 @@ def collect(block: Block, day: int) -> None:
 def miss_probability(block: Block, row: Ints, day: int) -> Floats:
     """Return the chance that an account misses today's instalment."""
     s, standing, people = block.settings.delinquency, block.standing, block.people
-    income = people.income[row]
-    burden = np.minimum(monthly_instalments(block, row) / income, 2.0)
+    instalments = monthly_instalments(block, row) / people.income[row]
+    burden = instalments + s.debt_service * standing.debt[row]
     odds = (
         block.settings.types.forgetful[people.kind[row]]
         + s.by_stress * standing.stress[row]
-        + s.by_debt * np.minimum(standing.debt[row], 12.0)
-        + s.by_burden * burden * np.maximum(standing.stress[row], 0.0)
+        + s.by_burden * np.minimum(burden, 2.0) * np.maximum(standing.stress[row], 0.0)
     )
     risk = 1.0 / (1.0 + np.exp(-odds)) * block.calendar.arrears[day]
     bust = busted(block, row, day)

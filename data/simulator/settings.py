@@ -120,7 +120,7 @@ class DelinquencySettings:
     entry_multiplier: float
     shock_window: tuple[float, ...]
     by_stress: float
-    by_debt: float
+    debt_service: float
     by_burden: float
     cure_by_stress: float
     cure_1_29: float
@@ -135,6 +135,7 @@ class SignalSettings:
     """What the lender sees besides the ledger."""
 
     score_noise: float
+    score_noise_thin: float
     score_by_stress: float
     score_by_debt: float
     income_noise: float

@@ -33,12 +33,14 @@ def report_scores(block: Block, row: Ints, day: int) -> None:
     """Refresh the external score of some accounts: noisy, and a month behind the stress."""
     s, standing, p = block.settings, block.standing, block.settings.population
     drift = s.drift.score_shift * day / block.calendar.days
+    thick = block.people.income_visible[row]
+    spread = np.where(thick, s.signals.score_noise, s.signals.score_noise_thin)
     raw = (
         p.score_mean
         + p.quality_points * block.people.quality[row]
         - s.signals.score_by_stress * standing.last_stress[row]
         - s.signals.score_by_debt * standing.last_debt[row]
-        + s.signals.score_noise * block.normal(row, day, Purpose.SCORE)
+        + spread * block.normal(row, day, Purpose.SCORE)
         + drift
     )
     score = np.clip(np.rint(raw), *_SCORE_RANGE).astype(np.int64)
