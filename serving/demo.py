@@ -44,9 +44,11 @@ def run_demo(out: Path, *, accounts: int, months: int, seed: int, console: Conso
     tracking = ["--tracking-uri", store]
     size = ["--accounts", accounts, "--months", months, "--seed", seed]
     _relimit(console, "simulate", book, *size)
-    _relimit(console, "check", book)
+    checked = _relimit(console, "check", book)
+    console.print(f"  {checked['rows']:,} events of {checked['accounts']:,} accounts, fit to use")
     observations = out / "observations.parquet"
-    _relimit(console, "observe", book, "--out", observations)
+    seen = _relimit(console, "observe", book, "--out", observations)
+    console.print(f"  {seen['matured']:,} matured decisions, {seen['bad']:,} of them bad")
     labelled = ["--events", book / "events.parquet", "--observations", observations]
     for family in ("scorecard", "lightgbm"):
         trained = _relimit(console, "train", *labelled, "--family", family, *tracking)
@@ -98,21 +100,37 @@ def _last_night(book: Path) -> Sequence[str]:
 
 
 def _show(console: Console, out: Path, manifest: dict[str, Any]) -> None:
+    rows = _varied(read_decisions(out / "night"))
+    table = Table("account", "status", box=None, pad_edge=False)
+    for name in ("freed", "now", "later", "withheld"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("reasons")
+    for row in rows:
+        later = sum(promise["amount"] for promise in row["restore_later"])
+        money = (row["freed"], row["restore_now"], later, row["withheld"])
+        reasons = ", ".join(row["reasons"]) or "nothing stands against it"
+        table.add_row(str(row["account_id"]), row["status"], *map(yuan, money), reasons)
+    console.print(table)
+    for row in _one_of_each_status(rows):
+        console.print(f"\naccount {row['account_id']}, {row['status']}, risk {row['risk']:.1%}:")
+        console.print(f"  {row['text_en']}\n  {row['text_zh']}")
+    totals = {name: yuan(fen) for name, fen in manifest["money"].items()}
+    console.print()
+    pairs(console, "Decisions", manifest["counts"])
+    pairs(console, "Money", totals)
+    pairs(console, "Files", {name: out / name for name in ("book", "compare", "night")})
+
+
+def read_decisions(run: Path) -> pa.Table:
+    """Return the decisions of a finished scoring run."""
     import pyarrow.parquet as pq
 
-    decisions = pq.read_table(out / "night" / "decisions")
-    table = Table("account", "prepaid", "freed", "now", "later", "withheld", "status", "reasons")
-    for row in _varied(decisions):
-        later = sum(promise["amount"] for promise in row["restore_later"])
-        money = (row["prepaid"], row["freed"], row["restore_now"], later, row["withheld"])
-        reasons = ", ".join(row["reasons"])
-        table.add_row(str(row["account_id"]), *map(yuan, money), row["status"], reasons)
-    console.print(table)
-    for row in _varied(decisions)[-1:]:
-        console.print(f"account {row['account_id']}:\n  {row['text_en']}\n  {row['text_zh']}")
-    pairs(console, "Decisions", manifest["counts"])
-    pairs(console, "Money", {name: yuan(fen) for name, fen in manifest["money"].items()})
-    pairs(console, "Files", {name: out / name for name in ("book", "compare", "night")})
+    return pq.read_table(run / "decisions")
+
+
+def _one_of_each_status(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the first row of each status, in the order of the rows."""
+    return list({row["status"]: row for row in reversed(rows)}.values())[::-1]
 
 
 def _varied(decisions: pa.Table) -> list[dict[str, Any]]:

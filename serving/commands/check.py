@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from relimit.serving.options import PATH, json_option
 from relimit.serving.terminal import emit
@@ -22,10 +21,9 @@ def command(path: Path, quarantine: Path | None, as_json: bool) -> None:
 
     def show(console: Console) -> None:
         console.print(f"{path}: {report.rows:,} events of {report.accounts:,} accounts")
-        table = Table("", "rows", "what", "how to mend it", box=None, pad_edge=False)
         for finding in report.findings:
-            table.add_row(finding.level, f"{finding.count:,}", finding.message, finding.mend)
-        console.print(table)
+            console.print(f"{finding.level:>9}  {finding.message}")
+            console.print(f"{'':>9}  {finding.mend}")
         console.print("fit to use" if report.ok else "not fit to use")
 
     emit(report.to_dict(), as_json=as_json, summary=show)

@@ -1,7 +1,8 @@
-"""A small simulated book and the models trained on it, made once for all serving tests."""
+"""A small run of the demo, made once: its book and models serve all serving tests."""
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from relimit.serving.cli import main
+from relimit.serving.demo import demo
 from relimit.training import resolve_model
 
 Run = Callable[..., Result]
@@ -38,44 +40,40 @@ def relimit_json() -> RunJson:
     return _relimit_json
 
 
-@pytest.fixture(scope="session")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("workshop")
+@dataclass(frozen=True)
+class Demonstration:
+    """What a small run of the demo left, and what it printed."""
+
+    folder: Path
+    printed: str
 
 
 @pytest.fixture(scope="session")
-def book(workshop: Path) -> Path:
-    path = workshop / "book"
-    _relimit_json("simulate", path, "--accounts", 1500, "--months", 24, "--seed", 3)
-    return path
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
+    folder = tmp_path_factory.mktemp("demo")
+    size = ["--accounts", "2500", "--months", "24", "--seed", "7"]
+    result = CliRunner().invoke(demo, ["--out", str(folder), *size])
+    assert result.exit_code == 0, result.output
+    return Demonstration(folder, result.stdout)
 
 
 @pytest.fixture(scope="session")
-def store(workshop: Path) -> str:
-    return f"sqlite:///{workshop / 'mlflow.db'}"
+def book(demonstration: Demonstration) -> Path:
+    return demonstration.folder / "book"
 
 
 @pytest.fixture(scope="session")
-def observations(workshop: Path, book: Path) -> Path:
-    path = workshop / "observations.parquet"
-    _relimit_json("observe", book, "--out", path)
-    return path
+def observations(demonstration: Demonstration) -> Path:
+    return demonstration.folder / "observations.parquet"
 
 
 @pytest.fixture(scope="session")
-def trained(book: Path, observations: Path, store: str) -> dict[str, dict[str, Any]]:
-    """Both families, trained on the same observations, by family."""
-    return {
-        family: _relimit_json(
-            "train", "--events", book / "events.parquet", "--observations", observations,
-            "--family", family, "--tracking-uri", store,
-        )
-        for family in ("scorecard", "lightgbm")
-    }  # fmt: skip
+def store(demonstration: Demonstration) -> str:
+    return f"sqlite:///{demonstration.folder / 'mlflow.db'}"
 
 
 @pytest.fixture(scope="session")
-def model_folder(trained: dict[str, dict[str, Any]], store: str) -> Path:
+def model_folder(store: str) -> Path:
     """The lightgbm model's artifact as a local folder, which needs no MLflow."""
-    folder, _ = resolve_model(trained["lightgbm"]["model_uri"], store)
+    folder, _ = resolve_model("models:/restoration-risk/2", store)
     return folder
