@@ -51,6 +51,7 @@ def simulate(
     scenario: str = "base",
     policy: LenderPolicy | None = None,
     oracle: int = 0,
+    redelivered: float = 0.0,
     workers: int = 2,
     block_accounts: int = BLOCK_ACCOUNTS,
     progress: Callable[[int], None] | None = None,
@@ -70,6 +71,8 @@ def simulate(
     oracle
         Decisions whose 25 arms are all played out and written to `oracle.parquet`, with the
         accounts' latent types in `oracle_accounts.parquet`.
+    redelivered
+        Share of the events delivered twice; above 0, all deliveries are out of order too.
     workers
         Processes. With more than one, call it from an importable module or under
         `if __name__ == "__main__"`, as any spawned process needs.
@@ -93,7 +96,7 @@ def simulate(
     out.mkdir(parents=True, exist_ok=True)
     sample = Sample(world, oracle)
     calls = [(world, *span) for span in _spans(accounts, block_accounts)]
-    with BookWriter(out) as writer:
+    with BookWriter(out, redelivered=redelivered, seed=seed) as writer:
         for tables in in_order(run_block, calls, min(workers, len(calls))):
             writer.write(tables)
             sample.offer(tables.decisions)

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -42,27 +43,42 @@ class TableStream:
         table = pa.concat_tables(self._waiting)
         for first in range(0, rows, ROW_GROUP_ROWS):
             group = table.slice(first, min(ROW_GROUP_ROWS, rows - first))
-            self._writer.write_table(self._prepare(group), row_group_size=ROW_GROUP_ROWS)
+            prepared = self._prepare(group)
+            self._writer.write_table(prepared, row_group_size=prepared.num_rows)
+            self.rows += prepared.num_rows
         self._waiting = [table.slice(rows)]
         self._waiting_rows -= rows
-        self.rows += rows
 
     def _prepare(self, group: pa.Table) -> pa.Table:
         return group.combine_chunks()
 
 
 class EventStream(TableStream):
-    """The events, their details encoded group by group."""
+    """The events, their details encoded group by group.
+
+    With a share `redelivered` above 0, that many events of each group come twice and all of the
+    group out of order, as a message queue would deliver them.
+    """
+
+    def __init__(self, writer: pq.ParquetWriter, redelivered: float, seed: int) -> None:
+        super().__init__(writer)
+        self._redelivered = redelivered
+        self._generator = np.random.default_rng(seed)
 
     def _prepare(self, group: pa.Table) -> pa.Table:
-        return encoded(group)
+        if not self._redelivered:
+            return encoded(group)
+        twice = np.flatnonzero(self._generator.random(group.num_rows) < self._redelivered)
+        rows = np.concatenate([np.arange(group.num_rows), twice])
+        return encoded(group.take(pa.array(self._generator.permutation(rows))))
 
 
 class BookWriter:
     """The three tables of a book; they appear only if the body ends well."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, *, redelivered: float, seed: int) -> None:
         self._out = out
+        self._delivery = (redelivered, seed)
         self._stack = ExitStack()
         self._streams: tuple[TableStream, ...] = ()
 
@@ -85,7 +101,7 @@ class BookWriter:
     def __enter__(self) -> Self:
         self._stack.__enter__()
         self._streams = (
-            EventStream(self._open("events", events_schema())),
+            EventStream(self._open("events", events_schema()), *self._delivery),
             TableStream(self._open("decisions", decisions_log_schema())),
             TableStream(self._open("accounts", accounts_schema())),
         )

@@ -67,3 +67,18 @@ def test_an_unknown_scenario_is_refused_by_name(tmp_path):
 def test_no_accounts_are_refused(tmp_path):
     with pytest.raises(DataError, match="accounts is 0"):
         simulate(tmp_path, accounts=0, months=1, seed=1)
+
+
+def test_deliveries_come_twice_and_out_of_order_on_request(book, tmp_path):
+    simulate(tmp_path, accounts=300, months=5, seed=3, workers=1, redelivered=0.1)
+    clean, messy = (
+        pq.read_table(folder / "events.parquet").to_pandas() for folder in (book, tmp_path)
+    )
+    assert 0.08 < len(messy) / len(clean) - 1 < 0.12
+    assert not messy.account_id.is_monotonic_increasing
+    columns = ["account_id", "known_at", "ts", "kind", "loan_id", "amount", "value", "detail"]
+    once, again = (
+        frame.astype({"kind": str, "detail": object}).drop_duplicates().sort_values(columns)
+        for frame in (clean, messy)
+    )
+    assert once.reset_index(drop=True).equals(again.reset_index(drop=True))
