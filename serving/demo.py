@@ -17,7 +17,7 @@ from rich.table import Table
 
 from relimit.data.errors import DataError
 from relimit.serving.cli import main
-from relimit.serving.terminal import pairs, yuan
+from relimit.serving.terminal import pairs, wide_console, yuan
 
 MARKER: Final = ".relimit-demo"
 MODEL: Final = "models:/restoration-risk"
@@ -31,7 +31,7 @@ SHOWN: Final = 10
 @click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True)
 def demo(*, out: Path, accounts: int, months: int, seed: int) -> None:
     """Run the whole line on a simulated book and print ten decisions with their reasons."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = wide_console()
     started = time.monotonic()
     run_demo(out, accounts=accounts, months=months, seed=seed, console=console)
     console.print(f"\ndone in {time.monotonic() - started:.0f} s")
@@ -104,11 +104,11 @@ def _show(console: Console, out: Path, manifest: dict[str, Any]) -> None:
     table = Table("account", "status", box=None, pad_edge=False)
     for name in ("freed", "now", "later", "withheld"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("reasons")
+    table.add_column("reasons", overflow="fold")
     for row in rows:
         later = sum(promise["amount"] for promise in row["restore_later"])
         money = (row["freed"], row["restore_now"], later, row["withheld"])
-        reasons = ", ".join(row["reasons"]) or "nothing stands against it"
+        reasons = ", ".join(row["reasons"]) or "–"
         table.add_row(str(row["account_id"]), row["status"], *map(yuan, money), reasons)
     console.print(table)
     for row in _one_of_each_status(rows):

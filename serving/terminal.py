@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -54,12 +55,17 @@ def finite(value: Any) -> Any:
     return value
 
 
+def wide_console() -> Console:
+    """Return a console on stdout, as wide as the terminal; 120 columns where there is none."""
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
+
+
 def emit(payload: Mapping[str, Any], *, as_json: bool, summary: Callable[[Console], None]) -> None:
     """Print `payload` as one JSON object, or else let `summary` write for a person."""
     if as_json:
         click.echo(json.dumps(finite(payload), ensure_ascii=False, default=str, allow_nan=False))
     else:
-        summary(Console(highlight=False, soft_wrap=True))
+        summary(wide_console())
 
 
 def pairs(console: Console, title: str, rows: Mapping[str, object]) -> None:

@@ -85,7 +85,8 @@ def test_the_demo_prints_decisions_money_and_where_to_look(demonstration: Any) -
     for words in ("verdict: ", "withheld", "restore_now", "prepayments", "mlflow ui", "book"):
         assert words in printed
     rows = re.findall(r"^\d+ +(restored|staged|held|declined|fault) .*¥", printed, re.MULTILINE)
-    assert len(rows) == 10
+    manifest = json.loads((demonstration.folder / "night" / "manifest.json").read_text())
+    assert len(rows) == min(10, manifest["counts"]["decided"]) > 0
 
 
 def test_training_registers_a_version_that_tells_good_from_bad(
