@@ -81,15 +81,18 @@ def blocks_from_table(events: pa.Table) -> EventBlock:
         A column is missing or can't be cast losslessly, or an id, `ts` or `kind` is null.
     """
     events = conform_events(events, where="events")
-    account_ids, code = account_places(events["account_id"])
+    runs = account_runs(events["account_id"])
+    if runs is None:
+        _, code = account_places(events["account_id"])
+        return blocks_from_table(events.take(pa.array(np.argsort(code, kind="stable"))))
+    account_ids, starts = runs
     columns = _event_columns(events)
     details, columns["detail"] = _details(events["detail"])
+    code = np.repeat(np.arange(len(account_ids)), np.diff(starts))
     order = total_order(code, columns)
     if order is not None:
-        code = code[order]
         columns = {name: column[order] for name, column in columns.items()}
-    starts = np.searchsorted(code, np.arange(len(account_ids) + 1))
-    return EventBlock(account_ids, starts.astype(np.int64), details=details, **columns)
+    return EventBlock(account_ids, starts, details=details, **columns)
 
 
 def conform_events(events: pa.Table, *, where: str) -> pa.Table:
@@ -122,6 +125,24 @@ def _block_schema(account_id: pa.DataType) -> pa.Schema:
 _BLOCK_SCHEMAS: Final = {False: _block_schema(pa.int64()), True: _block_schema(pa.string())}
 
 
+def account_runs(ids: pa.ChunkedArray) -> tuple[Ids, NDArray[np.int64]] | None:
+    """Return the distinct ids of an ascending column and `[accounts + 1]` where each begins.
+
+    None if the column does not ascend.
+    """
+    words = None if pa.types.is_integer(ids.type) else _encode(ids)
+    code = ids.to_numpy() if words is None else words[1]
+    starts = np.concatenate(([0], np.flatnonzero(code[1:] != code[:-1]) + 1, [len(code)]))
+    if len(code) == 0:
+        starts = starts[:1]
+    heads: Ids = code[starts[:-1]]
+    if words is not None:
+        heads = np.array(words[0].take(pa.array(heads)).to_pylist(), dtype=object)
+    if not np.all(heads[1:] > heads[:-1]):
+        return None
+    return heads, starts.astype(np.int64)
+
+
 def account_places(ids: pa.ChunkedArray) -> tuple[Ids, NDArray[np.int64]]:
     """Return the distinct ids of a column, ascending, and each row's place among them."""
     if pa.types.is_integer(ids.type):
@@ -142,9 +163,7 @@ def account_places(ids: pa.ChunkedArray) -> tuple[Ids, NDArray[np.int64]]:
 
 def _encode(column: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.int64]]:
     """Return a string column's dictionary and its codes; −1 for null."""
-    whole = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-    if isinstance(whole, pa.ChunkedArray):
-        whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], whole.type)
+    whole = _one_chunk(column)
     if not pa.types.is_dictionary(whole.type):
         whole = whole.dictionary_encode()
     code = whole.indices
@@ -185,7 +204,16 @@ def _numbers(column: pa.ChunkedArray, kind: Any) -> tuple[NDArray[Any], NDArray[
         return np.zeros(size, kind), np.zeros(size, np.bool_)
     if column.null_count == 0:
         return column.to_numpy(), np.ones(size, np.bool_)
-    return pc.fill_null(column, 0).to_numpy(), column.is_valid().to_numpy()
+    there = column.is_valid().to_numpy()
+    whole = _one_chunk(column)
+    raw = np.frombuffer(whole.buffers()[1], dtype=kind)[whole.offset : whole.offset + size]
+    return np.where(there, raw, kind(0)), there
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
 def _details(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int32]]:
@@ -194,8 +222,7 @@ def _details(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int32
     A slice of a row group brings the dictionary of the whole group: only its own words are read.
     """
     words, code = _encode(column)
-    used = np.unique(code)
-    used = used[used >= 0]
+    used = np.flatnonzero(np.bincount(code + 1, minlength=len(words) + 1)[1:])
     mine = words.take(pa.array(used)).to_pylist()
     ordered = sorted(set(mine))
     place = {word: number for number, word in enumerate(ordered)}
@@ -230,8 +257,8 @@ def total_order(
 
 
 def _ascending(code: NDArray[np.int64], known_at: NDArray[np.int64]) -> bool:
-    step = np.diff(code)
-    return bool(((step > 0) | ((step == 0) & (np.diff(known_at) >= 0))).all())
+    same = code[1:] == code[:-1]
+    return bool(((code[1:] > code[:-1]) | (same & (known_at[1:] >= known_at[:-1]))).all())
 
 
 def _ties_in_order(group: NDArray[np.int64], ts: NDArray[np.int64], kind: NDArray[np.int8]) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from relimit.data.errors import DataError
-from relimit.data.events import EventBlock, Ids, account_places, blocks_from_table
+from relimit.data.events import EventBlock, Ids, account_places, account_runs, blocks_from_table
 from relimit.data.files import validate_schema
 from relimit.data.row_groups import RowGroup, read_groups, row_groups
 from relimit.data.schema import events_schema
@@ -125,17 +125,18 @@ def _whole_accounts(
 
 def _runs(table: pa.Table, accounts: Ids | None) -> tuple[Ids, np.ndarray[Any, Any], pa.Table]:
     """Sort a table by account if need be, keep the accounts asked for; return where each begins."""
-    ids, code = account_places(table["account_id"])
-    if (np.diff(code) < 0).any():
-        order = np.argsort(code, kind="stable")
-        table, code = table.take(pa.array(order)), code[order]
+    runs = account_runs(table["account_id"])
+    if runs is None:
+        _, code = account_places(table["account_id"])
+        return _runs(table.take(pa.array(np.argsort(code, kind="stable"))), accounts)
+    ids, starts = runs
     if accounts is not None and len(ids):
         keep = _among(ids, accounts)
         if not keep.all():
-            table = table.filter(pa.array(keep[code]))
-            code = (np.cumsum(keep) - 1)[code[keep[code]]]
-            ids = ids[keep]
-    return ids, np.searchsorted(code, np.arange(len(ids) + 1)), table
+            length = np.diff(starts)
+            table = table.filter(pa.array(np.repeat(keep, length)))
+            ids, starts = ids[keep], np.concatenate(([0], np.cumsum(length[keep])))
+    return ids, starts, table
 
 
 def _among(ids: Ids, accounts: Ids) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -46,13 +46,13 @@ class Series:
     def rank(self) -> NDArray[np.int32]:
         """How many rows of the series come before each row of the whole, or of the block."""
         if self._rank is None:
-            mark = self.part
-            if mark is None:
-                mark = np.zeros(self.size, np.bool_)
-                mark[self.rows] = True
-            self._rank = np.zeros(len(mark) + 1, np.int32)
-            if len(self.rows):
-                np.add.accumulate(mark, dtype=np.int32, out=self._rank[1:])
+            size = self.size if self.part is None else len(self.part)
+            rank = np.zeros(size + 1, np.int32)
+            if self.part is None:
+                rank[self.rows + 1] = 1
+            else:
+                rank[1:] = self.part
+            self._rank = np.add.accumulate(rank, out=rank)
         return self._rank
 
     def before(self, row: Ints) -> Ints:

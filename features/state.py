@@ -8,6 +8,7 @@ from relimit.data.vocabulary import (
     DRAW,
     INTEREST,
     INTEREST_PAYMENT,
+    KINDS,
     LIMIT,
     OVERDUE,
     PREPAYMENT,
@@ -31,11 +32,12 @@ def interest_ledger(h: History) -> Series:
 
 
 def _merged(h: History, signs: dict[str, int]) -> tuple[Ints, Ints]:
-    parts = [(h.series(kind), sign) for kind, sign in signs.items()]
-    rows = np.concatenate([part.rows for part, _ in parts])
-    moved = np.concatenate([part.value * sign for part, sign in parts])
-    order = np.argsort(rows)
-    return rows[order], moved[order]
+    sign = np.zeros(len(KINDS) + 1, np.int8)  # the last one is of kinds unknown, whose place is -1
+    for kind, direction in signs.items():
+        sign[KINDS.index(kind)] = direction
+    moves = sign[h.block.kind]
+    rows = np.flatnonzero(moves != 0)
+    return rows, h.block.amount[rows] * moves[rows]
 
 
 def outstanding(h: History, ago: int = 0) -> Ints:
