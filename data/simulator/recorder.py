@@ -87,7 +87,14 @@ class Recorder:
 
     def columns(self) -> Columns:
         """Return the log so far in the order of the calls."""
-        return _concatenate(self.parts())
+        self._merged = [_concatenate(self.parts())]
+        return dict(self._merged[0])
+
+    def drain(self) -> Columns:
+        """Return the log so far and forget it: a block's log is its largest part."""
+        columns = self.columns()
+        self._merged = []
+        return columns
 
 
 def _filled(name: str, column: Ints | int, rows: int) -> Ints:
@@ -99,6 +106,8 @@ def _filled(name: str, column: Ints | int, rows: int) -> Ints:
 def _concatenate(parts: list[Columns]) -> Columns:
     if not parts:
         return {name: np.empty(0, dtype=_NARROW.get(name, np.int64)) for name in _COLUMNS}
+    if len(parts) == 1:
+        return parts[0]
     return {name: np.concatenate([part[name] for part in parts]) for name in _COLUMNS}
 
 

@@ -39,13 +39,11 @@ def loan_ids(account_id: Ints, number: Ints) -> Ints:
 
 
 def events_table(block: "Block", as_of: int) -> pa.Table:
-    """Return the block's events known by `as_of`, by account and `known_at`; details as strings."""
-    columns = block.recorder.columns()
-    base = block.calendar.instant(0)
-    seen = np.flatnonzero(columns["known_at"] <= as_of)
-    key = (columns["row"][seen].astype(np.int64) << 50) | (columns["known_at"][seen] - base)
-    order = seen[np.argsort(key, kind="stable")]
-    return columns_table(block, {name: column[order] for name, column in columns.items()})
+    """Return the block's events known by `as_of`, by account and `known_at`; empties its log."""
+    columns = block.recorder.drain()
+    order = np.lexsort((columns["known_at"], columns["row"]))
+    order = order[columns["known_at"][order] <= as_of]
+    return columns_table(block, {name: columns.pop(name)[order] for name in list(columns)})
 
 
 def columns_table(block: "Block", c: Columns) -> pa.Table:

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -38,6 +39,15 @@ def test_events_come_by_account_and_time_of_learning(book):
     frame = pa.table({"a": events["account_id"], "k": events["known_at"].cast(pa.int64())})
     order = pc.sort_indices(frame, sort_keys=[("a", "ascending"), ("k", "ascending")])
     assert frame.take(order).equals(frame)
+
+
+def test_a_block_of_many_accounts_comes_in_order(tmp_path):
+    simulate(tmp_path, accounts=9_000, months=1, seed=3, workers=1, block_accounts=9_000)
+    events = pq.read_table(tmp_path / "events.parquet", columns=["account_id", "known_at"])
+    account, known = (events[name].cast(pa.int64()).to_numpy() for name in events.column_names)
+    steps = np.diff(account)
+    assert (steps >= 0).all()
+    assert (np.diff(known)[steps == 0] >= 0).all()
 
 
 def test_nothing_is_known_after_the_book_ends(book):
