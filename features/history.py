@@ -22,6 +22,12 @@ __all__ = ["Bools", "Events", "Floats", "History", "Ints", "Select", "Window", "
 Events = str | Select | Series
 """A kind, some events of a kind, or a derived series."""
 
+USUAL: Final = (0, 7, 30, 60, 90, 120, 150, 180, 365)
+"""Days before a snapshot that most features look at."""
+
+FEW: Final = 16
+"""Up to this many snapshots, all the usual days are looked up at once: calls cost most then."""
+
 _PLACE: Final = {kind: place for place, kind in enumerate(KINDS)}
 
 
@@ -49,7 +55,8 @@ class History:
         self._ends: dict[int, Ints] = {}
         self._series: dict[Events, Series] = {}
         self._amounts: dict[Events, Series] = {}
-        self._spans: dict[tuple[Series, Window | None], tuple[Ints, Ints]] = {}
+        self._ranks: dict[Series, dict[int | None, Ints]] = {}
+        self._stacks: dict[Series, Ints] = {}
         self._cache: dict[Hashable, Any] = {}
 
     def cached(self, key: Hashable, compute: Callable[[], Any]) -> Any:
@@ -95,17 +102,52 @@ class History:
         times, rank = np.unique(block.known_at, return_inverse=True)
         return index * (len(times) + 1) + rank + 1, 0, len(times) + 1, times
 
-    def _search(self, ago: int) -> Ints:
+    def _search(self, ago: int | Ints) -> Ints:
         if len(self.block.known_at) == 0:
-            return np.zeros(self.size, np.int64)
+            return np.zeros(np.broadcast_shapes(np.shape(ago), self.as_of.shape), np.int64)
         key, first, span, times = self._timeline
-        moment = self.as_of - ago
+        moment: Ints = self.as_of - ago
         if times is None:
             place = np.minimum(np.maximum(moment - first, 0), span - 1)
         else:
             place = np.searchsorted(times, moment, side="right")
         rows = np.searchsorted(key, self.account * span + place, side="right")
         return np.where(self.account >= 0, rows, 0)
+
+    @cached_property
+    def _usual_ends(self) -> Ints:
+        """`[usual, snapshots]`: the account's start, and the ends of the usual days ago."""
+        ago = np.array(USUAL)[:, np.newaxis] * MICROSECONDS_PER_DAY
+        return np.concatenate((self.start[np.newaxis], self._search(ago)))
+
+    def _stack(self, series: Series) -> Ints:
+        """Return the ranks within a series of all the usual ends."""
+        found = self._stacks.get(series)
+        if found is None:
+            whole = series.whole
+            ends = self._usual_ends if whole is None else self._stack(whole)
+            found = self._stacks[series] = series.rank[ends].astype(np.int64)
+        return found
+
+    def _rank(self, series: Series, ago: int | None) -> Ints:
+        """Return how many of a series come before an end; None is the account's start."""
+        try:
+            return self._ranks[series][ago]
+        except KeyError:
+            return self._look_up(series, ago)
+
+    def _look_up(self, series: Series, ago: int | None) -> Ints:
+        few = self.size <= FEW
+        if series not in self._ranks:
+            usual = zip((None, *USUAL), self._stack(series), strict=True) if few else ()
+            self._ranks[series] = dict(usual)
+        ranks = self._ranks[series]
+        if ago not in ranks:
+            if series.whole is not None:
+                ranks[ago] = series.rank[self._rank(series.whole, ago)].astype(np.int64)
+            else:
+                ranks[ago] = series.before(self.start if ago is None else self.end(ago))
+        return ranks[ago]
 
     def series(self, events: Events) -> Series:
         """Return the block's events of a kind or selection, with their amounts in fen."""
@@ -181,19 +223,10 @@ class History:
     def span(self, events: Events, window: Window | None = None) -> tuple[Ints, Ints]:
         """Return the places `first:last` within a series that are visible in a window."""
         series = self.series(events)
-        found = self._spans.get((series, window))
-        if found is None:
-            found = self._spans[series, window] = self._span(series, window)
-        return found
-
-    def _span(self, series: Series, window: Window | None) -> tuple[Ints, Ints]:
-        if series.whole is not None:
-            first, last = self.span(series.whole, window)
-            return series.rank[first].astype(np.int64), series.rank[last].astype(np.int64)
         if window is None:
-            return series.before(self.start), series.before(self.end())
+            return self._rank(series, None), self._rank(series, 0)
         days, ago = window
-        return series.before(self.end(ago + days)), series.before(self.end(ago))
+        return self._rank(series, ago + days), self._rank(series, ago)
 
     def count(self, events: Events, window: Window | None = None) -> Ints:
         """Return how many events are visible in a window; None is ever."""
@@ -248,8 +281,8 @@ class History:
     def amount_before(self, events: Events, ago: int) -> Floats:
         """Return what `last_amount` would have been `ago` days before each snapshot."""
         series = self.amounts(events)
-        place = series.before(self.end(ago)) - 1
-        return pick(series.value, place, place >= self.span(series)[0], np.nan)
+        place = self._rank(series, ago) - 1
+        return pick(series.value, place, place >= self._rank(series, None), np.nan)
 
     def last_value(self, events: str | Select) -> Floats:
         """Return the `value` of the last visible event that has one; NaN if there is none."""
