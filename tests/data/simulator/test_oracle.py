@@ -5,32 +5,33 @@ import pyarrow.parquet as pq
 import pytest
 
 from relimit.data.simulator import simulate
+from relimit.data.simulator.branches import play_out
 from relimit.data.simulator.oracle import read_latent_types, read_oracle
+from relimit.data.simulator.sampling import Sample
 from relimit.data.simulator.settings import load_settings
-from relimit.data.simulator.world import make_world, step
+from relimit.data.simulator.world import make_world, run_block, step
 from relimit.data.vocabulary import ARMS, KINDS, MICROSECONDS_PER_DAY
 
-MONTHS, SEED, ACCOUNTS, SAMPLED = 11, 9, 500, 60
+SAMPLED = 60
 HORIZON = 180 * MICROSECONDS_PER_DAY
+RISKY = {"types": {"forgetful": [-4.5] * 6}, "delinquency": {"cure_1_29": 0.02}}
+WORLD = make_world(11, 9, load_settings("base", RISKY))
 
 
 @pytest.fixture(scope="module")
-def book(tmp_path_factory):
-    out = tmp_path_factory.mktemp("oracle")
-    simulate(out, accounts=ACCOUNTS, months=MONTHS, seed=SEED, oracle=SAMPLED, workers=1)
-    return out
-
-
-def decisions_of(book):
-    log = pq.read_table(book / "decisions.parquet").to_pandas()
-    oracle = read_oracle(book).to_pandas()
-    return oracle, log.set_index("decision_id").loc[oracle.decision_id.unique()]
+def played():
+    """A risky world's tables, and its oracle."""
+    tables = run_block(WORLD, 1, 501)
+    sample = Sample(WORLD, SAMPLED)
+    sample.offer(tables.decisions)
+    oracle = play_out(WORLD, sample.chosen(), replicates=2).to_pandas()
+    log = tables.decisions.to_pandas().set_index("decision_id")
+    return tables.events, log.loc[oracle.decision_id.unique()], oracle
 
 
 def rerun(log, arm):
     """Live the accounts' whole lives again from the first day, that one arm forced in each."""
-    world = make_world(MONTHS, SEED, load_settings())
-    block = world.block(log.account_id.to_numpy())
+    block = WORLD.block(log.account_id.to_numpy())
     decided_at = log.decided_at.dt.tz_convert(None).to_numpy().astype("datetime64[us]").astype(int)
     decided_on = (decided_at - block.calendar.midnight) // MICROSECONDS_PER_DAY
     block.standing.forced_day[:] = decided_on
@@ -44,8 +45,8 @@ def rerun(log, arm):
     return block, decided_at, paid, carried
 
 
-def test_every_sampled_decision_has_every_arm_once(book):
-    oracle, _ = decisions_of(book)
+def test_every_sampled_decision_has_every_arm_once(played):
+    _, _, oracle = played
     assert len(oracle) == SAMPLED * len(ARMS)
     arms = oracle.groupby("decision_id")[["share", "delay_days"]].apply(
         lambda rows: [tuple(row) for row in rows.to_numpy().tolist()]
@@ -53,8 +54,8 @@ def test_every_sampled_decision_has_every_arm_once(book):
     assert all(order == [tuple(map(float, arm)) for arm in ARMS] for order in arms)
 
 
-def test_outcomes_are_those_of_the_world_rerun_with_one_decision_changed(book):
-    oracle, log = decisions_of(book)
+def test_outcomes_are_those_of_the_world_rerun_with_one_decision_changed(played):
+    _, log, oracle = played
     for arm in (0, 12, 20):
         truth = oracle.groupby("decision_id", sort=False).nth(arm)
         assert truth.decision_id.tolist() == log.index.tolist()
@@ -71,9 +72,9 @@ def bad_in(c, decided_at):
     return np.bincount(rows, minlength=len(decided_at)) > 0
 
 
-def test_the_arm_that_was_logged_has_the_outcome_that_was_logged(book):
-    oracle, log = decisions_of(book)
-    events = pq.read_table(book / "events.parquet").to_pandas()
+def test_the_arm_that_was_logged_has_the_outcome_that_was_logged(played):
+    events, log, oracle = played
+    events = events.to_pandas()
     late = events[(events.kind == "overdue") & (events["value"] >= 30)]
     own = oracle.merge(
         log.reset_index(), on=["decision_id", "share", "delay_days"], validate="one_to_one"
@@ -85,26 +86,33 @@ def test_the_arm_that_was_logged_has_the_outcome_that_was_logged(book):
         assert row.bad == bool(((days > 0) & (days <= 180)).any())
 
 
-def test_nothing_restored_is_the_same_however_long_the_delay(book):
-    oracle, _ = decisions_of(book)
+def test_nothing_restored_is_the_same_however_long_the_delay(played):
+    _, _, oracle = played
     nothing = oracle[oracle.share == 0].drop(columns="delay_days")
     assert (nothing.groupby("decision_id").nunique().max() <= 1).all()
 
 
-def test_only_bad_outcomes_lose_money(book):
-    oracle, _ = decisions_of(book)
+def test_only_bad_outcomes_lose_money(played):
+    _, _, oracle = played
     assert 0 < oracle.bad.sum() < len(oracle)
     assert (oracle.loss[~oracle.bad] == 0).all()
     assert (oracle.loss >= 0).all()
     assert oracle.p_bad.between(0, 1).all()
 
 
-def test_latent_types_stand_beside_the_oracle_and_nowhere_else(book):
-    types = read_latent_types(book)
-    assert types.num_rows == ACCOUNTS
+def test_a_book_keeps_its_truth_apart(tmp_path):
+    simulate(tmp_path, accounts=120, months=8, seed=9, oracle=3, workers=1)
+    assert read_oracle(tmp_path).num_rows == 3 * len(ARMS)
+    types = read_latent_types(tmp_path)
+    assert types.num_rows == 120
     names = set(load_settings().types.name)
     assert set(types["type"].to_pylist()) <= names
     for table in ("events", "accounts", "decisions"):
-        rows = pq.read_table(book / f"{table}.parquet")
+        rows = pq.read_table(tmp_path / f"{table}.parquet")
         words = {str(v) for c in rows.column_names for v in rows[c].unique().to_pylist()}
         assert not words & names
+
+
+def test_few_decisions_make_a_small_oracle(tmp_path):
+    simulate(tmp_path, accounts=5, months=2, seed=9, oracle=3, workers=1)
+    assert read_oracle(tmp_path).num_rows == 0
