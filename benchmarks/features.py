@@ -328,12 +328,26 @@ def report(folder: Path) -> None:
                 f" {took['cpu'] * scale:8.1f} CPU s {took['gib']:6.2f} GiB"
                 + (f"  (1/{SAMPLE} of the accounts, scaled)" if scale > 1 else "")
             )
-    if rows <= 10_000_000:
-        ordered, took = measure("relimit", folder, "a"), measure("relimit", shuffle(folder), "a")
-        print(
-            f"\nshuffled: {took['wall']:.2f} s, {took['wall'] / ordered['wall']:.1f} x sorted,"
-            f" {took['gib']:.2f} GiB"
-        )
+    report_scaling(folder, rows)
+
+
+def report_scaling(folder: Path, rows: int) -> None:
+    """Print how time grows with the events, and what it costs if they come in no order."""
+    small = folder / "tenth"
+    small.mkdir(exist_ok=True)
+    if not (small / "b.parquet").exists():
+        make_book(small, max(_accounts(folder) // 10, 1))
+    whole, tenth = measure("relimit", folder, "a", 2), measure("relimit", small, "a", 2)
+    print(f"\nten times the events: {whole['wall'] / tenth['wall']:.1f} x the time, case A")
+    ordered = folder if rows <= 10_000_000 else small
+    sorted_run, took = (
+        measure("relimit", ordered, "a", 2),
+        measure("relimit", shuffle(ordered), "a"),
+    )
+    print(
+        f"in no order: {took['wall']:.2f} s, {took['wall'] / sorted_run['wall']:.1f} x sorted,"
+        f" {took['gib']:.2f} GiB"
+    )
 
 
 def main() -> None:

@@ -81,11 +81,9 @@ def blocks_from_table(events: pa.Table) -> EventBlock:
         A column is missing or can't be cast losslessly, or an id, `ts` or `kind` is null.
     """
     events = conform_events(events, where="events")
-    runs = account_runs(events["account_id"])
-    if runs is None:
-        _, code = account_places(events["account_id"])
-        return blocks_from_table(events.take(pa.array(np.argsort(code, kind="stable"))))
-    account_ids, starts = runs
+    account_ids, starts, by_account = group_by_account(events["account_id"])
+    if by_account is not None:
+        events = events.take(pa.array(by_account))
     columns = _event_columns(events)
     details, columns["detail"] = _details(events["detail"])
     code = np.repeat(np.arange(len(account_ids)), np.diff(starts))
@@ -125,7 +123,23 @@ def _block_schema(account_id: pa.DataType) -> pa.Schema:
 _BLOCK_SCHEMAS: Final = {False: _block_schema(pa.int64()), True: _block_schema(pa.string())}
 
 
-def account_runs(ids: pa.ChunkedArray) -> tuple[Ids, NDArray[np.int64]] | None:
+def group_by_account(
+    ids: pa.ChunkedArray,
+) -> tuple[Ids, NDArray[np.int64], NDArray[np.int64] | None]:
+    """Return the distinct ids, ascending, where each begins once sorted, and what sorts the rows.
+
+    The first `[accounts]`, the second `[accounts + 1]`, the last a stable order of the rows, None
+    if they ascend already.
+    """
+    if (runs := _runs(ids)) is not None:
+        return *runs, None
+    distinct, place = account_places(ids)
+    order = np.argsort(place, kind="stable")
+    counts = np.bincount(place, minlength=len(distinct))
+    return distinct, np.concatenate(([0], np.cumsum(counts))), order
+
+
+def _runs(ids: pa.ChunkedArray) -> tuple[Ids, NDArray[np.int64]] | None:
     """Return the distinct ids of an ascending column and `[accounts + 1]` where each begins.
 
     None if the column does not ascend.
@@ -147,10 +161,6 @@ def account_places(ids: pa.ChunkedArray) -> tuple[Ids, NDArray[np.int64]]:
     """Return the distinct ids of a column, ascending, and each row's place among them."""
     if pa.types.is_integer(ids.type):
         numbers = ids.to_numpy().astype(np.int64, copy=False)
-        step = np.diff(numbers)
-        if (step >= 0).all():
-            first = np.concatenate(([True], step != 0))[: len(numbers)]
-            return numbers[first], np.cumsum(first, dtype=np.int64) - 1
         return np.unique(numbers, return_inverse=True)
     words, code = _encode(ids)
     used = np.unique(code)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from relimit.data.errors import DataError
-from relimit.data.events import EventBlock, Ids, account_places, account_runs, blocks_from_table
+from relimit.data.events import EventBlock, Ids, blocks_from_table, group_by_account
 from relimit.data.files import validate_schema
 from relimit.data.row_groups import RowGroup, read_groups, row_groups
 from relimit.data.schema import events_schema
@@ -125,11 +125,9 @@ def _whole_accounts(
 
 def _runs(table: pa.Table, accounts: Ids | None) -> tuple[Ids, np.ndarray[Any, Any], pa.Table]:
     """Sort a table by account if need be, keep the accounts asked for; return where each begins."""
-    runs = account_runs(table["account_id"])
-    if runs is None:
-        _, code = account_places(table["account_id"])
-        return _runs(table.take(pa.array(np.argsort(code, kind="stable"))), accounts)
-    ids, starts = runs
+    ids, starts, order = group_by_account(table["account_id"])
+    if order is not None:
+        table = table.take(pa.array(order))
     if accounts is not None and len(ids):
         keep = _among(ids, accounts)
         if not keep.all():

@@ -7,7 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from relimit.data.contract import check_columns, id_type, with_id_type
-from relimit.data.events import Ids, account_places
+from relimit.data.events import Ids, group_by_account
 from relimit.data.schema import TIME
 from relimit.data.tables import conform
 
@@ -27,7 +27,7 @@ class Snapshots:
     starts
         `[accounts + 1]`: account `i` has the snapshots `rows[starts[i]:starts[i + 1]]`.
     rows
-        `[snapshots]` rows of the table, by account and then by time.
+        `[snapshots]` rows of the table, by account.
     as_of
         `[snapshots]` int64, µs since 1970 in UTC, in the order of the table.
     """
@@ -52,10 +52,9 @@ class Snapshots:
         )
         kind = id_type(table.schema.field("account_id").type)
         table = conform(table, with_id_type(_CONTRACT, kind), where="snapshots")
-        ids, place = account_places(table["account_id"])
         as_of = table["as_of"].cast(pa.int64()).to_numpy()
-        rows = np.lexsort((as_of, place))
-        starts = np.searchsorted(place[rows], np.arange(len(ids) + 1)).astype(np.int64)
+        ids, starts, order = group_by_account(table["account_id"])
+        rows = np.arange(table.num_rows) if order is None else order
         return cls(ids, starts, rows, as_of, np.zeros(len(ids), np.bool_))
 
     def of_block(self, account_ids: Ids) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
