@@ -22,7 +22,7 @@ from relimit.features.series import Series
 from relimit.features.state import in_arrears, interest_unsettled, limit_now, outstanding
 from relimit.policy.cases import Dates, Facts
 from relimit.policy.config import Policy, load_policy
-from relimit.policy.timetable import local_dates
+from relimit.policy.timetable import days_after, local_dates
 
 IDENTITY_CHANGES = ("device_change", "phone_change", "card_change")
 OUTAGES = 3
@@ -129,13 +129,16 @@ def _next_due(policy: Policy, history: History, owed: Ints) -> Dates:
     last_ts, there = history.last_ts(DUE)
     last = local_dates(policy, last_ts)
     month = last.astype("datetime64[M]")
-    day = (last - month.astype("datetime64[D]")).astype(np.int64)
-    length = ((month + 2).astype("datetime64[D]") - (month + 1).astype("datetime64[D]")).astype(
-        np.int64
-    )
-    due = (month + 1).astype("datetime64[D]") + np.minimum(day, length - 1)
+    start, following = _first_day(month, 1), _first_day(month, 2)
+    day = (last - _first_day(month, 0)).astype(np.int64)
+    due = days_after(start, np.minimum(day, (following - start).astype(np.int64) - 1))
     running = there & (owed > 0) & (due > local_dates(policy, history.as_of))
     return np.where(running, due, np.datetime64("NaT"))
+
+
+def _first_day(month: Dates, ahead: int) -> Dates:
+    """Return the first day of the month that comes so many months later."""
+    return np.asarray((month + np.timedelta64(ahead, "M")).astype("datetime64[D]"))
 
 
 def _score_drop(history: History, window: Window) -> Floats:

@@ -67,6 +67,11 @@ def local_dates(policy: Policy, as_of: Ints) -> Dates:
     return np.asarray(local.to_numpy(zero_copy_only=False).astype("datetime64[D]"))
 
 
+def days_after(dates: Dates, days: Ints) -> Dates:
+    """Return `[n]` the dates that come `days` later; NaT stays NaT."""
+    return np.asarray(dates + days.astype("timedelta64[D]"))
+
+
 def timetable_of(
     policy: Policy, situation: Situation, outcome: Outcome, as_of: Ints, next_due: Dates
 ) -> Timetable:
@@ -75,7 +80,7 @@ def timetable_of(
     later = outcome.days > 0
     restore_later = np.where(later, outcome.amount, 0)
     withheld = situation.freed - outcome.amount
-    later_date = np.where(later, decided_on + outcome.days, np.datetime64("NaT"))
+    later_date = np.where(later, days_after(decided_on, outcome.days), np.datetime64("NaT"))
     signal = _signal(policy, situation, outcome, decided_on, next_due)
     return Timetable(
         status=_status(situation, outcome, signal),
@@ -95,7 +100,7 @@ def _signal(
     """Return what the longest wait is for; a due date that comes too late can't be it."""
     tier = tier_of(policy, situation.loss_ratio)
     signal = np.array([SIGNALS.index(t.signal) for t in policy.tiers], np.int8)[tier]
-    in_time = (next_due > decided_on) & (next_due <= decided_on + outcome.days)
+    in_time = (next_due > decided_on) & (next_due <= days_after(decided_on, outcome.days))
     signal = np.where((signal == NEXT_DUE) & ~in_time, SCORE_REFRESH, signal)
     wait = tier_days(policy, tier, situation.elapsed_days)
     signal = np.where(situation.clearing_days > wait, PAYMENT_CLEARING, signal)
@@ -124,4 +129,4 @@ def _not_later_than(policy: Policy, decided_on: Dates, outcome: Outcome, withhol
     service = policy.service
     done = np.where(outcome.days > 0, outcome.days + service.slack_days, 0)
     review = np.where(withholds, service.review_days, 0)
-    return decided_on + np.maximum(done, review)
+    return days_after(decided_on, np.maximum(done, review))
