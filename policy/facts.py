@@ -133,7 +133,7 @@ def _next_due(policy: Policy, history: History, owed: Ints) -> Dates:
     day = (last - _first_day(month, 0)).astype(np.int64)
     due = days_after(start, np.minimum(day, (following - start).astype(np.int64) - 1))
     running = there & (owed > 0) & (due > local_dates(policy, history.as_of))
-    return np.where(running, due, np.datetime64("NaT"))
+    return np.where(running, due, np.datetime64("NaT", "D"))
 
 
 def _first_day(month: Dates, ahead: int) -> Dates:

@@ -51,7 +51,7 @@ class Earlier:
         stages: Any = later.flatten()
         promised = np.zeros(table.num_rows, np.int64)
         promised[row] = stages.field("amount").to_numpy(zero_copy_only=False)
-        promised_on = np.full(table.num_rows, np.datetime64("NaT"), "datetime64[D]")
+        promised_on = np.full(table.num_rows, np.datetime64("NaT", "D"), "datetime64[D]")
         promised_on[row] = stages.field("date").to_numpy(zero_copy_only=False)
         return cls(
             decision_id=table["decision_id"].to_pylist(),

@@ -80,7 +80,7 @@ def timetable_of(
     later = outcome.days > 0
     restore_later = np.where(later, outcome.amount, 0)
     withheld = situation.freed - outcome.amount
-    later_date = np.where(later, days_after(decided_on, outcome.days), np.datetime64("NaT"))
+    later_date = np.where(later, days_after(decided_on, outcome.days), np.datetime64("NaT", "D"))
     signal = _signal(policy, situation, outcome, decided_on, next_due)
     return Timetable(
         status=_status(situation, outcome, signal),
