@@ -1,5 +1,6 @@
 """Options that several commands share, defined once."""
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,6 +70,28 @@ def policy_option(command: Command) -> Command:
     return click.option("--policy", type=PATH, help="Policy file; default: the packaged one.")(
         command
     )
+
+
+def plugin_option(command: Command) -> Command:
+    """Add `--plugin`, and let installed plugins' features join the catalogue in any case."""
+    return click.option(
+        "--plugin",
+        multiple=True,
+        metavar="MODULE",
+        expose_value=False,
+        callback=_load_plugins,
+        help="A module of your own features; may be repeated.",
+    )(command)
+
+
+def _load_plugins(ctx: click.Context, _: click.Parameter, modules: tuple[str, ...]) -> None:
+    from relimit.features import load_plugins
+
+    if ctx.resilient_parsing:
+        return
+    if modules and str(Path.cwd()) not in sys.path:  # an entry point doesn't search it
+        sys.path.insert(0, str(Path.cwd()))
+    load_plugins(modules)
 
 
 def book_or_events(extra: str, meaning: str) -> Callable[[Command], Command]:

@@ -11,6 +11,7 @@ from relimit.serving.options import (
     book_or_events,
     book_or_files,
     json_option,
+    plugin_option,
     policy_option,
     tracking_option,
     workers_option,
@@ -25,6 +26,7 @@ from relimit.serving.terminal import emit, finite, stages
 @policy_option
 @click.option("--out", type=PATH, help="Folder for comparison.json.")
 @tracking_option
+@plugin_option
 @workers_option
 @json_option
 def command(

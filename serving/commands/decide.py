@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
-from relimit.serving.options import policy_option, tracking_option
+from relimit.serving.options import plugin_option, policy_option, tracking_option
 
 
 @click.command("decide")
 @click.option("--model", required=True, help="models:/name@alias, runs:/..., or a folder.")
 @policy_option
 @tracking_option
+@plugin_option
 @click.option("--json", "as_json", is_flag=True, help="Accepted for symmetry: output is JSON.")
 def command(*, model: str, policy: Path | None, tracking_uri: str | None, as_json: bool) -> None:
     """Read one account's history (JSON) on stdin and print the decision as one JSON object.

@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from relimit.serving.options import PATH, json_option, workers_option
+from relimit.serving.options import PATH, json_option, plugin_option, workers_option
 from relimit.serving.terminal import emit, pairs, progress
 
 
@@ -30,6 +30,7 @@ def _show_catalogue(as_json: bool) -> None:
 @click.option("--snapshots", type=PATH, help="Parquet with account_id and as_of.")
 @click.option("--out", type=PATH, help="Where to write the features.")
 @click.option("--list", "list_only", is_flag=True, help="Print the catalogue and stop.")
+@plugin_option
 @workers_option
 @json_option
 def command(

@@ -5,7 +5,13 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from relimit.serving.options import PATH, json_option, tracking_option, workers_option
+from relimit.serving.options import (
+    PATH,
+    json_option,
+    plugin_option,
+    tracking_option,
+    workers_option,
+)
 from relimit.serving.terminal import emit, pairs, progress
 
 
@@ -15,6 +21,7 @@ from relimit.serving.terminal import emit, pairs, progress
 @click.option("--snapshots", type=PATH, required=True, help="Parquet with account_id and as_of.")
 @click.option("--out", type=PATH, required=True, help="Where to write account_id, as_of, risk.")
 @tracking_option
+@plugin_option
 @workers_option
 @json_option
 def command(

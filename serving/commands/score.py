@@ -10,6 +10,7 @@ from relimit.serving.options import (
     PATH,
     Instant,
     json_option,
+    plugin_option,
     policy_option,
     tracking_option,
     workers_option,
@@ -26,6 +27,7 @@ from relimit.serving.terminal import emit, pairs, progress, yuan
 @click.option("--prepayments", type=PATH, help="Or decide these: account_id, as_of, prepaid.")
 @click.option("--out", type=PATH, required=True, help="Folder for decisions and the manifest.")
 @tracking_option
+@plugin_option
 @workers_option
 @json_option
 def command(

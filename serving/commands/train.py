@@ -9,6 +9,7 @@ from relimit.serving.options import (
     book_or_events,
     book_or_files,
     json_option,
+    plugin_option,
     tracking_option,
     workers_option,
 )
@@ -21,6 +22,7 @@ from relimit.serving.terminal import emit, pairs, stages
 @click.option("--name", default="restoration-risk", show_default=True, help="Registered model.")
 @tracking_option
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@plugin_option
 @workers_option
 @json_option
 def command(
