@@ -141,7 +141,7 @@ def _tonight(policy: Policy, cases: Cases, earlier: Earlier, today: Dates) -> Si
 def _to_come(fresh: Outcome, earlier: Earlier, today: Dates, blocked: Bools) -> Outcome:
     """Return what comes back from now on: tonight's ruling where it is no worse, or the promise."""
     promised = earlier.promised > 0
-    wait = np.where(promised, np.maximum(earlier.promised_on - today, 0), 0).astype(np.int64)
+    wait = np.where(promised, np.maximum((earlier.promised_on - today).astype(np.int64), 0), 0)
     more = np.maximum(fresh.amount - earlier.restored, 0)
     no_worse = (more >= earlier.promised) & (fresh.days <= wait)
     chosen = blocked | ~promised | no_worse
