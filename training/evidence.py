@@ -13,6 +13,9 @@ from relimit.training.metrics import row_log_loss
 B_BETTER: Final = "b better"
 A_BETTER: Final = "a better"
 NO_DIFFERENCE: Final = "no difference beyond noise"
+TOO_FEW: Final = "too few bads to rank"
+ENOUGH_BADS: Final = 500
+"""Below, intervals are shown and no ranking is claimed: an AUC is then known to ± 0.025 at best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +26,17 @@ class Evidence:
     ----------
     auc, log_loss
         Differences with their 95% intervals; a higher AUC and a lower log-loss are better.
+    leaning
+        1 if b is better beyond noise, −1 if a is, else 0, however few the bads.
     verdict
-        `b better`, `a better` or `no difference beyond noise`.
+        `b better`, `a better`, `no difference beyond noise`, or `too few bads to rank`.
     reasons
         The verdict's evidence in words.
     """
 
     auc: Interval
     log_loss: Interval
+    leaning: int
     verdict: str
     reasons: tuple[str, ...]
 
@@ -39,7 +45,8 @@ def weigh_evidence(bad: Bools, risk_a: Floats, risk_b: Floats, account: NDArray[
     """Compare two risks of the same rows, pairing the rows and clustering them by account.
 
     The log-loss decides where its interval excludes 0, since it pays for ranking and for
-    calibration alike; where it doesn't, the AUC decides.
+    calibration alike; where it doesn't, the AUC decides. With fewer than 500 bads no ranking is
+    claimed.
 
     Parameters
     ----------
@@ -51,14 +58,18 @@ def weigh_evidence(bad: Bools, risk_a: Floats, risk_b: Floats, account: NDArray[
     auc = auc_difference(bad, risk_a, risk_b, clusters=account)
     rows = row_log_loss(bad, risk_b) - row_log_loss(bad, risk_a)
     log_loss = mean_interval(rows, account)
-    sign = -_sign(log_loss) or _sign(auc)
-    verdict = {1: B_BETTER, -1: A_BETTER, 0: NO_DIFFERENCE}[sign]
-    reasons = (
+    leaning = -_sign(log_loss) or _sign(auc)
+    bads = int(bad.sum())
+    reasons = [
         _words("log-loss", log_loss),
         _words("AUC", auc),
-        f"{bad.size:,} rows, {int(bad.sum()):,} bads, {len(set(account.tolist())):,} accounts",
-    )
-    return Evidence(auc, log_loss, verdict, reasons)
+        f"{bad.size:,} rows, {bads:,} bads, {len(set(account.tolist())):,} accounts",
+    ]
+    if bads < ENOUGH_BADS:
+        reasons.append(f"fewer than {ENOUGH_BADS} bads: the intervals stand, no ranking is claimed")
+        return Evidence(auc, log_loss, leaning, TOO_FEW, tuple(reasons))
+    verdict = {1: B_BETTER, -1: A_BETTER, 0: NO_DIFFERENCE}[leaning]
+    return Evidence(auc, log_loss, leaning, verdict, tuple(reasons))
 
 
 def mean_interval(values: Floats, clusters: NDArray[Any], level: float = 0.95) -> Interval:

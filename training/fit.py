@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -25,12 +24,10 @@ from relimit.training.labelled import Labelled
 from relimit.training.metrics import evaluate
 from relimit.training.propensity import Propensities, weigh_decisions
 from relimit.training.splits import Split
+from relimit.training.views import NAIVE, SMALL_SLICE, three_views
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str], None]
-
-SMALL_SLICE: Final = 25
-"""Bads below which a slice's figures are not reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +181,12 @@ def _fit(
 def _test_metrics(
     risk: Floats, labelled: Labelled, split: Split, weight: Floats | None
 ) -> dict[str, float]:
-    """Return figures of the test slice: as it is, weighted, and on accounts never learnt from."""
+    """Return figures of the test slice: by view, and on accounts never learnt from."""
     test = labelled.take(split.test)
-    found = evaluate(test.bad, risk, clusters=test.account_id)
-    if weight is not None:
-        weighted = evaluate(test.bad, risk, weight[split.test], clusters=test.account_id)
-        found |= _prefixed("weighted", weighted)
+    views = three_views(test, risk, _take(weight, split.test))
+    found = views.pop(NAIVE)
+    for view, figures in views.items():
+        found |= _prefixed(view, figures)
     learnt = labelled.account_id[np.concatenate([split.fit, split.calibrate])]
     unseen = ~np.isin(test.account_id.astype(str), learnt.astype(str))
     if test.bad[unseen].sum() >= SMALL_SLICE and not unseen.all():

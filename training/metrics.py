@@ -15,6 +15,7 @@ from relimit.training.discrimination import (
     ks,
     weights_or_ones,
 )
+from relimit.training.h_measure import h_measure
 
 LEAST_PROBABILITY: Final = 1e-9
 """Risks are kept this far from 0 and 1 before a logarithm is taken."""
@@ -99,6 +100,24 @@ def calibration_intercept(
     return _first_coefficient(np.ones((bad.size, 1)), bad, log_odds(risk), weight, clusters)
 
 
+def spiegelhalter_z(bad: Bools, risk: Floats, weight: Floats | None = None) -> float:
+    """Return by how many standard deviations the Brier score is off, were the risks true.
+
+    Standard normal if they are and the rows are independent (Spiegelhalter 1986); above 1.96 or
+    below −1.96 calibration is doubtful. NaN where every risk is 0, a half or 1.
+
+    Examples
+    --------
+    >>> round(spiegelhalter_z(np.array([True, True]), np.array([0.2, 0.2])), 3)
+    2.828
+    """
+    weights = weights_or_ones(weight, bad.size)
+    spread = np.sum(np.square(weights * (1.0 - 2.0 * risk)) * risk * (1.0 - risk))
+    if spread == 0.0:
+        return float("nan")
+    return float(np.sum(weights * (bad - risk) * (1.0 - 2.0 * risk)) / np.sqrt(spread))
+
+
 def log_odds(risk: Floats) -> Floats:
     """Return log(risk / (1 − risk)), risks kept away from 0 and 1."""
     kept = np.clip(risk, LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY)
@@ -127,10 +146,12 @@ def evaluate(
         "auc_high": area.high,
         "gini": 2.0 * area.value - 1.0,
         "ks": ks(bad, risk, weight),
+        "h_measure": h_measure(bad, risk, weight),
         "pr_auc": average_precision(bad, risk, weight),
         "brier": brier(bad, risk, weight),
         "log_loss": log_loss(bad, risk, weight),
         "ece": expected_calibration_error(bad, risk, weight),
+        "spiegelhalter_z": spiegelhalter_z(bad, risk, weight),
         "calibration_slope": slope.value,
         "calibration_slope_low": slope.low,
         "calibration_slope_high": slope.high,
@@ -146,10 +167,12 @@ METRICS: Final = (
     "auc_high",
     "gini",
     "ks",
+    "h_measure",
     "pr_auc",
     "brier",
     "log_loss",
     "ece",
+    "spiegelhalter_z",
     "calibration_slope",
     "calibration_slope_low",
     "calibration_slope_high",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from relimit.data.errors import ModelError
 from relimit.models import load_model
-from relimit.training.evidence import A_BETTER, weigh_evidence
+from relimit.training.evidence import weigh_evidence
 from relimit.training.registry import RegisteredVersion, resolve_model, version_at_alias
 from relimit.training.tested import FINGERPRINT, read_tested
 from relimit.training.tracking import open_client, translated
@@ -60,7 +60,7 @@ def _champion_objections(
         with translated(candidate.uri):
             a, b = (read_tested(client, v.run_id) for v in (champion, candidate))
         evidence = weigh_evidence(a.bad, a.risk, b.risk, a.account)
-        worse = evidence.verdict == A_BETTER
+        worse = evidence.leaning < 0  # few bads claim no ranking, yet they can refuse one
         return [f"{against}, on the same rows ({'; '.join(evidence.reasons)})"] if worse else []
     a_metrics, b_metrics = _metrics(client, champion), _metrics(client, candidate)
     (a_auc, a_half), (b_auc, b_half) = _auc(a_metrics), _auc(b_metrics)

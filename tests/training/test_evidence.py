@@ -9,6 +9,7 @@ from relimit.training.evidence import (
     A_BETTER,
     B_BETTER,
     NO_DIFFERENCE,
+    TOO_FEW,
     mean_interval,
     weigh_evidence,
 )
@@ -38,7 +39,18 @@ def test_differences_agree_with_scikit_learn():
 
 def test_few_rows_prove_nothing():
     bad, truth, noisy, account = book(rows=40)
-    assert weigh_evidence(bad, 0.9 * truth + 0.1 * noisy, truth, account).verdict == NO_DIFFERENCE
+    assert weigh_evidence(bad, 0.9 * truth + 0.1 * noisy, truth, account).leaning == 0
+
+
+def test_fewer_than_500_bads_claim_no_ranking_but_show_their_intervals():
+    bad, truth, noisy, account = book()
+    first = np.flatnonzero(np.cumsum(bad) == 500)[0]
+    for rows, verdict in ((first + 1, B_BETTER), (first, TOO_FEW)):
+        found = weigh_evidence(bad[:rows], noisy[:rows], truth[:rows], account[:rows])
+        assert found.verdict == verdict
+        assert found.leaning == 1
+        assert found.log_loss.high < 0
+    assert "no ranking is claimed" in found.reasons[-1]
 
 
 def test_equal_ranking_but_bad_calibration_is_worse():

@@ -1,5 +1,7 @@
 """Probability metrics against scikit-learn, scipy, and sums written out."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -99,6 +101,23 @@ def test_calibration_limits_agree_with_resampled_accounts():
             drawn.append(figure(bad[rows], risk[rows]).value)
         found = figure(bad, risk, clusters=account)
         assert (found.high - found.low) / 2 == pytest.approx(1.96 * np.std(drawn), rel=0.15)
+
+
+def test_spiegelhalters_z_standardises_the_brier_score_over_every_possible_outcome():
+    risk = np.array([0.05, 0.2, 0.3, 0.6, 0.9, 0.15])
+    outcomes = np.array(list(itertools.product([False, True], repeat=6)))
+    chance = np.where(outcomes, risk, 1 - risk).prod(axis=1)
+    score = ((outcomes - risk) ** 2).mean(axis=1)
+    mean = chance @ score
+    deviation = np.sqrt(chance @ (score - mean) ** 2)
+    found = [metrics.spiegelhalter_z(outcome, risk) for outcome in outcomes]
+    np.testing.assert_allclose(found, (score - mean) / deviation)
+    weight = np.arange(1.0, 7.0)
+    weighted = np.average((outcomes - risk) ** 2, axis=1, weights=weight)
+    spread = np.sqrt(chance @ (weighted - chance @ weighted) ** 2)
+    found = [metrics.spiegelhalter_z(outcome, risk, weight) for outcome in outcomes]
+    np.testing.assert_allclose(found, (weighted - chance @ weighted) / spread)
+    assert np.isnan(metrics.spiegelhalter_z(np.array([True, False]), np.full(2, 0.5)))
 
 
 def test_what_cannot_be_estimated_is_nan():

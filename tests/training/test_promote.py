@@ -39,7 +39,9 @@ def load(result, tracking_uri) -> RiskModel:
 @pytest.fixture(scope="module")
 def compared(versions, history, decided, tracking_uri):
     models = [load(version, tracking_uri) for version in versions]
-    return compare(*models, history[0], decided, load_policy())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("relimit.training.evidence.ENOUGH_BADS", 100)
+        return compare(*models, history[0], decided, load_policy())
 
 
 def test_the_model_that_sees_more_is_found_better(compared, versions):
@@ -77,7 +79,8 @@ def test_money_adds_up_under_either_model(compared):
 def test_a_model_against_itself_makes_no_difference(versions, history, decided, tracking_uri):
     model = load(versions[0], tracking_uri)
     same = compare(model, model, history[0], decided, load_policy())
-    assert same.verdict == "no difference beyond noise"
+    assert same.a["bads"] < 500
+    assert same.verdict == "too few bads to rank"
     assert set(same.delta.values()) == {0.0}
     assert same.swap_sets["same"] == same.a["rows"]
 
