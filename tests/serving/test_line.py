@@ -13,7 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import Result
 
+import relimit.policy as relimit_policy
+from relimit.data.vocabulary import ARMS, FULL_ARM
 from relimit.features import feature_names
+from relimit.policy import load_policy
 
 Run = Callable[..., Result]
 RunJson = Callable[..., dict[str, Any]]
@@ -202,3 +205,18 @@ def test_one_live_decision_equals_the_batch(
         live = relimit_json("decide", "--model", model_folder, stdin=text)
         expected = json.loads(json.dumps(batch, default=lambda time: time.isoformat()))
         assert live == expected
+
+
+def test_a_world_can_be_run_under_a_policy_file(
+    model_folder: Path, tmp_path: Path, relimit_json: RunJson
+) -> None:
+    policy = Path(relimit_policy.__file__).with_name("default.toml")
+    size = ["--accounts", 300, "--months", 8, "--seed", 5]
+    relimit_json("simulate", tmp_path, *size, "--policy", policy, "--model", model_folder)
+    log = pq.read_table(tmp_path / "decisions.parquet")
+    assert pc.unique(log["policy"]).to_pylist() == [f"relimit-{load_policy(policy).version}"]
+    assert pc.all(pc.equal(log["propensity"], 1.0)).as_py()
+    arms = set(zip(log["share"].to_pylist(), log["delay_days"].to_pylist(), strict=True))
+    assert FULL_ARM in arms
+    assert arms <= set(ARMS)
+    assert len(arms) > 1
