@@ -86,8 +86,7 @@ def blocks_from_table(events: pa.Table) -> EventBlock:
         events = events.take(pa.array(by_account))
     columns = _event_columns(events)
     details, columns["detail"] = _details(events["detail"])
-    code = np.repeat(np.arange(len(account_ids)), np.diff(starts))
-    order = total_order(code, columns)
+    order = total_order(starts, columns)
     if order is not None:
         columns = {name: column[order] for name, column in columns.items()}
     return EventBlock(account_ids, starts, details=details, **columns)
@@ -178,7 +177,7 @@ def _encode(column: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.int64]]:
         whole = whole.dictionary_encode()
     code = whole.indices
     if code.null_count:
-        code = pc.fill_null(code.cast(pa.int64()), -1)
+        code = pc.fill_null(code, -1)
     return whole.dictionary, code.to_numpy().astype(np.int64, copy=False)
 
 
@@ -214,10 +213,11 @@ def _numbers(column: pa.ChunkedArray, kind: Any) -> tuple[NDArray[Any], NDArray[
         return np.zeros(size, kind), np.zeros(size, np.bool_)
     if column.null_count == 0:
         return column.to_numpy(), np.ones(size, np.bool_)
-    there = column.is_valid().to_numpy()
     whole = _one_chunk(column)
-    raw = np.frombuffer(whole.buffers()[1], dtype=kind)[whole.offset : whole.offset + size]
-    return np.where(there, raw, kind(0)), there
+    flags, numbers = (np.frombuffer(buffer, np.uint8) for buffer in whole.buffers())
+    end = whole.offset + size
+    there = np.unpackbits(flags, count=end, bitorder="little").view(np.bool_)[whole.offset :]
+    return numbers.view(kind)[whole.offset : end] * there, there
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
@@ -232,7 +232,9 @@ def _details(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int32
     A slice of a row group brings the dictionary of the whole group: only its own words are read.
     """
     words, code = _encode(column)
-    used = np.flatnonzero(np.bincount(code + 1, minlength=len(words) + 1)[1:])
+    seen = np.zeros(len(words) + 1, np.bool_)
+    seen[code] = True
+    used = np.flatnonzero(seen[:-1])
     mine = words.take(pa.array(used)).to_pylist()
     ordered = sorted(set(mine))
     place = {word: number for number, word in enumerate(ordered)}
@@ -242,15 +244,19 @@ def _details(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int32
 
 
 def total_order(
-    code: NDArray[np.int64], columns: dict[str, NDArray[Any]]
+    starts: NDArray[np.int64], columns: dict[str, NDArray[Any]]
 ) -> NDArray[np.int64] | None:
-    """Return the permutation that sorts the rows; None if they are sorted already."""
+    """Return the permutation that sorts each account's rows; None if they are sorted already."""
     known_at = columns["known_at"]
     order = None
-    if not _ascending(code, known_at):
-        order = np.lexsort((known_at, code))
-        code, known_at = code[order], known_at[order]
-    tie = (code[1:] == code[:-1]) & (known_at[1:] == known_at[:-1])
+    inner = starts[1:-1] - 1
+    ascends = known_at[1:] >= known_at[:-1]
+    ascends[inner] = True
+    if not ascends.all():
+        order = np.lexsort((known_at, np.repeat(np.arange(len(starts) - 1), np.diff(starts))))
+        known_at = known_at[order]
+    tie = known_at[1:] == known_at[:-1]
+    tie[inner] = False
     if not tie.any():
         return order
     rows = np.flatnonzero(np.append(tie, False) | np.insert(tie, 0, False))
@@ -259,16 +265,11 @@ def total_order(
     if _ties_in_order(group, columns["ts"][source], columns["kind"][source]):
         return order
     if order is None:
-        order = np.arange(len(code))
+        order = np.arange(len(known_at))
     content = ("detail", "value", "has_value", "amount", "has_amount", "loan_id", "has_loan_id")
     keys = [columns[name][source] for name in (*content, "kind", "ts")]
     order[rows] = source[np.lexsort((*keys, group))]
     return order
-
-
-def _ascending(code: NDArray[np.int64], known_at: NDArray[np.int64]) -> bool:
-    same = code[1:] == code[:-1]
-    return bool(((code[1:] > code[:-1]) | (same & (known_at[1:] >= known_at[:-1]))).all())
 
 
 def _ties_in_order(group: NDArray[np.int64], ts: NDArray[np.int64], kind: NDArray[np.int8]) -> bool:
