@@ -22,6 +22,9 @@ BLOCK_ROWS: Final = 100_000
 LARGEST_GROUP: Final = 4_000_000
 """Rows of a row group that is still sorted in memory."""
 
+WORTH_LEAVING_OUT: Final = 0.5
+"""Accounts that nobody asked for are left out early once they have this share of the rows."""
+
 
 def iter_event_blocks(
     path: Path, *, accounts: Ids | None = None, rows: int = BLOCK_ROWS
@@ -51,7 +54,9 @@ def iter_event_blocks(
         A file can't be read, or breaks the contract.
     """
     for table in iter_event_tables(path, accounts=accounts, rows=rows):
-        yield blocks_from_table(table)
+        mine = table if accounts is None else _only(table, accounts)
+        if mine.num_rows:
+            yield blocks_from_table(mine)
 
 
 def iter_event_tables(
@@ -59,7 +64,8 @@ def iter_event_tables(
 ) -> Iterator[pa.Table]:
     """Yield what `iter_event_blocks` does, as tables that are still to be sorted within accounts.
 
-    That leaves the work on each block to whoever takes it, another thread for instance.
+    That leaves the work on each block to whoever takes it, another thread for instance. Accounts
+    that were not asked for may come along: copying the rest can cost more than they do.
     """
     found = validate_schema(path, events_schema(), "events")
     groups = [group for file in found.files for group in row_groups(file)]
@@ -124,17 +130,23 @@ def _whole_accounts(
 
 
 def _runs(table: pa.Table, accounts: Ids | None) -> tuple[Ids, np.ndarray[Any, Any], pa.Table]:
-    """Sort a table by account if need be, keep the accounts asked for; return where each begins."""
+    """Sort a table by account if need be, leave out others if many; return where each begins."""
     ids, starts, order = group_by_account(table["account_id"])
     if order is not None:
         table = table.take(pa.array(order))
     if accounts is not None and len(ids):
-        keep = _among(ids, accounts)
-        if not keep.all():
-            length = np.diff(starts)
+        keep, length = _among(ids, accounts), np.diff(starts)
+        if length[~keep].sum() >= WORTH_LEAVING_OUT * table.num_rows:
             table = table.filter(pa.array(np.repeat(keep, length)))
             ids, starts = ids[keep], np.concatenate(([0], np.cumsum(length[keep])))
     return ids, starts, table
+
+
+def _only(table: pa.Table, accounts: Ids) -> pa.Table:
+    """Return the rows of the accounts asked for, of a table of ascending accounts."""
+    ids, starts, _ = group_by_account(table["account_id"])
+    keep = _among(ids, accounts)
+    return table if keep.all() else table.filter(pa.array(np.repeat(keep, np.diff(starts))))
 
 
 def _among(ids: Ids, accounts: Ids) -> np.ndarray[Any, np.dtype[np.bool_]]:
