@@ -18,9 +18,7 @@ def ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
     >>> ratio(np.array([1, 1, -3]), np.array([4, 0, 2]))
     array([ 0.25,   nan, -1.5 ])
     """
-    result: Floats = np.empty(len(part))
-    result.fill(np.nan)
-    np.divide(part, whole, out=result, where=whole > 0)
+    result: Floats = part / np.where(whole > 0, whole, np.nan)
     return result
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from relimit.data.events import EventBlock
 from relimit.data.vocabulary import KINDS, MICROSECONDS_PER_DAY
 from relimit.features.select import Select, Window
-from relimit.features.series import Bools, Floats, Ints, Series
+from relimit.features.series import Bools, Cut, Floats, Ints, Kind, Series
 
 __all__ = ["Bools", "Events", "Floats", "History", "Ints", "Select", "Window", "pick"]
 
@@ -24,6 +24,8 @@ Events = str | Select | Series
 
 USUAL: Final = (0, 7, 30, 60, 90, 120, 150, 180, 365)
 """Days before a snapshot that most features look at."""
+
+_USUAL_AGO: Final = np.array(USUAL)[:, np.newaxis] * MICROSECONDS_PER_DAY
 
 FEW: Final = 16
 """Up to this many snapshots, all the usual days are looked up at once: calls cost most then."""
@@ -52,11 +54,10 @@ class History:
         self.account = account
         self.as_of = as_of
         self.size = len(as_of)
-        self._ends: dict[int, Ints] = {}
+        self._cuts: dict[int | None, Cut] = {}
         self._series: dict[Events, Series] = {}
         self._amounts: dict[Events, Series] = {}
         self._ranks: dict[Series, dict[int | None, Ints]] = {}
-        self._stacks: dict[Series, Ints] = {}
         self._cache: dict[Hashable, Any] = {}
 
     def cached(self, key: Hashable, compute: Callable[[], Any]) -> Any:
@@ -80,10 +81,7 @@ class History:
 
     def end(self, ago: int = 0) -> Ints:
         """Return the row after the last one known `ago` days before each snapshot."""
-        found = self._ends.get(ago)
-        if found is None:
-            found = self._ends[ago] = self._search(ago * MICROSECONDS_PER_DAY)
-        return found
+        return self._cut(ago).row
 
     @cached_property
     def _timeline(self) -> tuple[Ints, int, int, Ints | None]:
@@ -114,20 +112,18 @@ class History:
         rows = np.searchsorted(key, self.account * span + place, side="right")
         return np.where(self.account >= 0, rows, 0)
 
+    def _cut(self, ago: int | None) -> Cut:
+        """Return the ends that lie some days ago; None is the account's start."""
+        found = self._cuts.get(ago)
+        if found is None:
+            row = self.start if ago is None else self._search(ago * MICROSECONDS_PER_DAY)
+            found = self._cuts[ago] = Cut(row)
+        return found
+
     @cached_property
     def _usual_ends(self) -> Ints:
         """`[usual, snapshots]`: the account's start, and the ends of the usual days ago."""
-        ago = np.array(USUAL)[:, np.newaxis] * MICROSECONDS_PER_DAY
-        return np.concatenate((self.start[np.newaxis], self._search(ago)))
-
-    def _stack(self, series: Series) -> Ints:
-        """Return the ranks within a series of all the usual ends."""
-        found = self._stacks.get(series)
-        if found is None:
-            whole = series.whole
-            ends = self._usual_ends if whole is None else self._stack(whole)
-            found = self._stacks[series] = series.rank[ends].astype(np.int64)
-        return found
+        return np.concatenate((self.start[np.newaxis], self._search(_USUAL_AGO)))
 
     def _rank(self, series: Series, ago: int | None) -> Ints:
         """Return how many of a series come before an end; None is the account's start."""
@@ -137,16 +133,13 @@ class History:
             return self._look_up(series, ago)
 
     def _look_up(self, series: Series, ago: int | None) -> Ints:
-        few = self.size <= FEW
-        if series not in self._ranks:
-            usual = zip((None, *USUAL), self._stack(series), strict=True) if few else ()
-            self._ranks[series] = dict(usual)
-        ranks = self._ranks[series]
+        ranks = self._ranks.get(series)
+        if ranks is None:
+            few = self.size <= FEW
+            stack = series.rows.searchsorted(self._usual_ends) if few else ()
+            ranks = self._ranks[series] = dict(zip((None, *USUAL), stack, strict=False))
         if ago not in ranks:
-            if series.whole is not None:
-                ranks[ago] = series.rank[self._rank(series.whole, ago)].astype(np.int64)
-            else:
-                ranks[ago] = series.before(self.start if ago is None else self.end(ago))
+            ranks[ago] = series.before(self._cut(ago))
         return ranks[ago]
 
     def series(self, events: Events) -> Series:
@@ -160,8 +153,7 @@ class History:
         if isinstance(events, Series):
             return events
         if isinstance(events, str):
-            rows = np.flatnonzero(self.block.kind == _PLACE[events])
-            return Series(rows, self.block.amount[rows], len(self.block.kind))
+            return Kind(self.block.kind == _PLACE[events], self.block.amount)
         whole = self.series(events.kind)
         return _part_of(whole, self._chosen(events, whole.rows))
 
@@ -239,6 +231,13 @@ class History:
         first, last = self.span(series, window)
         total = series.total
         return total[last] - total[first]
+
+    def sum_before(self, events: Events, ago: int = 0) -> Ints:
+        """Return the sum of all amounts (fen) or values that were visible some days ago."""
+        series = self.series(events)
+        total = series.total
+        found: Ints = total[self._rank(series, ago)] - total[self._rank(series, None)]
+        return found
 
     def largest(self, events: Events, window: Window | None = None) -> Floats:
         """Return the largest visible amount or value in a window; NaN if there is none."""
@@ -319,4 +318,4 @@ def pick(source: NDArray[Any], place: Ints, there: Bools, otherwise: Any) -> NDA
 
 def _part_of(whole: Series, part: Bools, value: Ints | None = None) -> Series:
     values = whole.value if value is None else value
-    return Series(whole.rows[part], values[part], whole.size, whole, part)
+    return Series(whole.rows[part], values[part], whole.size)

@@ -1,11 +1,46 @@
 """One sort of event of a block: which rows, their values, sums and extremes over ranges."""
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+
+_WORD = 32
+"""Rows to a word of a bit vector: its upper half counts, its lower half has a bit a row."""
+
+LOOKUPS = 256
+"""Up to this many rows are searched for one by one: making a bit vector costs more."""
+
+
+class Cut:
+    """Rows to count events before; where they lie in a bit vector is worked out once.
+
+    Parameters
+    ----------
+    row
+        int64, rows of the block, or one after its last.
+    """
+
+    def __init__(self, row: Ints) -> None:
+        self.row = row
+
+    @cached_property
+    def word(self) -> Ints:
+        """The word that has each row's bit."""
+        word: Ints = self.row >> 5
+        return word
+
+    @cached_property
+    def below(self) -> NDArray[np.uint64]:
+        """The bits of the rows of that word that come before each row."""
+        bit = (self.row & (_WORD - 1)).astype(np.uint64)
+        below: NDArray[np.uint64] = (np.uint64(1) << bit) - np.uint64(1)
+        return below
 
 
 class Series:
@@ -19,46 +54,58 @@ class Series:
         `[m]` int64: fen, µs, or what the `value` of an event says.
     size
         The number of rows of the block.
-    whole
-        The series that this one is part of, if any: its ranks are then looked up there.
-    part
-        `[len(whole.rows)]` bool: which of its rows this series has.
     """
 
-    def __init__(
-        self,
-        rows: Ints,
-        value: Ints,
-        size: int,
-        whole: "Series | None" = None,
-        part: Bools | None = None,
-    ) -> None:
-        self.rows = rows
-        self.value = value
+    def __init__(self, rows: Ints, value: Ints, size: int) -> None:
+        self._rows = rows
+        self._value = value
         self.size = size
-        self.whole = whole
-        self.part = part
-        self._rank: NDArray[np.int32] | None = None
         self._total: Ints | None = None
         self._tables: dict[str, SparseTable] = {}
 
     @property
-    def rank(self) -> NDArray[np.int32]:
-        """How many rows of the series come before each row of the whole, or of the block."""
-        if self._rank is None:
-            size = self.size if self.part is None else len(self.part)
-            rank = np.zeros(size + 1, np.int32)
-            if self.part is None:
-                rank[self.rows + 1] = 1
-            else:
-                rank[1:] = self.part
-            self._rank = np.add.accumulate(rank, out=rank)
-        return self._rank
+    def rows(self) -> Ints:
+        """`[m]`: the rows of the block that the series has, ascending."""
+        return self._rows
 
-    def before(self, row: Ints) -> Ints:
+    @property
+    def value(self) -> Ints:
+        """`[m]`: the number that goes with each row."""
+        return self._value
+
+    @property
+    def chosen(self) -> Bools:
+        """`[events]`: whether the series has each row of the block."""
+        chosen = np.zeros(self.size, np.bool_)
+        chosen[self.rows] = True
+        return chosen
+
+    @cached_property
+    def _words(self) -> NDArray[np.uint64]:
+        """A bit for each row of the block, in words that begin with the count of the bits before.
+
+        Such a vector answers how many rows come before any other (Jacobson 1989), and is made in
+        a tenth of the time of one count a row.
+        """
+        chosen = self.chosen
+        words = np.zeros(len(chosen) // _WORD + 1, np.uint64)
+        packed = np.packbits(chosen, bitorder="little")
+        flags = np.zeros(len(words) * (_WORD // 8), np.uint8)
+        flags[: len(packed)] = packed
+        words += flags.view("<u4")
+        bits = np.bitwise_count(words[:-1])
+        words[1:] += np.add.accumulate(bits, dtype=np.uint64) << np.uint64(_WORD)
+        return words
+
+    def before(self, row: Ints | Cut) -> Ints:
         """Return how many rows of the series come before a row of the block."""
-        within = row if self.whole is None else self.whole.before(row)
-        return self.rank[within].astype(np.int64)
+        cut = row if isinstance(row, Cut) else Cut(row)
+        if cut.row.size <= LOOKUPS:
+            return self.rows.searchsorted(cut.row)
+        word = self._words[cut.word]
+        count: Ints = (word >> np.uint64(_WORD)).view(np.int64)
+        count += np.bitwise_count(word & cut.below)
+        return count
 
     @property
     def total(self) -> Ints:
@@ -87,6 +134,39 @@ class Series:
         return self._tables[name]
 
 
+class Kind(Series):
+    """The events of one kind with their amounts, which are looked up once somebody asks.
+
+    Parameters
+    ----------
+    chosen
+        `[events]`: whether an event is of the kind.
+    amount
+        `[events]` int64 fen.
+    """
+
+    def __init__(self, chosen: Bools, amount: Ints) -> None:
+        super().__init__(amount[:0], amount[:0], len(chosen))
+        self._chosen = chosen
+        self._amount = amount
+
+    @cached_property
+    def rows(self) -> Ints:
+        """`[m]`: the rows of the block that the series has, ascending."""
+        return np.flatnonzero(self._chosen)
+
+    @cached_property
+    def value(self) -> Ints:
+        """`[m]`: the amount of each row."""
+        value: Ints = self._amount[self.rows]
+        return value
+
+    @property
+    def chosen(self) -> Bools:
+        """`[events]`: whether an event is of the kind."""
+        return self._chosen
+
+
 class SparseTable:
     """Answers which value is the largest in a range (Bender and Farach-Colton 2000).
 
@@ -102,6 +182,7 @@ class SparseTable:
     def __init__(self, value: Ints) -> None:
         self._flat = value
         self._starts = np.zeros(1, np.int64)
+        self._level = np.zeros(2, np.int64)
         self._highest = value
 
     def largest(self, first: Ints, last: Ints) -> Floats:
@@ -112,7 +193,7 @@ class SparseTable:
             return np.full(len(first), np.nan)
         self._grow(longest)
         there = length > 0
-        level = np.frexp(np.maximum(length, 1))[1] - 1
+        level = self._level[length]
         start = self._starts[level]
         left = self._flat[np.where(there, start + first, 0)]
         right = self._flat[np.where(there, start + last - (1 << level), 0)]
@@ -125,6 +206,8 @@ class SparseTable:
             self._highest = np.maximum(self._highest[:-half], self._highest[half:])
             levels.append(self._highest)
         if levels:
+            level = np.arange(len(self._starts), len(self._starts) + len(levels))
+            self._level = np.append(self._level, np.repeat(level, 1 << level))
             sizes = [len(level) for level in levels]
             begins = len(self._flat) + np.cumsum([0, *sizes[:-1]])
             self._starts = np.concatenate((self._starts, begins))

@@ -20,6 +20,9 @@ from relimit.features.series import Series
 SIGNS = {DRAW: 1, REPAYMENT: -1, PREPAYMENT: -1, CHARGE_OFF: -1}
 """How each kind moves the principal that is out."""
 
+INTEREST_SIGNS = {INTEREST: 1, INTEREST_PAYMENT: -1}
+"""How each kind moves the interest that is owed."""
+
 
 def ledger(h: History) -> Series:
     """Return every event that moves the principal, with the signed fen."""
@@ -28,16 +31,15 @@ def ledger(h: History) -> Series:
 
 def interest_ledger(h: History) -> Series:
     """Return interest charged (+) and interest settled (−), fen."""
-    return h.derive("interest ledger", lambda: _merged(h, {INTEREST: 1, INTEREST_PAYMENT: -1}))
+    return h.derive("interest ledger", lambda: _merged(h, INTEREST_SIGNS))
 
 
 def _merged(h: History, signs: dict[str, int]) -> tuple[Ints, Ints]:
-    sign = np.zeros(len(KINDS) + 1, np.int8)  # the last one is of kinds unknown, whose place is -1
+    sign = np.zeros(len(KINDS) + 1, np.int64)  # the last is of kinds unknown, whose place is -1
     for kind, direction in signs.items():
         sign[KINDS.index(kind)] = direction
-    moves = sign[h.block.kind]
-    rows = np.flatnonzero(moves != 0)
-    return rows, h.block.amount[rows] * moves[rows]
+    rows = np.flatnonzero(np.logical_or.reduce([h.series(kind).chosen for kind in signs]))
+    return rows, h.block.amount[rows] * sign[h.block.kind[rows]]
 
 
 def outstanding(h: History, ago: int = 0) -> Ints:
@@ -47,9 +49,17 @@ def outstanding(h: History, ago: int = 0) -> Ints:
 
 
 def _outstanding(h: History, ago: int) -> Ints:
-    series = ledger(h)
-    total = series.total
-    moved = total[series.before(h.end(ago))] - total[h.span(series)[0]]
+    return _balance(h, SIGNS, ago)
+
+
+def _balance(h: History, signs: dict[str, int], ago: int = 0) -> Ints:
+    """Return what the kinds add up to; never below 0.
+
+    Kind by kind, since other features ask for the same sums, and only few for the ledger.
+    """
+    moved = np.zeros(h.size, np.int64)
+    for kind, sign in signs.items():
+        moved += sign * h.sum_before(kind, ago)
     left: Ints = np.maximum(moved, 0)
     return left
 
@@ -62,8 +72,7 @@ def limit_now(h: History, ago: int = 0) -> Floats:
 
 def interest_unsettled(h: History) -> Ints:
     """Return the interest charged and not yet settled, fen; never below 0."""
-    left: Ints = np.maximum(h.sum(interest_ledger(h)), 0)
-    return left
+    return _balance(h, INTEREST_SIGNS)
 
 
 def in_arrears(h: History) -> Bools:
