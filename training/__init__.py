@@ -1,5 +1,6 @@
 """Split, fit, measure, register, compare and promote risk models."""
 
+from relimit.training.backtest import BacktestMonth, walk_forward
 from relimit.training.compare import Comparison, compare
 from relimit.training.discrimination import Interval, auc, auc_difference, auc_interval
 from relimit.training.metrics import evaluate
@@ -7,15 +8,20 @@ from relimit.training.promote import Promotion, promote, promotion_log
 from relimit.training.propensity import Propensities, weigh_decisions
 from relimit.training.record import TrainResult
 from relimit.training.registry import find_version, resolve_model
+from relimit.training.repeat import Repetition, repeat_training
 from relimit.training.run import train
 from relimit.training.splits import Split, split_observations
+from relimit.training.stability import Shift, feature_shifts, risk_shift
 from relimit.training.store import default_uri
 
 __all__ = [
+    "BacktestMonth",
     "Comparison",
     "Interval",
     "Promotion",
     "Propensities",
+    "Repetition",
+    "Shift",
     "Split",
     "TrainResult",
     "auc",
@@ -24,11 +30,15 @@ __all__ = [
     "compare",
     "default_uri",
     "evaluate",
+    "feature_shifts",
     "find_version",
     "promote",
     "promotion_log",
+    "repeat_training",
     "resolve_model",
+    "risk_shift",
     "split_observations",
     "train",
+    "walk_forward",
     "weigh_decisions",
 ]

@@ -47,6 +47,8 @@ class Fitted:
         `[test rows]` calibrated risk at the arm that was taken, what the outcomes test.
     metrics
         Figures of the test slice by name.
+    parameters
+        The estimator's own settings by name.
     """
 
     model: RiskModel
@@ -54,6 +56,7 @@ class Fitted:
     calibration: CalibrationChoice
     test_risk: Floats
     metrics: dict[str, float]
+    parameters: dict[str, object]
 
 
 def fit_model(
@@ -129,7 +132,7 @@ def fit_model(
     report("testing")
     risk = logged_risk(model, X[split.test], labelled.take(split.test))
     metrics = _test_metrics(risk, labelled, split, weight)
-    return Fitted(model, propensities, calibration, risk, metrics)
+    return Fitted(model, propensities, calibration, risk, metrics, estimator.get_params())
 
 
 def logged_risk(model: RiskModel, X: Floats, labelled: Labelled) -> Floats:

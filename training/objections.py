@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CHAMPION: Final = "champion"
+CHANCE: Final = 0.5
 LIMITS: Final = {"calibration_slope": (0.75, 1.33), "calibration_intercept": (-0.3, 0.3)}
 MOST_CALIBRATION_ERROR: Final = 0.05
 
@@ -28,11 +29,20 @@ def objections_to(candidate: RegisteredVersion, tracking_uri: str | None = None)
     except ModelError as error:
         found.append(f"it can't be used here: {error}")
     client = open_client(tracking_uri)
+    found += _discrimination_objections(_metrics(client, candidate))
     found += _calibration_objections(_metrics(client, candidate))
     champion = version_at_alias(candidate.name, CHAMPION, tracking_uri)
     if champion is not None and champion.version != candidate.version:
         found += _champion_objections(client, champion, candidate)
     return found
+
+
+def _discrimination_objections(metrics: Mapping[str, float]) -> list[str]:
+    """Object where chance alone explains the AUC: below 0.5 within its 95% interval."""
+    value, low = metrics.get("auc", math.nan), metrics.get("auc_low", math.nan)
+    if low > CHANCE:
+        return []
+    return [f"it isn't shown to tell bad from good: AUC {value:.3f}, at least {low:.3f}"]
 
 
 def _calibration_objections(metrics: Mapping[str, float]) -> list[str]:

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from relimit.features import catalogue_hash
 from relimit.models import save_model
 from relimit.training.dataset import TrainingData
 from relimit.training.fit import Fitted
+from relimit.training.judged import Judged
 from relimit.training.plots import PLOTS
 from relimit.training.tested import FINGERPRINT, NAME, tested_table
 from relimit.training.tracking import LoggedArtifact, TrackedRun, register_version, start_run
@@ -42,26 +43,38 @@ class TrainResult:
 
 
 def record_version(
-    data: TrainingData, fitted: Fitted, settings: Mapping[str, Any], tracking_uri: str | None
+    judged: Judged, documents: Mapping[str, str], tracking_uri: str | None
 ) -> TrainResult:
     """Log a run with everything that a reviewer needs, and register its model.
+
+    Parameters
+    ----------
+    judged
+        The version and what is known of it.
+    documents
+        Texts to record by file name.
+    tracking_uri
+        None: `MLFLOW_TRACKING_URI`, or the SQLite file in the working directory.
 
     Raises
     ------
     ModelError
         If MLflow refuses something; nothing is registered then.
     """
-    about = _manifest(data, fitted, settings)
+    data, fitted, settings = judged.data, judged.fitted, judged.settings
+    about = _manifest(judged)
     name, family = str(settings["name"]), str(settings["family"])
     tags = {"family": family, "split": data.split.kind}
     with (
         tempfile.TemporaryDirectory() as folder,
         start_run(name, family, tags, tracking_uri) as run,
     ):
-        run.params(_params(data, fitted, settings))
+        run.params(_params(judged))
         run.json(about, "training")
         run.table(tested_table(data, fitted.test_risk), NAME)
         _draw(run, data, fitted)
+        for file, text in documents.items():
+            run.text(text, file)
         path = Path(folder) / "artifact"
         artifact = LoggedArtifact(
             folder=path,
@@ -75,26 +88,30 @@ def record_version(
     return TrainResult(f"models:/{name}/{version}", version, run.run_id, fitted.metrics)
 
 
-def _manifest(data: TrainingData, fitted: Fitted, settings: Mapping[str, Any]) -> dict[str, Any]:
-    propensities = fitted.propensities
+def _manifest(judged: Judged) -> dict[str, Any]:
+    fitted, propensities = judged.fitted, judged.fitted.propensities
+    about = dict(judged.about)
     return {
-        "settings": dict(settings),
-        "data": data.describe(),
-        "split": data.split.to_manifest(),
+        "settings": dict(judged.settings),
+        "estimator": fitted.parameters,
+        "code_revision": about.pop("code_revision"),
+        "data": about,
+        "split": judged.data.split.to_manifest(),
         "metrics": fitted.metrics,
         "calibration_log_loss": dict(fitted.calibration.log_loss),
         "propensities": None if propensities is None else propensities.to_dict(),
-        "code_revision": code_revision(),
+        "backtest": [asdict(month) for month in judged.backtest],
     }
 
 
-def _params(data: TrainingData, fitted: Fitted, settings: Mapping[str, Any]) -> dict[str, object]:
-    about = data.describe()
+def _params(judged: Judged) -> dict[str, object]:
+    data, fitted = judged.data, judged.fitted
+    about = dict(judged.about)
     slices = about.pop("slices")
     counts = {f"{name}_{key}": value for name, s in slices.items() for key, value in s.items()}
     propensities = fitted.propensities.to_dict() if fitted.propensities else {}
     return {
-        **settings,
+        **judged.settings,
         **about,
         **counts,
         **{f"propensity_{key}": value for key, value in propensities.items()},
@@ -105,7 +122,7 @@ def _params(data: TrainingData, fitted: Fitted, settings: Mapping[str, Any]) -> 
         "loss_head": fitted.model.loss.kind,
         "features": len(data.names),
         "catalogue_hash": catalogue_hash(),
-        "code_revision": code_revision() or "unknown",
+        "code_revision": about["code_revision"] or "unknown",
     }
 
 

@@ -14,6 +14,7 @@ from relimit.features import History
 from relimit.features.matrix import empty_block
 from relimit.features.snapshots import Snapshots
 from relimit.policy import Cases, Facts, Policy, decide, gather_facts
+from relimit.policy.timetable import Timetable
 from relimit.training.labelled import Labelled
 
 Floats = NDArray[np.float64]
@@ -22,7 +23,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The policy's answers to past prepayments under one model, `[n]` fen each.
+    """The policy's answers to past prepayments under one model, `[n]` fen each unless said.
 
     Attributes
     ----------
@@ -32,6 +33,10 @@ class Replay:
         Of restoring everything at once.
     freed
         What the prepayments freed.
+    days
+        float64, mean days until it returns, by amount; NaN where nothing returns.
+    reasons
+        `[n, at most]` int8 places in `REASONS`, -1 where there are fewer.
     """
 
     restored_now: Ints
@@ -39,6 +44,8 @@ class Replay:
     withheld: Ints
     expected_loss: Floats
     freed: Ints
+    days: Floats
+    reasons: NDArray[np.int8]
 
     @property
     def restored(self) -> Ints:
@@ -83,7 +90,14 @@ def facts_at(events: Path, labelled: Labelled, policy: Policy) -> Facts:
 
 
 def replay(
-    policy: Policy, labelled: Labelled, facts: Facts, *, risk: Floats, expected_loss: Floats
+    policy: Policy,
+    labelled: Labelled,
+    facts: Facts,
+    *,
+    risk: Floats,
+    expected_loss: Floats,
+    contributions: Floats | None = None,
+    feature_names: tuple[str, ...] = (),
 ) -> Replay:
     """Decide past prepayments anew.
 
@@ -97,6 +111,9 @@ def replay(
         `[n]`, see `facts_at`.
     risk, expected_loss
         `[n]` of restoring everything at once; the loss in fen.
+    contributions, feature_names
+        `[n, F]` and the features' names: what reasons are found with. Without them the model's part
+        in a decision is one reason, its whole assessment.
     """
     freed = labelled.freed.astype(np.int64)
     cases = Cases(
@@ -108,12 +125,26 @@ def replay(
         risk=risk,
         expected_loss=expected_loss,
         facts=facts,
+        contributions=contributions,
+        feature_names=feature_names,
     )
-    timetable = decide(policy, cases).timetable
+    decided = decide(policy, cases)
+    timetable = decided.timetable
     return Replay(
         restored_now=timetable.restore_now,
         restored_later=timetable.restore_later,
         withheld=timetable.withheld,
         expected_loss=expected_loss,
         freed=freed,
+        days=_mean_wait(timetable),
+        reasons=np.asarray(decided.reasons, dtype=np.int8),
     )
+
+
+def _mean_wait(timetable: Timetable) -> Floats:
+    later = timetable.restore_later
+    wait = (timetable.later_date - timetable.decided_on).astype("timedelta64[D]").astype(np.float64)
+    waited = np.where(later > 0, later * wait, 0.0)
+    restored = timetable.restore_now + later
+    nothing: Floats = np.full(len(later), np.nan)
+    return np.asarray(np.divide(waited, restored, out=nothing, where=restored > 0))

@@ -7,9 +7,14 @@ import pyarrow as pa
 from relimit.data.errors import ModelError
 from relimit.data.vocabulary import BAD_HORIZON_DAYS
 from relimit.models import family_named
+from relimit.training.audit import audit_version
+from relimit.training.backtest import BacktestMonth, walk_forward
 from relimit.training.dataset import read_training_data
+from relimit.training.document import write_texts
 from relimit.training.fit import Progress, fit_model
-from relimit.training.record import TrainResult, record_version
+from relimit.training.judged import Judged
+from relimit.training.record import TrainResult, code_revision, record_version
+from relimit.training.report import render
 
 
 def train(
@@ -22,6 +27,9 @@ def train(
     horizon_days: int = BAD_HORIZON_DAYS,
     workers: int = 2,
     seed: int = 0,
+    accounts: pa.Table | None = None,
+    backtest_months: int = 0,
+    report_out: Path | None = None,
     progress: Progress | None = None,
 ) -> TrainResult:
     """Train a risk model, test it on later or other accounts' rows, and register it.
@@ -47,6 +55,13 @@ def train(
         Threads; they change no result.
     seed
         Of everything drawn.
+    accounts
+        The `accounts` table; the report's fairness section reads its audit columns, no model does.
+    backtest_months
+        How many of the last months to back-test; each costs a training.
+    report_out
+        A folder for `validation_report.html`, `model_card.md` and `model_card.html`, which are
+        recorded with the run in any case.
     progress
         Called with the name of each stage.
 
@@ -73,9 +88,35 @@ def train(
         seed=seed,
         progress=report,
     )
-    report("recording the version")
     settings = {"family": family, "seed": seed, "name": name, "horizon_days": horizon_days}
-    return record_version(data, fitted, settings, tracking_uri)
+    months: tuple[BacktestMonth, ...] = ()
+    if backtest_months:
+        months = walk_forward(
+            family,
+            data.X,
+            data.names,
+            data.labelled,
+            horizon_days=horizon_days,
+            most_months=backtest_months,
+            workers=workers,
+            seed=seed,
+            progress=report,
+        )
+    report("writing the validation report")
+    judged = Judged(
+        data=data,
+        fitted=fitted,
+        about={**data.describe(), "code_revision": code_revision()},
+        settings=settings,
+        audit=None if accounts is None else audit_version(events, accounts, data, fitted),
+        backtest=months,
+    )
+    documents = render(judged)
+    report("recording the version")
+    result = record_version(judged, documents, tracking_uri)
+    if report_out is not None:
+        write_texts(documents, report_out)
+    return result
 
 
 def _check_name(name: str) -> None:

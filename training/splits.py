@@ -101,7 +101,8 @@ def split_observations(
         If a slice has fewer than 5 bad or 5 good rows.
     """
     _require_both_classes(bad, "observations")
-    in_time = _split_in_time(account_id, as_of, horizon_days * MICROSECONDS_PER_DAY)
+    last = np.flatnonzero(as_of >= _cut(as_of, TEST_SHARE))
+    in_time = split_before(account_id, as_of, horizon_days, last)
     why_not = _why_not(in_time, bad, as_of, horizon_days)
     split = in_time if not why_not else _split_by_account(account_id, why_not)
     for name in SLICES:
@@ -122,9 +123,22 @@ def unseen_rows(
     return np.asarray(account_hash(account_id) < HOLD_OUT_ACCOUNTS, dtype=np.bool_)
 
 
-def _split_in_time(account_id: NDArray[Any], as_of: NDArray[np.int64], horizon: int) -> Split:
-    test_from = _cut(as_of, TEST_SHARE)
-    test = as_of >= test_from
+def split_before(
+    account_id: NDArray[Any], as_of: NDArray[np.int64], horizon_days: int, test: NDArray[np.int64]
+) -> Split:
+    """Return the out-of-time split that tests some rows on what had matured before the first.
+
+    Parameters
+    ----------
+    account_id, as_of
+        `[n]`; `as_of` in microseconds UTC.
+    horizon_days
+        Length of the outcome window.
+    test
+        Row numbers, ascending, not none. Rows after the first of them are in no other slice.
+    """
+    horizon = horizon_days * MICROSECONDS_PER_DAY
+    test_from = int(as_of[test].min())
     learn = as_of + horizon <= test_from
     calibrate_from = _cut(as_of[learn], CALIBRATE_SHARE) if learn.any() else test_from
     calibrates = account_hash(account_id) < CALIBRATE_ACCOUNTS
@@ -134,10 +148,10 @@ def _split_in_time(account_id: NDArray[Any], as_of: NDArray[np.int64], horizon: 
     return Split(
         fit=np.flatnonzero(fit),
         calibrate=np.flatnonzero(calibrate),
-        test=np.flatnonzero(test),
+        test=test,
         kind=OUT_OF_TIME,
         test_from=test_from,
-        left_out=int((~(fit | calibrate | test)).sum()),
+        left_out=len(as_of) - int(fit.sum()) - int(calibrate.sum()) - len(test),
         description=(
             f"out of time: tested from {_day(test_from)}, calibrated from {_day(calibrate_from)}; "
             f"outcome windows end before the test starts"

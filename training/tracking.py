@@ -70,6 +70,10 @@ class TrackedRun:
         """Record a plot as `plots/<name>.png`."""
         self.client.log_figure(self.run_id, figure, f"plots/{name}.png")
 
+    def text(self, content: str, name: str) -> None:
+        """Record a text as the file `name`."""
+        self.client.log_text(self.run_id, content, name)
+
     def json(self, content: Mapping[str, object], name: str) -> None:
         """Record a JSON object as `<name>.json`."""
         self.client.log_dict(self.run_id, dict(content), f"{name}.json")

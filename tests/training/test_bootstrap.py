@@ -1,0 +1,39 @@
+"""Cluster bootstrap against scipy's own bootstrap of clusters, and against the sandwich formula."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from relimit.training.bootstrap import bootstrap_mean, bootstrap_ratio
+from relimit.training.evidence import mean_interval
+
+
+def test_limits_agree_with_scipys_bootstrap_over_clusters():
+    rng = np.random.default_rng(0)
+    top, bottom = rng.exponential(size=(2, 300))
+    account = np.repeat(np.arange(100), 3)
+    sums = [part.reshape(100, 3).sum(axis=1) for part in (top, bottom)]
+    expected = stats.bootstrap(
+        sums, lambda a, b: a.sum() / b.sum(), paired=True, vectorized=False,
+        n_resamples=2000, method="percentile", rng=1,
+    ).confidence_interval  # fmt: skip
+    found = bootstrap_ratio(top, bottom, account)
+    assert found.value == pytest.approx(top.sum() / bottom.sum())
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.02)
+
+
+def test_rows_of_one_account_widen_the_interval_as_the_sandwich_does():
+    rng = np.random.default_rng(1)
+    account = np.repeat(np.arange(200), rng.integers(1, 8, 200))
+    values = rng.normal(size=200)[account] + 0.1 * rng.normal(size=account.size)
+    found, formula = bootstrap_mean(values, account), mean_interval(values, account)
+    assert found.high - found.low == pytest.approx(formula.high - formula.low, rel=0.1)
+    alone = bootstrap_mean(values, np.arange(account.size))
+    assert found.high - found.low > 1.5 * (alone.high - alone.low)
+
+
+def test_the_seed_decides_and_one_account_has_no_interval():
+    values = np.random.default_rng(2).normal(size=50)
+    first, second, other = (bootstrap_mean(values, np.arange(50), seed=seed) for seed in (0, 0, 1))
+    assert first == second != other
+    assert bootstrap_mean(values, np.zeros(50)).high == np.inf

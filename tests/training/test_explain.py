@@ -1,0 +1,107 @@
+"""Importance, directions and family sensitivity on models whose answers are known."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from scipy.stats import spearmanr
+from sklearn.metrics import log_loss, roc_auc_score
+
+from relimit.features import catalogue
+from relimit.models import NoCalibration, Reference
+from relimit.training.explain import check_directions, family_sensitivity, importances, sample_rows
+from relimit.training.labelled import Labelled
+
+RISING = next(f for f in catalogue() if f.risk == 1)
+FALLING = next(f for f in catalogue() if f.risk == -1 and f.family != RISING.family)
+FREE = next(
+    f for f in catalogue() if f.risk == 0 and f.family not in {RISING.family, FALLING.family}
+)
+NAMES = (RISING.name, FALLING.name, FREE.name)
+
+
+class Linear:
+    """A model whose log-odds are a weighted sum."""
+
+    has_arms = False
+    calibration = NoCalibration()
+    feature_names = NAMES
+
+    def __init__(self, weights, X):
+        self.weights = np.array(weights)
+        self.reference = Reference.of(X, NAMES, expit(X @ self.weights))
+        self.head = SimpleNamespace(log_odds=self.log_odds)
+
+    def log_odds(self, X):
+        return X @ self.weights
+
+
+@pytest.fixture
+def X():
+    return np.random.default_rng(0).normal(size=(3_000, 3))
+
+
+def test_importance_is_the_mean_absolute_contribution(X):
+    model = Linear([1.0, -2.0, 0.0], X)
+    found = importances(model, X * model.weights)
+    assert [item.name for item in found] == [NAMES[1], NAMES[0], NAMES[2]]
+    assert found[0].contribution == pytest.approx(2 * np.abs(X[:, 1]).mean())
+    assert sum(item.share for item in found) == pytest.approx(1.0)
+    assert found[0].family == FALLING.family
+
+
+def test_a_model_that_keeps_its_directions_passes_and_one_that_does_not_is_named(X):
+    kept = Linear([1.0, -2.0, 3.0], X)
+    found = check_directions(kept, X, X * kept.weights)
+    assert [(d.name, d.expected, d.against) for d in found] == [
+        (RISING.name, 1, 0),
+        (FALLING.name, -1, 0),
+    ]
+    assert all(d.steps == 20 * 10 for d in found)
+    broken = Linear([-1.0, -2.0, 0.0], X)
+    wrong, right = check_directions(broken, X, X * broken.weights)
+    assert (wrong.against, right.against) == (wrong.steps, 0)
+    assert wrong.correlation == pytest.approx(-1.0)
+
+
+def test_correlation_agrees_with_scipy_and_is_nan_where_nothing_varies(X):
+    model = Linear([1.0, 0.0, 0.0], X)
+    contributions = X * model.weights + 0.5 * np.random.default_rng(1).normal(size=X.shape)
+    contributions[:, 1] = 0.0
+    X = np.round(X, 1)
+    found = check_directions(model, X, contributions)
+    assert found[0].correlation == pytest.approx(spearmanr(X[:, 0], contributions[:, 0]).statistic)
+    assert np.isnan(found[1].correlation)
+
+
+def test_shuffling_a_family_costs_what_it_tells(X):
+    model = Linear([1.0, -2.0, 0.0], X)
+    bad = np.random.default_rng(2).random(len(X)) < expit(X @ model.weights)
+    nothing = np.full(len(X), np.nan)
+    test = Labelled(
+        np.arange(len(X)),
+        np.zeros(len(X), np.int64),
+        bad,
+        nothing,
+        nothing,
+        nothing,
+        nothing,
+        nothing,
+    )
+    found = {s.family: s for s in family_sensitivity(model, X, test)}
+    assert found[FREE.family].auc_loss == found[FREE.family].log_loss_rise == 0.0
+    assert found[FALLING.family].log_loss_rise > found[RISING.family].log_loss_rise > 0.05
+    mixed = X.copy()
+    mixed[:, 1] = X[np.random.default_rng(0).permutation(len(X)), 1]
+    risk, base = expit(mixed @ model.weights), expit(X @ model.weights)
+    falling = found[FALLING.family]
+    assert falling.auc_loss == pytest.approx(roc_auc_score(bad, base) - roc_auc_score(bad, risk))
+    assert falling.log_loss_rise == pytest.approx(log_loss(bad, risk) - log_loss(bad, base))
+
+
+def test_a_sample_is_of_distinct_rows_in_order():
+    assert sample_rows(3, 5).tolist() == [0, 1, 2]
+    drawn = sample_rows(1_000, 50)
+    assert len(set(drawn.tolist())) == 50
+    assert (np.diff(drawn) > 0).all()

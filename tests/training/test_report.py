@@ -1,0 +1,175 @@
+"""The validation report of a version trained on the small book, read back as a person would."""
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.metrics import brier_score_loss, roc_auc_score
+
+from relimit.features import compute_features
+from relimit.models import load_model
+from relimit.training.document import show
+from relimit.training.fit import logged_risk
+from relimit.training.labelled import read_labelled
+from relimit.training.registry import resolve_model
+from relimit.training.run import train
+from relimit.training.splits import unseen_rows
+from relimit.training.tracking import open_client
+
+FILES = ("validation_report.html", "model_card.md", "model_card.html")
+
+
+class Page(HTMLParser):
+    """Headings, notices, and tables by caption with their rows of cells."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.headings, self.notices, self.tables, self.loaded = [], [], {}, []
+        self._tag, self._table = "", ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        self._tag = "notice" if given.get("class") == "notice" else tag
+        self.loaded += [v for k, v in attrs if k in ("src", "href")]
+        if tag == "tr":
+            self.tables[self._table].append([])
+
+    def handle_endtag(self, tag):
+        self._tag = ""
+
+    def handle_data(self, data):
+        if self._tag == "h2":
+            self.headings.append(data)
+        if self._tag == "notice":
+            self.notices.append(data)
+        if self._tag == "caption":
+            self._table = data
+            self.tables[data] = []
+        if self._tag in ("td", "th"):
+            self.tables[self._table][-1].append(data)
+
+    def column(self, caption, place=1):
+        return {row[0]: row[place] for row in self.tables[caption] if len(row) > place}
+
+
+@pytest.fixture(scope="module")
+def trained(history, decided, tracking_uri, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    account = np.arange(400)
+    accounts = pa.table(
+        {"account_id": account, "sex": np.where(history[1] > 0, "m", "f"), "region": ["<b>"] * 400}
+    )
+    result = train(
+        history[0], decided, "lightgbm", name="a&b", tracking_uri=tracking_uri, workers=1,
+        accounts=accounts, backtest_months=1, report_out=folder,
+    )  # fmt: skip
+    return result, folder
+
+
+@pytest.fixture(scope="module")
+def page(trained):
+    return Page((trained[1] / FILES[0]).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def tested(trained, history, decided, tracking_uri):
+    """The test rows scored anew from the registered artifact."""
+    model = load_model(resolve_model(trained[0].model_uri, tracking_uri)[0])
+    labelled, matured = read_labelled(decided)
+    keep = unseen_rows(model.manifest["split"], labelled.account_id, labelled.as_of)
+    points = matured.filter(pa.array(keep)).select(["account_id", "as_of"])
+    X = compute_features(history[0], points, names=model.feature_names)
+    rows = labelled.take(keep)
+    return rows, logged_risk(model, X, rows)
+
+
+def test_the_run_holds_what_was_written(trained, tracking_uri, tmp_path):
+    result, folder = trained
+    client = open_client(tracking_uri)
+    for name in FILES:
+        held = client.download_artifacts(result.run_id, name, str(tmp_path))
+        assert Path(held).read_bytes() == (folder / name).read_bytes()
+
+
+def test_every_section_is_there_and_nothing_is_loaded_from_elsewhere(page):
+    assert page.headings == [
+        "Summary",
+        "What was trained, and on what",
+        "Discrimination",
+        "Calibration",
+        "Stability",
+        "Gains and loss capture",
+        "Feature importance",
+        "Dependence and directions",
+        "Sensitivity to feature families",
+        "Selective labels",
+        "Fairness",
+        "Walk-forward back-test",
+    ]
+    assert len(page.loaded) >= 7
+    assert all(source.startswith("data:image/png;base64,") for source in page.loaded)
+
+
+def test_its_figures_are_those_of_the_registered_model(page, tested):
+    rows, risk = tested
+    ranking = page.column("Ranking, with 95% limits (DeLong, clustered by account)")
+    assert ranking["auc"].startswith(show(roc_auc_score(rows.bad, risk)))
+    assert ranking["bads"] == str(rows.bad.sum())
+    truth = page.column("Truth of the risk")
+    assert truth["brier"] == show(float(brier_score_loss(rows.bad, risk)))
+    by_month = page.tables["Observed over expected bads by month"][1:]
+    assert sum(int(row[1]) for row in by_month) == len(rows.bad)
+    assert sum(int(row[2]) for row in by_month) == rows.bad.sum()
+    loss = page.tables["Expected-loss head at the arm taken (limits by bootstrap over accounts)"]
+    assert float(loss[1][2].replace(",", "")) == pytest.approx(rows.loss.sum() / 100, abs=1)
+
+
+def test_three_views_stand_side_by_side(page, tested):
+    head = page.tables["Truth of the risk"][0]
+    assert head == ["naive", "weighted", "explored"]
+    rows = tested[0]
+    explored = page.column("Truth of the risk", 3)
+    assert explored["rows"] == str((rows.propensity < 0.5).sum())
+    assert len({page.column("Truth of the risk", n)["brier"] for n in (1, 2, 3)}) == 3
+
+
+def test_few_bads_and_arms_never_tried_are_said_aloud(page, tested):
+    bads = tested[0].bad.sum()
+    assert bads < 500
+    assert any(f"{bads} bads, fewer than 500" in notice for notice in page.notices)
+    assert any("never tried 23 of the 25 arms" in notice for notice in page.notices)
+    arms = page.column("Arms that the log holds", 1)
+    assert arms["100% after 0 days"] != "0"
+    assert arms["75% after 0 days"] == "0"
+
+
+def test_directions_hold_and_families_and_drift_are_listed(page):
+    caption = "Constrained features: Spearman's correlation of value and contribution, and sweep"
+    swept = page.tables[caption][1:]
+    assert len(swept) > 10
+    assert {row[4] for row in swept} == {"0"}
+    assert len(page.tables["Without what the family tells"]) > 8
+    assert len(page.tables["Test slice against the rows fitted on"]) > 100
+
+
+def test_fairness_names_the_groups_and_escapes_them(page, trained):
+    rows = [row[:3] for row in page.tables["By audit column"][1:]]
+    assert [row[:2] for row in rows] == [["sex", "f"], ["sex", "m"], ["region", "<b>"]]
+    assert "<b>" not in (trained[1] / FILES[0]).read_text(encoding="utf-8")
+    text = (trained[1] / FILES[1]).read_text(encoding="utf-8")
+    assert text.startswith("# Model card: a&b (lightgbm)")
+    assert "Intended use" in text
+
+
+def test_what_is_not_known_is_not_reported(history, observations, tracking_uri, tmp_path):
+    train(
+        history[0], observations, "scorecard", tracking_uri=tracking_uri, workers=1,
+        report_out=tmp_path,
+    )  # fmt: skip
+    page = Page((tmp_path / FILES[0]).read_text(encoding="utf-8"))
+    assert page.tables["Truth of the risk"][0] == ["naive"]
+    assert "Walk-forward back-test" not in page.headings
+    assert not {"By audit column", "Weights", "Arms that the log holds"} & set(page.tables)

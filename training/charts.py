@@ -1,0 +1,103 @@
+"""The report's pictures, as PNG bytes."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from relimit.training.discrimination import Floats
+from relimit.training.expected import Expected
+from relimit.training.gains import Gain
+
+DOTS_PER_INCH: Final = 80
+GREY: Final = "#8c959f"
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as PNG; the same figure gives the same bytes."""
+    held = io.BytesIO()
+    FigureCanvasAgg(figure)
+    figure.savefig(held, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return held.getvalue()
+
+
+def draw_calibration(views: Mapping[str, tuple[Floats, Floats, Floats]]) -> Figure:
+    """Draw mean risk against bad rate for each view's `(mean risk, bad rate, share)`."""
+    figure = Figure(figsize=(5.5, 4.2), layout="constrained")
+    axes = figure.add_subplot(xlabel="mean risk", ylabel="bad rate")
+    top = 0.0
+    for view, (mean_risk, bad_rate, _) in views.items():
+        axes.plot(mean_risk, bad_rate, marker="o", markersize=4, label=view)
+        top = max(top, float(mean_risk.max()), float(bad_rate.max()))
+    axes.plot([0, top], [0, top], linestyle=":", color=GREY)
+    axes.legend()
+    return figure
+
+
+def draw_expected(groups: Sequence[Expected]) -> Figure:
+    """Draw observed over expected bads of each group with its limits."""
+    figure = Figure(figsize=(7.5, 3.4), layout="constrained")
+    axes = figure.add_subplot(ylabel="observed / expected")
+    ratios = np.array([[g.ratio.value, g.ratio.low, g.ratio.high] for g in groups])
+    places = np.arange(len(groups))
+    axes.errorbar(
+        places, ratios[:, 0], np.abs(ratios[:, 1:].T - ratios[:, 0]), fmt="o", markersize=4
+    )
+    axes.axhline(1.0, linestyle=":", color=GREY)
+    axes.set_xticks(places, [group.group for group in groups], rotation=45, ha="right")
+    return figure
+
+
+def draw_gains(gains: Sequence[Gain]) -> Figure:
+    """Draw the share of bads, and of the loss, that the riskiest rows hold."""
+    figure = Figure(figsize=(5.5, 4.2), layout="constrained")
+    axes = figure.add_subplot(xlabel="share of rows, the riskiest first", ylabel="share captured")
+    rows = [0.0, *(gain.rows_share for gain in gains)]
+    axes.plot(rows, [0.0, *(gain.bads_share for gain in gains)], marker="o", label="bads")
+    if np.isfinite(gains[-1].loss_share):
+        axes.plot(rows, [0.0, *(gain.loss_share for gain in gains)], marker="s", label="loss")
+    axes.plot([0, 1], [0, 1], linestyle=":", color=GREY)
+    axes.legend()
+    return figure
+
+
+def draw_summary(names: Sequence[str], X: Floats, contributions: Floats) -> Figure:
+    """Draw each feature's contributions, a dot a row, coloured by the rank of its value."""
+    figure = Figure(figsize=(7.5, 0.36 * len(names) + 1.2), layout="constrained")
+    axes = figure.add_subplot(xlabel="contribution to the log-odds of bad")
+    rng = np.random.default_rng(0)
+    for place in range(len(names)):
+        height = -place + rng.uniform(-0.3, 0.3, len(X))
+        axes.scatter(
+            contributions[:, place], height, s=4, c=_ranks(X[:, place]), cmap="coolwarm",
+            vmin=0.0, vmax=1.0, plotnonfinite=False,
+        )  # fmt: skip
+    axes.axvline(0.0, color=GREY, linewidth=0.8)
+    axes.set_yticks(-np.arange(len(names)), list(names))
+    return figure
+
+
+def draw_dependence(names: Sequence[str], X: Floats, contributions: Floats) -> Figure:
+    """Draw each feature's contribution against its value, three to a row."""
+    lines = -(-len(names) // 3)
+    figure = Figure(figsize=(8.5, 2.6 * lines), layout="constrained")
+    for place, name in enumerate(names):
+        axes = figure.add_subplot(lines, 3, place + 1)
+        axes.scatter(X[:, place], contributions[:, place], s=4)
+        axes.axhline(0.0, color=GREY, linewidth=0.8)
+        axes.set_title(name, fontsize=9)
+        axes.tick_params(labelsize=7)
+    return figure
+
+
+def _ranks(x: Floats) -> NDArray[np.float64]:
+    """Return each value's place among the others, 0 to 1; NaN stays NaN."""
+    known = ~np.isnan(x)
+    out = np.full(len(x), np.nan)
+    out[known] = (rankdata(x[known]) - 0.5) / max(int(known.sum()), 1)
+    return out

@@ -1,0 +1,85 @@
+"""What a validation report is about: a fitted version and the rows that test it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relimit.training.backtest import BacktestMonth
+from relimit.training.dataset import TrainingData
+from relimit.training.discrimination import Bools, Floats
+from relimit.training.evidence import ENOUGH_BADS
+from relimit.training.fairness import GroupTreatment
+from relimit.training.fit import Fitted
+from relimit.training.labelled import Labelled
+
+FEW_BADS: Final = (
+    f"The test slice has {{bads:,}} bads, fewer than {ENOUGH_BADS}: read the intervals; no ranking "
+    "of models is claimed from them."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What the audit columns show, and what counted as favourable, in words."""
+
+    favourable: str
+    groups: Mapping[str, NDArray[Any]]
+    treatments: tuple[GroupTreatment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A fitted version with everything that its report says.
+
+    Attributes
+    ----------
+    data, fitted
+        What it was trained on, and the model.
+    about
+        The data's description (fingerprints, window, slices) with the code's revision.
+    settings
+        What `train` was called with.
+    audit
+        None without an accounts table.
+    backtest
+        Empty unless months were asked for.
+    """
+
+    data: TrainingData
+    fitted: Fitted
+    about: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    audit: Audit | None = None
+    backtest: tuple[BacktestMonth, ...] = field(default=())
+
+    @property
+    def test(self) -> Labelled:
+        """The test rows."""
+        return self.data.labelled.take(self.data.split.test)
+
+    @property
+    def test_features(self) -> Floats:
+        """The test rows' features, `[n, F]`."""
+        return self.data.X[self.data.split.test]
+
+    @property
+    def weight(self) -> Floats | None:
+        """The test rows' propensity weights."""
+        found = self.fitted.propensities
+        return None if found is None else found.weight[self.data.split.test]
+
+    @property
+    def new_accounts(self) -> Bools:
+        """The test rows of accounts that nothing was learnt from."""
+        split = self.data.split
+        learnt = self.data.labelled.account_id[np.concatenate([split.fit, split.calibrate])]
+        return ~np.isin(self.test.account_id.astype(str), learnt.astype(str))
+
+    @property
+    def few_bads(self) -> str | None:
+        """A warning if the test slice has fewer than 500 bads."""
+        bads = int(self.fitted.metrics["bads"])
+        return FEW_BADS.format(bads=bads) if bads < ENOUGH_BADS else None

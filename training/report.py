@@ -1,0 +1,144 @@
+"""The validation report and the model card of a version, from the same facts."""
+
+from typing import Any, Final
+
+from relimit.training.document import (
+    Cell,
+    Document,
+    Grid,
+    Notice,
+    Section,
+    to_html,
+    to_markdown,
+)
+from relimit.training.judged import Judged
+from relimit.training.report_model import drivers, families, stability
+from relimit.training.report_performance import backtest, calibration, discrimination, gains
+from relimit.training.report_selection import fairness, selection
+from relimit.training.splits import SLICES
+from relimit.training.stability import feature_shifts, risk_shift
+
+USE: Final = (
+    "Estimates the probability that a borrower on a revolving consumer line falls overdue if a "
+    "limit freed by an early repayment is restored at once. A published policy turns it into a "
+    "decision with reasons; it is not for pricing, collections or marketing."
+)
+LIMITS: Final = (
+    "Outcomes are known only for the arms that an older policy took. Weights remove what its log "
+    "shows of that choice, not what it didn't log. Prepaying is no sign of risk in itself, and "
+    "audit columns are never features."
+)
+
+
+def render(judged: Judged) -> dict[str, str]:
+    """Return the report and the card by file name."""
+    card = model_card(judged)
+    return {
+        "validation_report.html": to_html(validation_report(judged)),
+        "model_card.md": to_markdown(card),
+        "model_card.html": to_html(card),
+    }
+
+
+def validation_report(judged: Judged) -> Document:
+    """Return the whole report; see the sections for what each figure is.
+
+    Every figure is of the test slice, which the model has neither been fitted nor calibrated on.
+    """
+    sections = [
+        _summary(judged),
+        trained_on(judged),
+        discrimination(judged),
+        calibration(judged),
+        stability(judged),
+        gains(judged),
+        *drivers(judged),
+        families(judged),
+        selection(judged),
+        fairness(judged),
+    ]
+    if judged.backtest:
+        sections.append(backtest(judged.backtest))
+    return Document(f"Validation report: {_title(judged)}", tuple(sections))
+
+
+def model_card(judged: Judged) -> Document:
+    """Return the short model card (Mitchell et al. 2019)."""
+    figures = judged.fitted.metrics
+    rows = [(name, figures[name]) for name in ("auc", "ks", "h_measure", "brier", "log_loss")]
+    performance = Grid("On rows that it has not learnt from", ("figure", "value"), tuple(rows))
+    sections = (
+        Section("Intended use", (USE,)),
+        trained_on(judged),
+        Section("Performance", (*_warnings(judged), *verdicts(judged), performance)),
+        Section("Limits", (LIMITS,)),
+        selection(judged),
+        fairness(judged),
+    )
+    return Document(f"Model card: {_title(judged)}", sections)
+
+
+def trained_on(judged: Judged) -> Section:
+    """Return what the model was trained on, and how the rows were sliced."""
+    about, settings = judged.about, judged.settings
+    model = judged.fitted.model
+    named = ("rows", "bads", "accounts", "not_matured", "horizon_days", "first_as_of", "last_as_of")
+    rows: list[tuple[Cell, ...]] = [(f"{name}".replace("_", " "), about[name]) for name in named]
+    rows += [
+        ("family", str(settings["family"])),
+        ("seed", int(settings["seed"])),
+        ("features", len(model.feature_names)),
+        ("arms as features", "yes" if model.has_arms else "no"),
+        ("calibration", model.calibration.kind),
+        ("expected-loss head", model.loss.kind),
+        ("SHA-256 of the observations", str(about["observations_sha256"])),
+        ("SHA-256 of the features", str(about["features_sha256"])),
+        ("code revision", str(about.get("code_revision") or "unknown")),
+    ]
+    slices = [
+        (name, about["slices"][name]["rows"], about["slices"][name]["bads"]) for name in SLICES
+    ]
+    left_out = judged.data.split.left_out
+    return Section(
+        "What was trained, and on what",
+        (
+            f"Split {judged.data.split.description}. {left_out:,} rows are in no slice: their "
+            "outcome windows reach into a later one (purged).",
+            Grid("Data and model", ("", "value"), tuple(rows)),
+            Grid("Slices", ("slice", "rows", "bads"), tuple(slices)),
+        ),
+    )
+
+
+def verdicts(judged: Judged) -> list[str]:
+    """Return what the figures say, in words."""
+    m = judged.fitted.metrics
+    return [
+        f"AUC {m['auc']:.3f} ({m['auc_low']:.3f} to {m['auc_high']:.3f}), KS {m['ks']:.3f}, "
+        f"H-measure {m['h_measure']:.3f} on {int(m['rows']):,} test rows with "
+        f"{int(m['bads']):,} bads.",
+        f"Calibration slope {m['calibration_slope']:.2f} ({m['calibration_slope_low']:.2f} to "
+        f"{m['calibration_slope_high']:.2f}) and intercept {m['calibration_intercept']:+.2f} "
+        f"({m['calibration_intercept_low']:+.2f} to {m['calibration_intercept_high']:+.2f}); "
+        f"calibration error {m['ece']:.4f}.",
+    ]
+
+
+def _summary(judged: Judged) -> Section:
+    model, X = judged.fitted.model, judged.test_features
+    shift = risk_shift(model, model.restoration_risk(X))
+    moved = [item.name for item in feature_shifts(model, X) if item.verdict == "shifted"]
+    words = (
+        f"The risk's PSI against training is {shift.index:.3f} ({shift.verdict}); "
+        f"{len(moved)} of {len(model.feature_names)} features have shifted."
+    )
+    return Section("Summary", (*_warnings(judged), *verdicts(judged), words))
+
+
+def _warnings(judged: Judged) -> list[Notice]:
+    return [Notice(judged.few_bads)] if judged.few_bads else []
+
+
+def _title(judged: Judged) -> str:
+    settings: Any = judged.settings
+    return f"{settings['name']} ({settings['family']})"
