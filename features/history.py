@@ -30,7 +30,29 @@ _USUAL_AGO: Final = np.array(USUAL)[:, np.newaxis] * MICROSECONDS_PER_DAY
 FEW: Final = 16
 """Up to this many snapshots, all the usual days are looked up at once: calls cost most then."""
 
+_ENDS: Final = (None, *USUAL)
 _PLACE: Final = {kind: place for place, kind in enumerate(KINDS)}
+
+
+class _Before(dict[int | None, Ints]):
+    """What lies before each end, by the days that the end lies ago; looked up once asked for.
+
+    Parameters
+    ----------
+    look_up
+        Returns it for one end; None is the account's start.
+    usual
+        `[usual, snapshots]` for all usual ends, if they were looked up at once.
+    """
+
+    def __init__(self, look_up: Callable[[int | None], Ints], usual: Ints | None = None) -> None:
+        super().__init__(() if usual is None else zip(_ENDS, usual, strict=True))
+        self._look_up = look_up
+        self.usual = usual
+
+    def __missing__(self, ago: int | None) -> Ints:
+        found = self[ago] = self._look_up(ago)
+        return found
 
 
 class History:
@@ -57,7 +79,8 @@ class History:
         self._cuts: dict[int | None, Cut] = {}
         self._series: dict[Events, Series] = {}
         self._amounts: dict[Events, Series] = {}
-        self._ranks: dict[Series, dict[int | None, Ints]] = {}
+        self._counted: dict[Events, _Before] = {}
+        self._summed: dict[Events, _Before] = {}
         self._cache: dict[Hashable, Any] = {}
 
     def cached(self, key: Hashable, compute: Callable[[], Any]) -> Any:
@@ -125,22 +148,27 @@ class History:
         """`[usual, snapshots]`: the account's start, and the ends of the usual days ago."""
         return np.concatenate((self.start[np.newaxis], self._search(_USUAL_AGO)))
 
-    def _rank(self, series: Series, ago: int | None) -> Ints:
-        """Return how many of a series come before an end; None is the account's start."""
-        try:
-            return self._ranks[series][ago]
-        except KeyError:
-            return self._look_up(series, ago)
-
-    def _look_up(self, series: Series, ago: int | None) -> Ints:
-        ranks = self._ranks.get(series)
-        if ranks is None:
+    def _ranks(self, events: Events) -> _Before:
+        """Return how many of some events come before each end."""
+        found = self._counted.get(events)
+        if found is None:
+            series = self.series(events)
             few = self.size <= FEW
-            stack = series.rows.searchsorted(self._usual_ends) if few else ()
-            ranks = self._ranks[series] = dict(zip((None, *USUAL), stack, strict=False))
-        if ago not in ranks:
-            ranks[ago] = series.before(self._cut(ago))
-        return ranks[ago]
+            usual = series.rows.searchsorted(self._usual_ends) if few else None
+            found = _Before(lambda ago: series.before(self._cut(ago)), usual)
+            self._counted[events] = self._counted[series] = found
+        return found
+
+    def _sums(self, events: Events) -> _Before:
+        """Return what the amounts or values before each end add up to."""
+        found = self._summed.get(events)
+        if found is None:
+            series = self.series(events)
+            ranks, total = self._ranks(series), series.total
+            usual = None if ranks.usual is None else total[ranks.usual]
+            found = _Before(lambda ago: total[ranks[ago]], usual)
+            self._summed[events] = self._summed[series] = found
+        return found
 
     def series(self, events: Events) -> Series:
         """Return the block's events of a kind or selection, with their amounts in fen."""
@@ -214,11 +242,9 @@ class History:
 
     def span(self, events: Events, window: Window | None = None) -> tuple[Ints, Ints]:
         """Return the places `first:last` within a series that are visible in a window."""
-        series = self.series(events)
-        if window is None:
-            return self._rank(series, None), self._rank(series, 0)
-        days, ago = window
-        return self._rank(series, ago + days), self._rank(series, ago)
+        ranks = self._ranks(events)
+        first, last = _bounds(window)
+        return ranks[first], ranks[last]
 
     def count(self, events: Events, window: Window | None = None) -> Ints:
         """Return how many events are visible in a window; None is ever."""
@@ -227,17 +253,14 @@ class History:
 
     def sum(self, events: Events, window: Window | None = None) -> Ints:
         """Return the sum of the visible amounts (fen) or values in a window; None is ever."""
-        series = self.series(events)
-        first, last = self.span(series, window)
-        total = series.total
-        return total[last] - total[first]
+        sums = self._sums(events)
+        first, last = _bounds(window)
+        return sums[last] - sums[first]
 
     def sum_before(self, events: Events, ago: int = 0) -> Ints:
         """Return the sum of all amounts (fen) or values that were visible some days ago."""
-        series = self.series(events)
-        total = series.total
-        found: Ints = total[self._rank(series, ago)] - total[self._rank(series, None)]
-        return found
+        sums = self._sums(events)
+        return sums[ago] - sums[None]
 
     def largest(self, events: Events, window: Window | None = None) -> Floats:
         """Return the largest visible amount or value in a window; NaN if there is none."""
@@ -280,8 +303,9 @@ class History:
     def amount_before(self, events: Events, ago: int) -> Floats:
         """Return what `last_amount` would have been `ago` days before each snapshot."""
         series = self.amounts(events)
-        place = self._rank(series, ago) - 1
-        return pick(series.value, place, place >= self._rank(series, None), np.nan)
+        ranks = self._ranks(series)
+        place = ranks[ago] - 1
+        return pick(series.value, place, place >= ranks[None], np.nan)
 
     def last_value(self, events: str | Select) -> Floats:
         """Return the `value` of the last visible event that has one; NaN if there is none."""
@@ -307,6 +331,14 @@ class History:
         first, last = self.span(series)
         place = last - np.arange(1, most + 1)[:, np.newaxis]
         return pick(series.value, np.maximum(place, 0), place >= first, np.nan)
+
+
+def _bounds(window: Window | None) -> tuple[int | None, int]:
+    """Return how many days ago a window begins, None for the account's start, and ends."""
+    if window is None:
+        return None, 0
+    days, ago = window
+    return ago + days, ago
 
 
 def pick(source: NDArray[Any], place: Ints, there: Bools, otherwise: Any) -> NDArray[Any]:

@@ -35,26 +35,23 @@ def _outside_outages(h: History, select: Select, w: Window) -> Ints:
     if len(h.series(OUTAGE).rows) == 0:
         return count
     learned, left = _excuses(h, select)
-    start = h.start
-    excused = _sum_before(learned, h.end(), start) - _sum_before(left, h.end(w.days), start)
+    if len(learned.rows) == 0:
+        return count
+    excused: Ints = h.sum_before(learned) - h.sum_before(left, w.days)
     return count - excused
-
-
-def _sum_before(series: Series, end: Ints, start: Ints) -> Ints:
-    return series.total[series.before(end)] - series.total[series.before(start)]
 
 
 def _excuses(h: History, select: Select) -> tuple[Series, Series]:
     """Return the excused operations, at the rows where that was learned and at their own."""
-    name = f"excuses of {select}"
-    learned = h.derive(f"{name}, learned", lambda: _by_row(_excused(h, select)[1]))
-    left = h.derive(f"{name}, own", lambda: _by_row(_excused(h, select)[0]))
-    return learned, left
+    found: tuple[Series, Series] = h.cached(("excuses", select), lambda: _find_excuses(h, select))
+    return found
 
 
-def _by_row(rows: Ints) -> tuple[Ints, Ints]:
-    distinct, count = np.unique(rows, return_counts=True)
-    return distinct, count.astype(np.int64)
+def _find_excuses(h: History, select: Select) -> tuple[Series, Series]:
+    own, learned = _excused(h, select)
+    distinct, count = np.unique(learned, return_counts=True)
+    size = len(h.block.kind)
+    return Series(distinct, count.astype(np.int64), size), Series(own, np.ones_like(own), size)
 
 
 def _excused(h: History, select: Select) -> tuple[Ints, Ints]:
