@@ -21,8 +21,10 @@ def freed_limit(
 ) -> NDArray[np.int64]:
     """Return how much limit a prepayment frees, by what the lender knows at `as_of`.
 
-    It is `min(prepaid, max(0, limit - outstanding))` with the latest limit known, and `prepaid`
-    where none is; outstanding is `max(0, draws - repayments - prepayments - charge-offs)`.
+    It is `min(prepaid, owed, max(0, limit - outstanding))`: `owed` is the principal before the
+    prepayment, left out where the events show none (a history cut short), and the limit is the
+    latest known, left out where none is. Outstanding is
+    `max(0, draws - repayments - prepayments - charge-offs)`. Never below 0.
 
     Parameters
     ----------
@@ -38,9 +40,12 @@ def freed_limit(
     low, high = block.starts[account], block.starts[account + 1]
     visible = first_after(block.known_at, low, high, as_of)
     balance = np.concatenate(([0], np.cumsum(principal_movements(block))))
-    outstanding = np.maximum(0, balance[visible] - balance[low])
+    left = balance[visible] - balance[low]
+    owed = left + prepaid
+    freed = np.maximum(np.where(owed > 0, np.minimum(prepaid, owed), prepaid), 0)
     limit, known = latest_limit(block, low, visible)
-    return np.where(known, np.minimum(prepaid, np.maximum(0, limit - outstanding)), prepaid)
+    room = np.maximum(0, limit - np.maximum(0, left))
+    return np.where(known, np.minimum(freed, room), freed)
 
 
 def principal_movements(block: EventBlock) -> NDArray[np.int64]:

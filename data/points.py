@@ -88,6 +88,7 @@ def check_ids(points: pa.Table, account_id: pa.DataType, *, where: str) -> None:
 def found_points(block: EventBlock, ends: int) -> tuple[pa.Table, NDArray[np.int64]]:
     """Return every decision that a block's prepayments call for up to `ends`, and its account."""
     found = find_prepayments(block, since=np.iinfo(np.int64).min, as_of=ends)
+    found = found.take(found.prepaid > 0)
     ids: Any = block.account_ids[found.account]
     kind = pa.string() if block.account_ids.dtype == object else pa.int64()
     table = pa.table(

@@ -80,7 +80,8 @@ def find_prepayments(block: EventBlock, since: int, as_of: int) -> Prepayments:
 
     Prepayments of one account are grouped greedily in the order in which the lender learned of
     them: a group holds those within 24 hours of its first (bounds included), and the decision is
-    taken at its last. Prepayments of no amount call for no decision.
+    taken at its last. A prepayment of 0 calls for no decision; one without an amount, or with a
+    negative one, does, so that whoever decides sees it and can refuse it.
 
     Parameters
     ----------
@@ -109,7 +110,8 @@ def find_prepayments(block: EventBlock, since: int, as_of: int) -> Prepayments:
     [False]
     """
     chosen = block.kind == KINDS.index(PREPAYMENT)
-    chosen &= (block.known_at > since) & (block.known_at <= as_of) & (block.amount > 0)
+    chosen &= (block.known_at > since) & (block.known_at <= as_of)
+    chosen &= (block.amount != 0) | ~block.has_amount
     places = np.flatnonzero(chosen)
     account = np.searchsorted(block.starts, places, side="right") - 1
     known_at = block.known_at[places]

@@ -47,11 +47,12 @@ def suppose(
         paid = None if amount is None else amount[chosen]
         added = _events(kind, at[chosen], paid)
         columns = {name: np.concatenate([columns[name], added[name]]) for name in names}
-    order = total_order(code, columns)
+    by_account = np.argsort(code, kind="stable")
+    columns = {name: column[by_account] for name, column in columns.items()}
+    starts = np.searchsorted(code[by_account], np.arange(len(account) + 1)).astype(np.int64)
+    order = total_order(starts, columns)
     if order is not None:
-        code = code[order]
         columns = {name: column[order] for name, column in columns.items()}
-    starts = np.searchsorted(code, np.arange(len(account) + 1)).astype(np.int64)
     return EventBlock(np.arange(len(account)), starts, details=block.details, **columns)
 
 

@@ -1,8 +1,8 @@
 """A night's prepayments, Parquet to Parquet: every one is decided or quarantined."""
 
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from relimit.data.schema import TIME
 from relimit.data.stream import iter_event_blocks
 from relimit.data.vocabulary import STATUSES
 from relimit.policy import decisions_schema
-from relimit.serving.manifest import MANIFEST, fingerprint, finished_run
+from relimit.serving.manifest import MANIFEST, begun_run, fingerprint, finished_run
 from relimit.serving.parts import Parts
 from relimit.serving.quarantine import quarantine_schema, undecidable
 from relimit.serving.requests import Request
@@ -56,17 +56,16 @@ def score(
         "events": fingerprint(events),
         "model_version": scorer.model.version,
         "policy_version": scorer.policy.version,
+        "relimit_version": version("relimit"),
         **request.inputs(),
     }
     finished = finished_run(out, inputs)
     if finished is not None:
         return finished
-    for leftover in ("decisions", "quarantine"):
-        shutil.rmtree(out / leftover, ignore_errors=True)
-    blocks = _decided_blocks(scorer, events, request, workers, progress)
-    totals = _write_parts(blocks, out)
-    manifest = {"inputs": inputs, **totals}
-    write_json(manifest, out / MANIFEST)
+    with begun_run(out):
+        blocks = _decided_blocks(scorer, events, request, workers, progress)
+        manifest = {"inputs": inputs, **_write_parts(blocks, out)}
+        write_json(manifest, out / MANIFEST)
     return manifest
 
 

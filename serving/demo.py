@@ -57,7 +57,7 @@ def run_demo(out: Path, *, accounts: int, months: int, seed: int, console: Conso
     comparison = _relimit(console, "compare", *pair, *labelled, *tracking, "--out", out / "compare")
     console.print(f"  verdict: {comparison['verdict']}")
     better = pair[0] if comparison["delta"]["log_loss"] > 0 else pair[1]
-    _relimit(console, "promote", better, *tracking)
+    _promote(console, better, tracking)
     night = _last_night(book)
     scored = _relimit(
         console, "score", "--model", f"{MODEL}@champion", *tracking,
@@ -66,6 +66,14 @@ def run_demo(out: Path, *, accounts: int, months: int, seed: int, console: Conso
     _show(console, out, scored)
     console.print("\nLook at the models, their metrics and plots with")
     console.print(f"  .venv/bin/mlflow ui --backend-store-uri {store}")
+
+
+def _promote(console: Console, model: str, tracking: Sequence[str]) -> None:
+    """Promote a model; a small book's may be refused, and the demo then says so and goes on."""
+    try:
+        _relimit(console, "promote", model, *tracking)
+    except click.exceptions.Exit:
+        _relimit(console, "promote", model, *tracking, "--force", "the demo goes on all the same")
 
 
 def _fresh_folder(out: Path) -> None:

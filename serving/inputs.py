@@ -36,6 +36,14 @@ def with_columns(points: pa.Table, names: Sequence[str], matrix: NDArray[np.floa
     return points
 
 
+def files_of(source: Path | tuple[Path, Path]) -> tuple[Path, ...]:
+    """Return the files that a source reads: a book's events and decisions, or the pair."""
+    if isinstance(source, tuple):
+        return source
+    book = Book.open(source)
+    return tuple(path for path in (book.events, book.decisions) if path is not None)
+
+
 def observe_files(
     source: Path | tuple[Path, Path],
     *,

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,12 @@ from relimit.data.errors import DataError
 from relimit.data.events import EventBlock, blocks_from_table
 from relimit.data.schema import events_schema
 from relimit.data.tables import conform
-from relimit.data.vocabulary import KINDS, ONE_DECISION_HOURS, PREPAYMENT
+from relimit.data.vocabulary import KINDS, PREPAYMENT
 from relimit.serving.quarantine import undecidable
 from relimit.serving.scorer import Scorer
 
 WHERE = "history"
-HOUR = 3_600_000_000
+EVER = int(np.iinfo(np.int64).min)
 
 
 def decide_json(scorer: Scorer, text: str) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def decide_json(scorer: Scorer, text: str) -> dict[str, Any]:
     The history is `{"account_id": ..., "events": [{"ts", "kind", "amount", ...}, ...]}` with the
     columns of `events`: times in ISO 8601 with a zone, money in fen. Optional: `as_of`, when the
     decision is taken (default: when the last prepayment became known), and `since`, after which
-    prepayments belong to it (default: 24 hours before `as_of`).
+    prepayments are grouped into decisions (default: all are).
 
     Raises
     ------
@@ -36,18 +37,18 @@ def decide_json(scorer: Scorer, text: str) -> dict[str, Any]:
     """
     try:
         history = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"not valid JSON: {error}", where=WHERE, mend="Give one object") from error
-    if not isinstance(history, dict) or not {"account_id", "events"} <= history.keys():
+    if not isinstance(history, dict) or not isinstance(history.get("account_id"), int | str):
         raise DataError(
             "not an object with account_id and events",
             where=WHERE,
             mend='Give {"account_id": ..., "events": [{"ts": ..., "kind": ..., "amount": ...}]}',
         )
-    block = blocks_from_table(_events(history["account_id"], history["events"]))
+    block = blocks_from_table(_events(history["account_id"], history.get("events")))
     as_of = _instant(history, "as_of") or last_prepayment(block)
-    since = _instant(history, "since") or as_of - ONE_DECISION_HOURS * HOUR
-    return decide_one(scorer, block, since, as_of)
+    since = _instant(history, "since")
+    return decide_one(scorer, block, EVER if since is None else since, as_of)
 
 
 def decide_one(scorer: Scorer, block: EventBlock, since: int, as_of: int) -> dict[str, Any]:
@@ -88,30 +89,60 @@ def last_prepayment(block: EventBlock) -> int:
 
 
 def _events(account_id: Any, events: Any) -> pa.Table:
-    if not isinstance(events, list) or not all(isinstance(event, Mapping) for event in events):
+    if not isinstance(events, list) or not events:
         raise DataError("events is not a list of objects", where=WHERE, mend="Give [{...}, ...]")
-    rows = [
-        {**event, "account_id": account_id, **_times(event, place)}
-        for place, event in enumerate(events)
-    ]
-    names = [name for name in events_schema().names if any(name in row for row in rows)]
+    rows = [_row(account_id, event, place) for place, event in enumerate(events)]
+    columns = {name: [row.get(name) for row in rows] for name in events_schema().names}
+    arrays = {name: _array(name, values) for name, values in columns.items()}
+    table = pa.table(arrays)
+    return conform(table, events_schema(table.schema.field("account_id").type), where=WHERE)
+
+
+def _row(account_id: Any, event: Any, place: int) -> dict[str, Any]:
+    """Return one event with its account and its times, refusing what would be misread."""
+    where = f"events[{place}]"
+    if not isinstance(event, Mapping):
+        raise DataError(f"{where} is not an object", where=WHERE, mend="Give {...}")
+    names = events_schema().names
+    for name in event:
+        if name not in names:
+            close = get_close_matches(name, names, n=1)
+            mend = f"Did you mean {close[0]}?" if close else f"Give {', '.join(names)}"
+            raise DataError(f"{where} has the unknown field {name}", where=WHERE, mend=mend)
+    if event.get("account_id", account_id) != account_id:
+        what = f"{where} is of account {event['account_id']}, not {account_id}"
+        raise DataError(what, where=WHERE, mend="Give one account's events")
+    return {**event, "account_id": account_id, **_times(event, where)}
+
+
+def _array(name: str, values: list[Any]) -> pa.Array:
+    """Return one field of all events; a value that doesn't fit names its event."""
+    wanted = events_schema().field(name).type
+    if name == "account_id":
+        wanted = pa.string() if isinstance(values[0], str) else pa.int64()
+    elif pa.types.is_dictionary(wanted):
+        wanted = pa.string()
+    for place, value in enumerate(values):
+        if not _fits(value, wanted):
+            what = f"events[{place}].{name} is {value!r}"
+            raise DataError(what, where=WHERE, mend=f"Give a value of type {wanted}")
+    return pa.array(values, wanted)
+
+
+def _fits(value: Any, wanted: pa.DataType) -> bool:
+    """Return whether a JSON value is of a type as it is: 2.0 and true are no whole numbers."""
+    if isinstance(value, float | bool):
+        return False
     try:
-        table = pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows])
-    except (pa.ArrowException, OverflowError) as error:
-        raise DataError(str(error), where=WHERE, mend="Give each field one type") from error
-    return conform(table, _with_id(table.schema), where=WHERE)
+        pa.scalar(value, wanted)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return False
+    return True
 
 
-def _with_id(schema: pa.Schema) -> pa.Schema:
-    known = schema.names
-    if "account_id" not in known:
-        raise DataError("no events", where=WHERE, mend="Give the account's events")
-    return events_schema(schema.field("account_id").type)
-
-
-def _times(event: Mapping[str, Any], place: int) -> dict[str, datetime]:
+def _times(event: Mapping[str, Any], where: str) -> dict[str, datetime]:
     return {
-        name: _parse(event[name], f"events[{place}].{name}")
+        name: _parse(event[name], f"{where}.{name}")
         for name in ("ts", "known_at")
         if event.get(name) is not None
     }
@@ -127,15 +158,15 @@ def _instant(history: Mapping[str, Any], name: str) -> int | None:
 def _parse(value: Any, name: str) -> datetime:
     try:
         parsed = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        parsed = None
-    if parsed is None or parsed.tzinfo is None:
-        raise DataError(
-            f"{name} is {value!r}",
-            where=WHERE,
-            mend="Give a time with its zone, such as 2026-03-01T08:00:00+08:00",
-        )
-    return parsed
+        if parsed.tzinfo is not None:
+            return parsed.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        pass  # said below, with what to give instead
+    raise DataError(
+        f"{name} is {value!r}",
+        where=WHERE,
+        mend="Give a time with its zone, such as 2026-03-01T08:00:00+08:00",
+    )
 
 
 def _plain(value: Any) -> Any:

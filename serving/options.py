@@ -116,3 +116,12 @@ def book_or_files(
     if book is None and events is not None and other is not None:
         return events, other
     raise click.UsageError(f"give either BOOK, or --events and --{extra}")
+
+
+def refuse_to_overwrite(out: Path, *inputs: Path | None) -> None:
+    """Fail as wrong usage if the output is, or lies in, one of the inputs."""
+    for given in inputs:
+        if given is not None and (out.resolve() == given.resolve() or (
+            given.is_dir() and given.name == "events" and given.resolve() in out.resolve().parents
+        )):  # fmt: skip
+            raise click.UsageError(f"--out {out} is an input and would be overwritten")

@@ -1,6 +1,6 @@
 """Prepayments that can't be decided: kept with their reason, counted, never dropped."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -31,9 +31,14 @@ LEDGER_KINDS: Final = (
 )
 """The events without whose amounts an account's balance is a guess."""
 
+MOST_FEN: Final = 10**15
+"""Ten trillion yuan: an amount beyond it is a fault, and sums of many such would overflow."""
+
 NO_EVENTS: Final = "the account has no events"
 NO_AMOUNT: Final = "an event of the account's ledger has no amount"
 NEGATIVE_AMOUNT: Final = "an event of the account's ledger has a negative amount"
+ABSURD_AMOUNT: Final = "an event of the account's ledger has an amount above ten trillion yuan"
+REPEATED: Final = "an event of the account's ledger was delivered twice"
 
 
 def quarantine_schema(account_id: pa.DataType | None = None) -> pa.Schema:
@@ -57,6 +62,8 @@ def undecidable(block: EventBlock, prepayments: Prepayments) -> NDArray[np.objec
     ledger = np.isin(block.kind, [KINDS.index(kind) for kind in LEDGER_KINDS])
     reasons = np.full(len(prepayments.account), None, dtype=object)
     for fault, reason in (
+        (_repeated(block), REPEATED),
+        (ledger & (block.amount > MOST_FEN), ABSURD_AMOUNT),
         (ledger & (block.amount < 0), NEGATIVE_AMOUNT),
         (ledger & ~block.has_amount, NO_AMOUNT),
     ):
@@ -67,3 +74,33 @@ def undecidable(block: EventBlock, prepayments: Prepayments) -> NDArray[np.objec
             np.minimum.at(first, account, block.known_at[rows])
             reasons[first[prepayments.account] <= prepayments.as_of] = reason
     return reasons
+
+
+def _repeated(block: EventBlock) -> NDArray[np.bool_]:
+    """Return which events are the same as the one before, to the last column.
+
+    Two prepayments of one instant, or two events of one loan, are a delivery that came twice; two
+    purchases of one day may be just that where a log has neither times nor loans.
+    """
+    suspects = (block.kind == KINDS.index(PREPAYMENT)) | (
+        block.has_loan_id & np.isin(block.kind, [KINDS.index(kind) for kind in (DRAW, REPAYMENT)])
+    )
+    same = suspects[1:] & suspects[:-1]
+    columns: tuple[NDArray[Any], ...] = (
+        block.known_at,
+        block.ts,
+        block.kind,
+        block.loan_id,
+        block.has_loan_id,
+        block.amount,
+        block.has_amount,
+        block.value,
+        block.has_value,
+        block.detail,
+    )
+    for column in columns:
+        same &= column[1:] == column[:-1]
+    repeated = np.append(False, same)
+    starts = block.starts[:-1]
+    repeated[starts[starts < len(repeated)]] = False
+    return repeated

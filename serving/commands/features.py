@@ -6,7 +6,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from relimit.serving.options import PATH, json_option, plugin_option, workers_option
+from relimit.serving.options import (
+    PATH,
+    json_option,
+    plugin_option,
+    refuse_to_overwrite,
+    workers_option,
+)
 from relimit.serving.terminal import emit, pairs, progress
 
 
@@ -48,6 +54,7 @@ def command(
         return
     if events is None or snapshots is None or out is None:
         raise click.UsageError("give --events, --snapshots and --out (or --list)")
+    refuse_to_overwrite(out, events, snapshots)
     from relimit.data import write_parquet
     from relimit.features import compute_features, feature_names
     from relimit.serving.inputs import read_snapshots, with_columns

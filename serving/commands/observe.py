@@ -6,7 +6,13 @@ import click
 from rich.console import Console
 
 from relimit.data.vocabulary import BAD_DAYS_PAST_DUE, BAD_HORIZON_DAYS
-from relimit.serving.options import PATH, book_or_events, book_or_files, json_option
+from relimit.serving.options import (
+    PATH,
+    book_or_events,
+    book_or_files,
+    json_option,
+    refuse_to_overwrite,
+)
 from relimit.serving.terminal import emit, pairs
 
 
@@ -28,9 +34,10 @@ def command(
 ) -> None:
     """Label each logged decision: bad if DPD days past due within HORIZON days after it."""
     from relimit.data import write_parquet
-    from relimit.serving.inputs import observe_files
+    from relimit.serving.inputs import files_of, observe_files
 
     source = book_or_files(book, events, decisions, "decisions")
+    refuse_to_overwrite(out, book, *files_of(source))
     table = observe_files(source, horizon_days=horizon, days_past_due=dpd)
     write_parquet(table, out)
     bad = table.column("bad")

@@ -9,6 +9,7 @@ from relimit.serving.options import (
     PATH,
     json_option,
     plugin_option,
+    refuse_to_overwrite,
     tracking_option,
     workers_option,
 )
@@ -35,6 +36,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Write each snapshot's restoration risk, in the order of the snapshots."""
+    refuse_to_overwrite(out, events, snapshots)
     import numpy as np
 
     from relimit.data import write_parquet

@@ -53,8 +53,12 @@ def command(
     as_json: bool,
 ) -> None:
     """Write a simulated book to OUT: events, the lender's decisions, accounts, book.json."""
+    from relimit.data.errors import DataError
     from relimit.data.simulator import simulate
 
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        mend = "Give a new folder; a book is never overwritten"
+        raise DataError("is there already", where=str(out), mend=mend)
     lender = None if policy is None else _candidate(policy, model, tracking_uri)
     with progress("simulating accounts", accounts) as advance:
         summary = simulate(

@@ -69,9 +69,10 @@ def plain(events: list[Row], since: int, as_of: int) -> list[tuple[int, int, int
             )
             limits = sorted((known, ts, amount) for known, ts, kind, amount in seen
                             if kind == "limit")  # fmt: skip
-            freed = prepaid
+            before = owed + prepaid
+            freed = min(prepaid, before) if before > 0 else prepaid
             if limits:
-                freed = min(prepaid, max(0, limits[-1][2] - max(0, owed)))
+                freed = min(freed, max(0, limits[-1][2] - max(0, owed)))
             found.append((account, decided, prepaid, freed, group[0][0] + 24 <= as_of))
     return found
 
@@ -238,3 +239,25 @@ def test_a_wrong_users_table_is_told(columns: dict[str, Any], message: str) -> N
 def test_two_prepayments_of_one_account_at_different_times_are_two_decisions() -> None:
     table = own(account_id=["a", "a"], as_of=[NOON, NOON + timedelta(days=3)])
     assert prepayments_from_table(table).num_rows == 2
+
+
+def test_a_prepayment_frees_no_more_than_was_owed() -> None:
+    block = block_of(
+        [(1, 0, 0, "limit", 1000), (1, 1, 0, "draw", 500), (1, 2, 0, "prepayment", 900)]
+    )
+    assert find_prepayments(block, 0, 90 * HOUR).freed.tolist() == [500]
+
+
+def test_a_prepayment_without_an_amount_is_still_found() -> None:
+    block = blocks_from_table(
+        pa.table(
+            {
+                "account_id": [1, 1],
+                "ts": pa.array([0, HOUR], pa.int64()).cast(TIME),
+                "kind": ["draw", "prepayment"],
+                "amount": pa.array([500, None], pa.int64()),
+            }
+        )
+    )
+    found = find_prepayments(block, -1, 90 * HOUR)
+    assert (found.prepaid.tolist(), found.freed.tolist()) == ([0], [0])
