@@ -57,16 +57,11 @@ class Series:
     """
 
     def __init__(self, rows: Ints, value: Ints, size: int) -> None:
-        self._rows = rows
+        self.rows = rows
         self._value = value
         self.size = size
         self._total: Ints | None = None
         self._tables: dict[str, SparseTable] = {}
-
-    @property
-    def rows(self) -> Ints:
-        """`[m]`: the rows of the block that the series has, ascending."""
-        return self._rows
 
     @property
     def value(self) -> Ints:
@@ -139,32 +134,21 @@ class Kind(Series):
 
     Parameters
     ----------
-    chosen
-        `[events]`: whether an event is of the kind.
+    rows
+        `[m]` int64, ascending rows of the block.
     amount
         `[events]` int64 fen.
     """
 
-    def __init__(self, chosen: Bools, amount: Ints) -> None:
-        super().__init__(amount[:0], amount[:0], len(chosen))
-        self._chosen = chosen
+    def __init__(self, rows: Ints, amount: Ints) -> None:
+        super().__init__(rows, amount[:0], len(amount))
         self._amount = amount
-
-    @cached_property
-    def rows(self) -> Ints:
-        """`[m]`: the rows of the block that the series has, ascending."""
-        return np.flatnonzero(self._chosen)
 
     @cached_property
     def value(self) -> Ints:
         """`[m]`: the amount of each row."""
         value: Ints = self._amount[self.rows]
         return value
-
-    @property
-    def chosen(self) -> Bools:
-        """`[events]`: whether an event is of the kind."""
-        return self._chosen
 
 
 class SparseTable:
