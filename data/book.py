@@ -107,7 +107,7 @@ def read_settings(folder: Path) -> Mapping[str, Any]:
         return {}
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         mend = "Mend it or leave it out"
         raise DataError(f"is not valid JSON: {error}", where=str(file), mend=mend) from error
     if not isinstance(settings, dict):

@@ -200,7 +200,9 @@ def prepayments_from_table(table: pa.Table, *, where: str = "prepayments") -> pa
     if doubled:
         what = f"{doubled} of {len(names)} rows repeat another's account_id, as_of and prepaid"
         raise DataError(what, where=where, mend="Keep one row for each prepayment")
-    return checked.append_column(prepayments_schema().field("decision_id"), pa.array(names))
+    return checked.append_column(
+        prepayments_schema().field("decision_id"), pa.array(names, pa.string())
+    )
 
 
 def _check_amounts(table: pa.Table, where: str) -> None:

@@ -61,6 +61,8 @@ def yuan(low: int = 0) -> Any:
     def read(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
             raise ValueError
+        if isinstance(value, Decimal) and not value.is_finite():
+            raise ValueError
         fen = value * FEN_PER_YUAN
         if not low <= fen <= 10**15 or fen != int(fen):
             raise ValueError

@@ -22,7 +22,7 @@ WHERE = "history"
 EVER = int(np.iinfo(np.int64).min)
 
 
-def decide_json(scorer: Scorer, text: str) -> dict[str, Any]:
+def decide_json(scorer: Scorer, text: str | bytes) -> dict[str, Any]:
     """Decide on one account's history, given as JSON, and return the decision's columns.
 
     The history is `{"account_id": ..., "events": [{"ts", "kind", "amount", ...}, ...]}` with the
@@ -37,6 +37,7 @@ def decide_json(scorer: Scorer, text: str) -> dict[str, Any]:
     """
     try:
         history = json.loads(text)
+        json.dumps(history, ensure_ascii=False).encode()  # a lone surrogate is no text
     except (ValueError, RecursionError) as error:
         raise DataError(f"not valid JSON: {error}", where=WHERE, mend="Give one object") from error
     if not isinstance(history, dict) or not isinstance(history.get("account_id"), int | str):

@@ -34,9 +34,9 @@ class Instant(click.ParamType[datetime]):
             return value
         try:
             parsed = datetime.fromisoformat(value)
-        except ValueError:
+            return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
             self.fail(f"{value!r} is not a time such as 2026-03-01T08:00:00+08:00", param, ctx)
-        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def json_option(command: Command) -> Command:

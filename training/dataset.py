@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from relimit.data.known import count_without_events
 from relimit.data.vocabulary import BAD_HORIZON_DAYS
 from relimit.features import compute_features, model_feature_names
 from relimit.training.fit import Progress
@@ -26,6 +27,7 @@ class TrainingData:
     labelled: Labelled
     split: Split
     not_matured: int
+    without_events: int
     horizon_days: int
 
     def describe(self) -> dict[str, Any]:
@@ -36,6 +38,7 @@ class TrainingData:
             "bads": int(self.labelled.bad.sum()),
             "accounts": len(pd.unique(self.labelled.account_id)),
             "not_matured": self.not_matured,
+            "without_events": self.without_events,
             "horizon_days": self.horizon_days,
             "first_as_of": _iso(as_of.min()),
             "last_as_of": _iso(as_of.max()),
@@ -70,12 +73,14 @@ def read_training_data(
     names = model_feature_names()
     snapshots = matured.select(["account_id", "as_of"])
     X = compute_features(events, snapshots, workers=workers, names=names)
+    without_events = count_without_events(events, labelled.account_id, where="observations")
     return TrainingData(
         X=X,
         names=names,
         labelled=labelled,
         split=split,
         not_matured=observations.num_rows - len(labelled),
+        without_events=without_events,
         horizon_days=horizon_days,
     )
 

@@ -99,7 +99,24 @@ def read_labelled(observations: pa.Table) -> tuple[Labelled, pa.Table]:
         bad=matured["bad"].cast(pa.bool_()).to_numpy(),
         **{name: _numbers(matured, name, rows) for name in _NUMBERS},
     )
+    _check_ranges(labelled)
     return labelled, matured
+
+
+def _check_ranges(labelled: Labelled) -> None:
+    """Raise a `DataError` if a number is outside what its column means; unknown ones pass."""
+    ranges = {
+        "share": (0.0, 1.0, "Give the share of the freed limit, from 0 to 1"),
+        "delay_days": (0.0, np.inf, "Give days, at least 0"),
+        "freed": (0.0, np.inf, "Give fen, at least 0"),
+        "loss": (0.0, np.inf, "Give fen, at least 0"),
+    }
+    for name, (low, high, mend) in ranges.items():
+        values = getattr(labelled, name)
+        wrong = int(((values < low) | (values > high)).sum())
+        if wrong:
+            what = f"column {name} is out of range in {wrong} of {len(labelled)} rows"
+            raise DataError(what, where="observations", mend=mend)
 
 
 _NUMBERS = ("share", "delay_days", "propensity", "freed", "loss")

@@ -78,6 +78,12 @@ class TrackedRun:
         """Record a JSON object as `<name>.json`."""
         self.client.log_dict(self.run_id, dict(content), f"{name}.json")
 
+    def inputs(self, model_ids: Sequence[str]) -> None:
+        """Record logged models as what the run is about."""
+        from mlflow.entities import LoggedModelInput
+
+        self.client.log_inputs(self.run_id, models=[LoggedModelInput(one) for one in model_ids])
+
     def table(self, table: pa.Table, name: str) -> None:
         """Record a table as `<name>.parquet`."""
         with tempfile.TemporaryDirectory() as folder:
@@ -143,10 +149,11 @@ def open_client(tracking_uri: str | None = None, *, create: bool = False) -> "Ml
 def translated(where: str) -> Iterator[None]:
     """Turn MLflow's errors into ours."""
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise ModelError(
             f"MLflow refuses: {reason}", where=where, mend="Check the tracking URI and the name"

@@ -29,6 +29,6 @@ def command(*, model: str, policy: Path | None, tracking_uri: str | None, as_jso
     from relimit.serving.scorer import Scorer
 
     scorer = Scorer(open_model(model, tracking_uri), load_policy(policy))
-    decision = decide_json(scorer, sys.stdin.read())
+    decision = decide_json(scorer, sys.stdin.buffer.read())
     indent = None if as_json else 2
     click.echo(json.dumps(decision, ensure_ascii=False, indent=indent, allow_nan=False))

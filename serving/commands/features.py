@@ -56,6 +56,7 @@ def command(
         raise click.UsageError("give --events, --snapshots and --out (or --list)")
     refuse_to_overwrite(out, events, snapshots)
     from relimit.data import write_parquet
+    from relimit.data.known import count_without_events
     from relimit.features import compute_features, feature_names
     from relimit.serving.inputs import read_snapshots, with_columns
 
@@ -63,8 +64,16 @@ def command(
     names = feature_names()
     with progress("computing features", points.num_rows) as advance:
         matrix = compute_features(events, points, workers=workers, progress=advance)
+    without_events = count_without_events(
+        events, points["account_id"].to_numpy(), where=str(snapshots)
+    )
     write_parquet(with_columns(points, names, matrix), out)
-    payload = {"snapshots": points.num_rows, "features": len(names), "out": str(out)}
+    payload = {
+        "snapshots": points.num_rows,
+        "without_events": without_events,
+        "features": len(names),
+        "out": str(out),
+    }
 
     def show(console: Console) -> None:
         pairs(console, "Features", payload)

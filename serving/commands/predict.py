@@ -40,6 +40,7 @@ def command(
     import numpy as np
 
     from relimit.data import write_parquet
+    from relimit.data.known import count_without_events
     from relimit.features import iter_features
     from relimit.serving.inputs import read_snapshots, with_columns
     from relimit.serving.models import open_model
@@ -52,9 +53,13 @@ def command(
             events, points, workers=workers, names=risk_model.feature_names, progress=advance
         ):
             risk[rows] = risk_model.restoration_risk(matrix)
+    without_events = count_without_events(
+        events, points["account_id"].to_numpy(), where=str(snapshots)
+    )
     write_parquet(with_columns(points, ["risk"], risk[:, None]), out)
     payload = {
         "snapshots": points.num_rows,
+        "without_events": without_events,
         "mean_risk": float(risk.mean()) if points.num_rows else None,
         "model_version": risk_model.version,
         "out": str(out),

@@ -50,6 +50,8 @@ def command(
     from relimit.serving.requests import NamedPrepayments, Night, Request
     from relimit.serving.scorer import Scorer
 
+    if since is not None and as_of is not None and since >= as_of:
+        raise click.UsageError("--since must be before --as-of")
     request: Request
     if since is not None and as_of is not None and prepayments is None:
         request = Night(since, as_of)
