@@ -9,7 +9,7 @@ from relimit.serving.options import PATH, json_option
 from relimit.serving.terminal import emit
 
 
-@click.command("check")
+@click.command("check", short_help="Say whether a book or events file is fit to use.")
 @click.argument("path", type=PATH, metavar="BOOK_OR_EVENTS")
 @click.option("--quarantine", type=PATH, help="Write faulty rows, and the clean rest, here.")
 @json_option

@@ -19,7 +19,7 @@ from relimit.serving.options import (
 from relimit.serving.terminal import emit, finite, stages
 
 
-@click.command("compare")
+@click.command("compare", short_help="Compare two versions on unseen rows.")
 @click.argument("model_a")
 @click.argument("model_b")
 @book_or_events("observations", "Labelled observations, in place of BOOK.")
@@ -67,15 +67,19 @@ def command(
         write_json(finite(payload), out / "comparison.json")
 
     def show(console: Console) -> None:
-        table = Table("", model_a, model_b, "b − a", box=None, pad_edge=False)
+        table = Table("", box=None, pad_edge=False)
+        for title in (model_a, model_b, "b − a"):
+            table.add_column(title, justify="right")
         for name, a in comparison["a"].items():
             b, delta = comparison["b"].get(name), comparison["delta"].get(name)
-            table.add_row(name, _number(a), _number(b), _number(delta))
+            table.add_row(name, *(_figure(name, value) for value in (a, b, delta)))
         console.print(table)
         console.print(f"verdict: {comparison['verdict']}")
 
     emit(payload, as_json=as_json, summary=show)
 
 
-def _number(value: object) -> str:
-    return f"{value:,.4g}" if isinstance(value, int | float) else str(value if value else "")
+def _figure(name: str, value: object) -> str:
+    if not isinstance(value, int | float):
+        return str(value if value else "")
+    return f"¥{value:,.2f}" if name.endswith("_yuan") else f"{value:,.4g}"

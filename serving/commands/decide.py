@@ -7,7 +7,7 @@ import click
 from relimit.serving.options import plugin_option, policy_option, tracking_option
 
 
-@click.command("decide")
+@click.command("decide", short_help="Decide one account's prepayment, as JSON.")
 @click.option("--model", required=True, help="models:/name@alias, runs:/..., or a folder.")
 @policy_option
 @tracking_option

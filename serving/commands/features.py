@@ -31,7 +31,7 @@ def _show_catalogue(as_json: bool) -> None:
     emit({"features": rows}, as_json=as_json, summary=show)
 
 
-@click.command("features")
+@click.command("features", short_help="Compute the features of snapshots.")
 @click.option("--events", type=PATH, help="events.parquet or a folder of parts.")
 @click.option("--snapshots", type=PATH, help="Parquet with account_id and as_of.")
 @click.option("--out", type=PATH, help="Where to write the features.")

@@ -16,10 +16,22 @@ from relimit.serving.options import (
 from relimit.serving.terminal import emit, pairs
 
 
-@click.command("observe")
+@click.command("observe", short_help="Label past decisions by what came after.")
 @book_or_events("decisions", "The lender's decision log, in place of BOOK.")
-@click.option("--horizon", type=click.IntRange(min=1), default=BAD_HORIZON_DAYS, show_default=True)
-@click.option("--dpd", type=click.IntRange(min=1), default=BAD_DAYS_PAST_DUE, show_default=True)
+@click.option(
+    "--horizon",
+    type=click.IntRange(min=1),
+    default=BAD_HORIZON_DAYS,
+    show_default=True,
+    help="Days after the decision that count.",
+)
+@click.option(
+    "--dpd",
+    type=click.IntRange(min=1),
+    default=BAD_DAYS_PAST_DUE,
+    show_default=True,
+    help="Days past due that are bad.",
+)
 @click.option("--out", type=PATH, required=True, help="Where to write the observations.")
 @json_option
 def command(

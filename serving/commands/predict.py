@@ -16,7 +16,7 @@ from relimit.serving.options import (
 from relimit.serving.terminal import emit, pairs, progress
 
 
-@click.command("predict")
+@click.command("predict", short_help="Write the restoration risk of snapshots.")
 @click.option("--model", required=True, help="models:/name@alias, runs:/..., or a folder.")
 @click.option("--events", type=PATH, required=True, help="events.parquet or a folder of parts.")
 @click.option("--snapshots", type=PATH, required=True, help="Parquet with account_id and as_of.")

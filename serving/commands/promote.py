@@ -4,12 +4,12 @@ import click
 from rich.console import Console
 
 from relimit.serving.options import json_option, tracking_option
-from relimit.serving.terminal import emit, pairs
+from relimit.serving.terminal import emit
 
 
-@click.command("promote")
+@click.command("promote", short_help="Give a version the alias scoring uses.")
 @click.argument("model_uri")
-@click.option("--alias", default="champion", show_default=True)
+@click.option("--alias", default="champion", show_default=True, help="The name it goes by.")
 @click.option("--force", metavar="REASON", help="Promote all the same, and record why.")
 @tracking_option
 @json_option
@@ -22,6 +22,13 @@ def command(
     payload = promote(model_uri, alias=alias, force=force, tracking_uri=tracking_uri).to_dict()
 
     def show(console: Console) -> None:
-        pairs(console, "Promoted", payload)
+        before = f"version {payload['previous']}" if payload["previous"] else "none"
+        console.print(
+            f"{payload['name']} version {payload['version']} is now {alias} (before: {before})"
+        )
+        for objection in payload["objections"]:
+            console.print(f"  against it: {objection}")
+        if payload["force"]:
+            console.print(f"  all the same, because: {payload['force']}")
 
     emit(payload, as_json=as_json, summary=show)

@@ -18,7 +18,7 @@ from relimit.serving.options import (
 from relimit.serving.terminal import emit, pairs, progress, yuan
 
 
-@click.command("score")
+@click.command("score", short_help="Decide every prepayment of a night.")
 @click.option("--model", required=True, help="models:/name@alias, runs:/..., or a folder.")
 @policy_option
 @click.option("--events", type=PATH, required=True, help="events.parquet or a folder of parts.")
@@ -65,7 +65,9 @@ def command(
 
     def show(console: Console) -> None:
         money = manifest["money"]
-        pairs(console, f"Decisions in {out}", manifest["counts"])
+        inputs = manifest["inputs"]
+        versions = f"model {inputs['model_version']}, policy {inputs['policy_version']}"
+        pairs(console, f"Decisions in {out} ({versions})", manifest["counts"])
         pairs(console, "Money", {name: yuan(fen) for name, fen in money.items()})
 
     emit(manifest, as_json=as_json, summary=show)

@@ -26,7 +26,7 @@ def _candidate(policy: Path, model: str, tracking_uri: str | None) -> LenderPoli
     return CandidatePolicy(Scorer(open_model(model, tracking_uri), load_policy(policy)))
 
 
-@click.command("simulate")
+@click.command("simulate", short_help="Write a simulated book.")
 @click.argument("out", type=PATH)
 @click.option("--accounts", type=click.IntRange(min=1), required=True, help="How many accounts.")
 @click.option("--months", type=click.IntRange(min=1), required=True, help="How many months.")

@@ -1,10 +1,12 @@
 """`relimit train`: fit a model and register it in MLflow."""
 
 from pathlib import Path
+from typing import Final
 
 import click
 from rich.console import Console
 
+from relimit.data.vocabulary import BAD_HORIZON_DAYS
 from relimit.serving.options import (
     book_or_events,
     book_or_files,
@@ -15,13 +17,39 @@ from relimit.serving.options import (
 )
 from relimit.serving.terminal import emit, pairs, stages
 
+FEW_BADS: Final = 500
+SHOWN: Final = {
+    "rows": "rows",
+    "bads": "bads",
+    "auc": "AUC",
+    "auc_low": "AUC, at least (95%)",
+    "auc_high": "AUC, at most (95%)",
+    "ks": "KS",
+    "brier": "Brier score",
+    "log_loss": "log-loss",
+    "calibration_slope": "calibration slope (1 is right)",
+    "calibration_intercept": "calibration intercept (0 is right)",
+    "weighted_auc": "AUC, weighted by propensity",
+}
 
-@click.command("train")
+
+@click.command("train", short_help="Train a model and register it.")
 @book_or_events("observations", "Labelled observations, in place of BOOK.")
-@click.option("--family", type=click.Choice(["lightgbm", "scorecard"]), required=True)
+@click.option(
+    "--family", type=click.Choice(["lightgbm", "scorecard"]), required=True, help="Kind of model."
+)
 @click.option("--name", default="restoration-risk", show_default=True, help="Registered model.")
 @tracking_option
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--horizon",
+    type=click.IntRange(min=1),
+    default=BAD_HORIZON_DAYS,
+    show_default=True,
+    help="Days after as_of in which `bad` was observed.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn."
+)
 @plugin_option
 @workers_option
 @json_option
@@ -33,6 +61,7 @@ def command(
     family: str,
     name: str,
     tracking_uri: str | None,
+    horizon: int,
     seed: int,
     workers: int,
     as_json: bool,
@@ -52,6 +81,7 @@ def command(
             name=name,
             tracking_uri=tracking_uri,
             workers=workers,
+            horizon_days=horizon,
             seed=seed,
             progress=stage,
         )
@@ -64,7 +94,10 @@ def command(
 
     def show(console: Console) -> None:
         pairs(console, f"{result.model_uri} ({family})", {"run": result.run_id})
-        rows = {name: f"{value:.4g}" for name, value in result.metrics.items()}
-        pairs(console, "On data that it was not fitted on", rows)
+        shown = {words: result.metrics.get(name) for name, words in SHOWN.items()}
+        rows = {words: f"{value:.4g}" for words, value in shown.items() if value is not None}
+        pairs(console, "On rows that it has not learnt from (all figures: --json)", rows)
+        if result.metrics.get("bads", 0) < FEW_BADS:
+            console.print(f"  fewer than {FEW_BADS} bads: read the intervals, not the figures")
 
     emit(payload, as_json=as_json, summary=show)
