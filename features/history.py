@@ -5,6 +5,7 @@ An event is visible at a snapshot if and only if `known_at <= as_of`; a trailing
 ask a `History`, and so cannot look ahead.
 """
 
+import weakref
 from collections.abc import Callable, Hashable
 from functools import cached_property
 from typing import Any, Final
@@ -105,7 +106,7 @@ class History:
 
     def end(self, ago: int = 0) -> Ints:
         """Return the row after the last one known `ago` days before each snapshot."""
-        return self._cut(ago).row
+        return self.cut(ago).row
 
     @cached_property
     def _timeline(self) -> tuple[Ints, int, int, Ints | None]:
@@ -136,7 +137,7 @@ class History:
         rows = np.searchsorted(key, self.account * span + place, side="right")
         return np.where(self.account >= 0, rows, 0)
 
-    def _cut(self, ago: int | None) -> Cut:
+    def cut(self, ago: int | None) -> Cut:
         """Return the ends that lie some days ago; None is the account's start."""
         found = self._cuts.get(ago)
         if found is None:
@@ -156,7 +157,8 @@ class History:
             series = self.series(events)
             few = self.size <= FEW
             usual = series.rows.searchsorted(self._usual_ends) if few else None
-            found = _Before(lambda ago: series.before(self._cut(ago)), usual)
+            me = weakref.proxy(self)  # a cycle would keep the block until the collector runs
+            found = _Before(lambda ago: series.before(me.cut(ago)), usual)
             self._counted[events] = self._counted[series] = found
         return found
 

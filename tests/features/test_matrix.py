@@ -1,7 +1,9 @@
 """A whole file's features: the same numbers whatever the blocks, threads, order and company."""
 
+import gc
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -172,3 +174,18 @@ def test_a_fault_in_a_later_part_reaches_the_caller(tmp_path: Path, events: pa.T
     (tmp_path / "a.parquet").write_bytes(bytes(data))
     with pytest.raises(DataError, match=r"a\.parquet: can't be read"):
         compute_features(tmp_path / "a.parquet", snapshots(), workers=2)
+
+
+def test_a_block_is_let_go_without_the_garbage_collector(events: pa.Table) -> None:
+    points = snapshots()
+    block = blocks_from_table(events)
+    account = np.zeros(points.num_rows, np.int64)
+    history = History(block, account, points["as_of"].cast(pa.int64()).to_numpy())
+    feature_matrix(history)
+    kept = weakref.ref(history)
+    gc.disable()
+    try:
+        del history
+        assert kept() is None
+    finally:
+        gc.enable()
