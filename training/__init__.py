@@ -2,6 +2,7 @@
 
 from relimit.training.backtest import BacktestMonth, walk_forward
 from relimit.training.compare import Comparison, compare
+from relimit.training.comparison import record_comparison, write_comparison
 from relimit.training.discrimination import Interval, auc, auc_difference, auc_interval
 from relimit.training.metrics import evaluate
 from relimit.training.promote import Promotion, promote, promotion_log
@@ -34,6 +35,7 @@ __all__ = [
     "find_version",
     "promote",
     "promotion_log",
+    "record_comparison",
     "repeat_training",
     "resolve_model",
     "risk_shift",
@@ -41,4 +43,5 @@ __all__ = [
     "train",
     "walk_forward",
     "weigh_decisions",
+    "write_comparison",
 ]

@@ -9,7 +9,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from relimit.data.errors import DataError, ModelError
-from relimit.data.vocabulary import FEN_PER_YUAN
 from relimit.features import compute_features
 from relimit.models import RiskModel
 from relimit.policy import Policy
@@ -17,13 +16,14 @@ from relimit.training.discrimination import Interval
 from relimit.training.evidence import weigh_evidence
 from relimit.training.fit import logged_risk
 from relimit.training.labelled import Labelled, read_labelled
-from relimit.training.metrics import evaluate
-from relimit.training.replay import Replay, facts_at, replay
+from relimit.training.metrics import evaluate, reliability
+from relimit.training.money import Money, Scored, most_moved, weigh_money
 from relimit.training.splits import unseen_rows
 
 Floats = NDArray[np.float64]
 SAME: Final = ("rows", "bads", "auc_low", "auc_high", "freed_yuan")
 """Figures whose difference says nothing."""
+LOSS: Final = "loss_yuan_per_prepayment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,17 @@ class Comparison:
     delta
         b − a of the same figures.
     intervals
-        95% intervals of the paired differences in `auc` and `log_loss`, clustered by account.
-    swap_sets
-        Prepayments for which b restores more, or less, than a: count and yuan. Empty without freed.
+        95% intervals of the paired differences: `auc` (DeLong), `log_loss` and, with freed amounts,
+        `loss_yuan_per_prepayment`, the expected loss of restoring everything (bootstrap), all
+        clustered by account.
+    calibration
+        For a and b, by tenths of the rows: `mean_risk`, `bad_rate`, `share`.
+    swap_sets, migration, expected_loss, reasons
+        See `Money`; empty without freed amounts.
+    moved
+        The twenty accounts whose restored limit, or without freed amounts whose risk, differs most.
     verdict
-        `b better`, `a better` or `no difference beyond noise`.
+        `b better`, `a better`, `no difference beyond noise` or `too few bads to rank`.
     evidence
         What the verdict rests on, in words.
     rows
@@ -52,7 +58,12 @@ class Comparison:
     b: dict[str, float]
     delta: dict[str, float]
     intervals: dict[str, Interval]
+    calibration: dict[str, list[dict[str, float]]]
     swap_sets: dict[str, float]
+    migration: dict[str, list[Any]]
+    expected_loss: dict[str, dict[str, float]]
+    reasons: dict[str, Any]
+    moved: list[dict[str, Any]]
     verdict: str
     evidence: tuple[str, ...]
     rows: str
@@ -107,16 +118,26 @@ def compare(
     figures_a = evaluate(test.bad, risk_a, clusters=test.account_id)
     figures_b = evaluate(test.bad, risk_b, clusters=test.account_id)
     evidence = weigh_evidence(test.bad, risk_a, risk_b, test.account_id)
-    money_a, money_b, swap_sets = _money((model_a, X_a), (model_b, X_b), events, test, policy)
-    figures_a, figures_b = figures_a | money_a, figures_b | money_b
+    freed = test.freed > 0.0
+    money = None
+    if freed.any():
+        sides = Scored(model_a, X_a).take(freed), Scored(model_b, X_b).take(freed)
+        money = weigh_money(*sides, events, test.take(freed), policy)
+        figures_a, figures_b = figures_a | money.totals[0], figures_b | money.totals[1]
+    intervals = {"auc": evidence.auc, "log_loss": evidence.log_loss}
     return Comparison(
         a=figures_a,
         b=figures_b,
         delta={name: figures_b[name] - figures_a[name] for name in figures_a if name not in SAME},
-        intervals={"auc": evidence.auc, "log_loss": evidence.log_loss},
-        swap_sets=swap_sets,
+        intervals=intervals if money is None else {**intervals, LOSS: money.loss_difference},
+        calibration={"a": _curve(test, risk_a), "b": _curve(test, risk_b)},
+        swap_sets={} if money is None else money.swap_sets,
+        migration={} if money is None else money.migration,
+        expected_loss={} if money is None else money.expected_loss,
+        reasons={} if money is None else money.reasons,
+        moved=most_moved(test.account_id, [risk_a, risk_b]) if money is None else money.moved,
         verdict=evidence.verdict,
-        evidence=evidence.reasons,
+        evidence=(*evidence.reasons, *_in_money(money)),
         rows=_describe(model_a, model_b, int(keep.sum()), len(labelled)),
     )
 
@@ -154,40 +175,23 @@ def _features(
     return X_a, X_b
 
 
-def _money(
-    a: tuple[RiskModel, Floats],
-    b: tuple[RiskModel, Floats],
-    events: Path,
-    test: Labelled,
-    policy: Policy,
-) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
-    freed = test.freed > 0.0
-    if not freed.any():
-        return {}, {}, {}
-    rows = test.take(freed)
-    facts = facts_at(events, rows, policy)
-    decided = [
-        replay(
-            policy,
-            rows,
-            facts,
-            risk=model.restoration_risk(X[freed]),
-            expected_loss=model.expected_loss(X[freed], rows.freed),
-        )
-        for model, X in (a, b)
+def _curve(test: Labelled, risk: Floats) -> list[dict[str, float]]:
+    names = ("mean_risk", "bad_rate", "share")
+    points = zip(*reliability(test.bad, risk), strict=True)
+    return [dict(zip(names, map(float, point), strict=True)) for point in points]
+
+
+def _in_money(money: Money | None) -> list[str]:
+    if money is None:
+        return []
+    swap, judged = money.swap_sets, money.expected_loss
+    return [
+        f"b restores more in {swap['b_restores_more']:,.0f} prepayments "
+        f"(¥{swap['b_restores_more_yuan']:,.0f}) and less in {swap['b_restores_less']:,.0f} "
+        f"(¥{swap['b_restores_less_yuan']:,.0f})",
+        "the expected loss changes by "
+        + ", ".join(f"¥{loss['change_yuan']:+,.0f} {judge}" for judge, loss in judged.items()),
     ]
-    return decided[0].totals(), decided[1].totals(), _swap_sets(*decided)
-
-
-def _swap_sets(a: Replay, b: Replay) -> dict[str, float]:
-    moved = b.restored - a.restored
-    return {
-        "b_restores_more": float((moved > 0).sum()),
-        "b_restores_more_yuan": float(moved[moved > 0].sum()) / FEN_PER_YUAN,
-        "b_restores_less": float((moved < 0).sum()),
-        "b_restores_less_yuan": float(-moved[moved < 0].sum()) / FEN_PER_YUAN,
-        "same": float((moved == 0).sum()),
-    }
 
 
 def _describe(model_a: RiskModel, model_b: RiskModel, kept: int, matured: int) -> str:

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
+from relimit.training.bootstrap import bootstrap_mean
 from relimit.training.discrimination import Bools, Floats, Interval, auc_difference
 from relimit.training.metrics import row_log_loss
 
@@ -25,7 +24,8 @@ class Evidence:
     Attributes
     ----------
     auc, log_loss
-        Differences with their 95% intervals; a higher AUC and a lower log-loss are better.
+        Differences with their 95% intervals (DeLong's, and bootstrap over accounts); a higher AUC
+        and a lower log-loss are better.
     leaning
         1 if b is better beyond noise, −1 if a is, else 0, however few the bads.
     verdict
@@ -57,7 +57,7 @@ def weigh_evidence(bad: Bools, risk_a: Floats, risk_b: Floats, account: NDArray[
     """
     auc = auc_difference(bad, risk_a, risk_b, clusters=account)
     rows = row_log_loss(bad, risk_b) - row_log_loss(bad, risk_a)
-    log_loss = mean_interval(rows, account)
+    log_loss = bootstrap_mean(rows, account)
     leaning = -_sign(log_loss) or _sign(auc)
     bads = int(bad.sum())
     reasons = [
@@ -70,19 +70,6 @@ def weigh_evidence(bad: Bools, risk_a: Floats, risk_b: Floats, account: NDArray[
         return Evidence(auc, log_loss, leaning, TOO_FEW, tuple(reasons))
     verdict = {1: B_BETTER, -1: A_BETTER, 0: NO_DIFFERENCE}[leaning]
     return Evidence(auc, log_loss, leaning, verdict, tuple(reasons))
-
-
-def mean_interval(values: Floats, clusters: NDArray[Any], level: float = 0.95) -> Interval:
-    """Return the mean with a normal interval whose variance is clustered (Liang & Zeger 1986)."""
-    mean = float(values.mean())
-    _, place = np.unique(clusters, return_inverse=True)
-    groups = int(place.max()) + 1
-    if groups < 2:
-        return Interval(mean, -float("inf"), float("inf"))
-    sums = np.bincount(place, weights=values - mean)
-    variance = float(np.square(sums).sum()) * groups / (groups - 1) / values.size**2
-    half = float(norm.ppf(0.5 + level / 2.0)) * variance**0.5
-    return Interval(mean, mean - half, mean + half)
 
 
 def _sign(interval: Interval) -> int:

@@ -123,8 +123,19 @@ def version_at_alias(
     return find_version(f"models:/{name}/{aliases[alias]}", tracking_uri)
 
 
+def is_registered_form(uri: str) -> bool:
+    """Return whether a URI names a registered version, existing or not.
+
+    Examples
+    --------
+    >>> is_registered_form("models:/restoration-risk/3"), is_registered_form("./folder")
+    (True, False)
+    """
+    return any(form.fullmatch(uri) for form in (BY_ALIAS, BY_VERSION, BY_RUN))
+
+
 def _require_known_form(uri: str) -> None:
-    if not any(form.fullmatch(uri) for form in (BY_ALIAS, BY_VERSION, BY_RUN)):
+    if not is_registered_form(uri):
         raise ModelError("neither a folder nor a model URI", where=uri, mend=FORMS)
 
 

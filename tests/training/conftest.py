@@ -8,6 +8,8 @@ import pytest
 
 from relimit.data.schema import DETAIL, TIME, WORD
 from relimit.data.tables import write_parquet
+from relimit.features import model_feature_names
+from relimit.training.run import train
 from relimit.training.store import SQLITE
 
 DAY = 86_400_000_000
@@ -95,3 +97,22 @@ def observations(history) -> pa.Table:
 def decided(history) -> pa.Table:
     """Observations of logged decisions."""
     return make_observations(history[1], arms=True)
+
+
+@pytest.fixture(scope="session")
+def versions_uri(tmp_path_factory) -> str:
+    return f"{SQLITE}{tmp_path_factory.mktemp('versions') / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="session")
+def versions(history, decided, versions_uri):
+    """Version 1 sees all features, version 2 none of those that tell the risk."""
+    common = {"tracking_uri": versions_uri, "workers": 1}
+    good = train(history[0], decided, "lightgbm", **common)
+    with pytest.MonkeyPatch.context() as patch:
+        blind = tuple(
+            n for n in model_feature_names() if n.startswith(("prepay_count", "days_since_prepay"))
+        )
+        patch.setattr("relimit.training.dataset.model_feature_names", lambda: blind)
+        poor = train(history[0], decided, "lightgbm", **common)
+    return good, poor
