@@ -1,37 +1,44 @@
-"""Features of a whole book against reading the file, DuckDB and pandas; equal results first.
+"""Features of a whole book against reading, Polars, DuckDB and pandas; equal results first.
 
     python benchmarks/features.py [--small] [--accounts N] [--folder DIR]
 
 Case A has one snapshot an account, case B one per prepayment. Each contender runs in a process of
-its own, Parquet in and Arrow batches out. pandas, which would take minutes, has a sample of the
-accounts, and its time is scaled up. Polars and featuretools are not dependencies and are left out.
+its own, Parquet in and Arrow batches out. pandas and, in case B, Polars, which would take minutes
+or all the memory, have a sample of the accounts, and their time is scaled up. Polars is not a
+dependency: it takes part where it is installed. One live account is timed at the end, and the
+benchmark fails if that takes far longer than it should.
 """
 
 import argparse
+import importlib.util
 import json
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from _feature_peers import DAY, SAMPLE, accounts_of, core, run_duckdb, run_pandas, run_polars
 
+from relimit.data.events import blocks_from_table
 from relimit.data.schema import TIME, events_schema
-from relimit.features import feature_names, iter_features
+from relimit.features import History, feature_matrix, feature_names, iter_features
 
 START = 1_600_000_000_000_000
-DAY = 86_400_000_000
 DAYS = 900
-SAMPLE = 20
-"""pandas gets every 20th account."""
+LIVE_TARGETS = {50: 1.0, 2_000: 2.0}
+"""Milliseconds that the features of one live account may take, by its events."""
+
+LIVE_FACTOR = 4
+"""A live account that takes longer than this many times its target fails the benchmark."""
 
 KINDS = {
     "draw": 0.14,
@@ -49,37 +56,6 @@ KINDS = {
     "limit": 0.02,
     "payment_returned": 0.01,
 }
-COUNTS = {
-    "prepay_count": ("prepayment", (7, 30, 90, 180, 365)),
-    "draw_count": ("draw", (30, 90, 180)),
-    "overdue_count": ("overdue", (90, 365)),
-    "inquiry_count": ("inquiry", (30, 90, 180)),
-    "income_count": ("income", (90, 180)),
-    "cured_count": ("cured", (365,)),
-    "payment_returned_count": ("payment_returned", (180,)),
-}
-SUMS = {
-    "prepay_sum": ("prepayment", (7, 30, 90, 180, 365)),
-    "repaid_sum": ("repayment", (30, 90, 180)),
-    "interest_paid": ("interest_payment", (90,)),
-}
-SHARES = {
-    "prepaid_to_drawn": ("prepayment", "draw", (90, 365)),
-    "repaid_to_due": ("repayment", "due", (30, 90, 180)),
-}
-LASTS = {"limit_amount": "limit", "due_last": "due"}
-SINCES = {"prepay_since_days": "prepayment", "draw_since_days": "draw"}
-WORST = (90, 180, 365)
-SIGNS = {"draw": 1, "repayment": -1, "prepayment": -1, "charge_off": -1}
-INTEREST = {"interest": 1, "interest_payment": -1}
-
-
-def core() -> list[str]:
-    """Return the features that every contender computes."""
-    windowed = (COUNTS, SUMS, SHARES)
-    names = [f"{name}_{w}d" for table in windowed for name, row in table.items() for w in row[-1]]
-    names += [*LASTS, *SINCES, *(f"dpd_worst_{w}d" for w in WORST)]
-    return [*names, "outstanding", "utilisation_now", "interest_unsettled"]
 
 
 def make_book(folder: Path, accounts: int, seed: int = 0) -> None:
@@ -137,137 +113,57 @@ def run_read(folder: Path, _: str) -> None:
         file.read_row_group(group)
 
 
-def run_relimit(folder: Path, case: str, names: list[str] | None = None) -> list[pa.RecordBatch]:
-    """Compute features as Arrow batches."""
+def run_relimit(
+    folder: Path, case: str, names: list[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Yield features as Arrow batches."""
     points = pq.read_table(folder / f"{case}.parquet")
     names = names or core()
-    batches = []
     for rows, matrix in iter_features(folder / "events.parquet", points, workers=2, names=names):
         columns = {"row": pa.array(rows)} | dict(zip(names, map(pa.array, matrix.T), strict=True))
-        batches.append(pa.RecordBatch.from_pydict(columns))
-    return batches
+        yield pa.RecordBatch.from_pydict(columns)
 
 
-def run_catalogue(folder: Path, case: str) -> list[pa.RecordBatch]:
-    """Compute all features."""
+def run_catalogue(folder: Path, case: str) -> Iterator[pa.RecordBatch]:
+    """Yield all features."""
     return run_relimit(folder, case, list(feature_names()))
-
-
-def run_duckdb(folder: Path, case: str) -> pa.Table:
-    """Join the visible events to each snapshot and aggregate them, in one statement."""
-    connection = duckdb.connect(config={"threads": 2, "memory_limit": "8GB"})
-    return connection.sql(_sql(folder, case)).to_arrow_table()
-
-
-def _sql(folder: Path, case: str) -> str:
-    def within(kind: str, w: int) -> str:
-        return f"FILTER (kind = '{kind}' AND age < {w * DAY})"
-
-    def total(kind: str, w: int) -> str:
-        return f"coalesce(sum(amount) {within(kind, w)}, 0)"
-
-    def signed(signs: dict[str, int]) -> str:
-        cases = " ".join(f"WHEN '{kind}' THEN {sign} * amount" for kind, sign in signs.items())
-        return f"greatest(coalesce(sum(CASE kind {cases} END), 0), 0)"
-
-    columns = {f"{n}_{w}d": f"count(*) {within(k, w)}" for n, (k, ws) in COUNTS.items() for w in ws}
-    columns |= {f"{n}_{w}d": total(k, w) for n, (k, ws) in SUMS.items() for w in ws}
-    columns |= {
-        f"{n}_{w}d": f"CASE WHEN {total(b, w)} > 0 THEN {total(a, w)} / {total(b, w)}::DOUBLE END"
-        for n, (a, b, ws) in SHARES.items()
-        for w in ws
-    }
-    last = {
-        name: f"arg_max(amount, (known_at, ts)) FILTER (kind = '{k}')" for name, k in LASTS.items()
-    }
-    columns |= last
-    columns |= {
-        name: f"(any_value(as_of) - arg_max(ts, (known_at, ts)) FILTER (kind = '{k}')) / {DAY}"
-        for name, k in SINCES.items()
-    }
-    columns |= {f"dpd_worst_{w}d": f"coalesce(max(value) {within('overdue', w)}, 0)" for w in WORST}
-    columns["outstanding"] = signed(SIGNS)
-    columns["utilisation_now"] = f"{signed(SIGNS)} / nullif({last['limit_amount']}, 0)::DOUBLE"
-    columns["interest_unsettled"] = signed(INTEREST)
-    listed = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
-    return f"""
-        WITH points AS (
-            SELECT row_number() OVER () - 1 AS row, account_id, epoch_us(as_of) AS as_of
-            FROM '{folder}/{case}.parquet'),
-        seen AS (
-            SELECT row, as_of, kind, amount, value, epoch_us(known_at) AS known_at,
-                epoch_us(ts) AS ts, as_of - epoch_us(known_at) AS age
-            FROM points LEFT JOIN '{folder}/events.parquet' AS e
-            ON points.account_id = e.account_id AND epoch_us(e.known_at) <= points.as_of)
-        SELECT row, {listed} FROM seen GROUP BY row ORDER BY row"""  # noqa: S608 - its own names, no input
-
-
-def run_pandas(folder: Path, case: str) -> pa.Table:
-    """Merge the visible events of every 20th account to each snapshot, and group them."""
-    wanted = [("account_id", "<", _accounts(folder) // SAMPLE)]
-    events = pd.read_parquet(folder / "events.parquet", filters=wanted)
-    points = pd.read_parquet(folder / f"{case}.parquet", filters=wanted)
-    points["row"] = np.arange(len(points))
-    seen = points.merge(events, on="account_id", how="left")
-    seen = seen[seen["known_at"] <= seen["as_of"]].sort_values(["row", "known_at", "ts"])
-    seen["age"] = (seen["as_of"] - seen["known_at"]).astype("int64")
-    unit = pd.Timedelta(days=1).as_unit(seen["as_of"].dt.unit).to_timedelta64().astype("int64")
-    every = points["row"].to_numpy()
-
-    def by_row(rows: pd.DataFrame, how: str, column: str = "amount") -> np.ndarray:
-        return rows.groupby("row")[column].agg(how).reindex(every).to_numpy(float, na_value=np.nan)
-
-    def within(kind: str, w: int) -> pd.DataFrame:
-        return seen[(seen["kind"] == kind) & (seen["age"] < w * unit)]
-
-    def total(kind: str, w: int, how: str = "sum") -> np.ndarray:
-        return np.nan_to_num(by_row(within(kind, w), how))
-
-    def signed(signs: dict[str, int]) -> np.ndarray:
-        moved = seen["amount"] * seen["kind"].astype(object).map(signs)
-        return np.maximum(np.nan_to_num(by_row(seen.assign(amount=moved), "sum")), 0)
-
-    out = {f"{n}_{w}d": total(k, w, "size") for n, (k, ws) in COUNTS.items() for w in ws}
-    out |= {f"{n}_{w}d": total(k, w) for n, (k, ws) in SUMS.items() for w in ws}
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for name, (part, whole, ws) in SHARES.items():
-            for w in ws:
-                share = total(part, w) / total(whole, w)
-                out[f"{name}_{w}d"] = np.where(np.isfinite(share), share, np.nan)
-    out |= {name: by_row(seen[seen["kind"] == kind], "last") for name, kind in LASTS.items()}
-    for name, kind in SINCES.items():
-        rows = seen[seen["kind"] == kind]
-        since = rows.assign(since=(rows["as_of"] - rows["ts"]).astype("int64") / unit)
-        out[name] = by_row(since, "last", "since")
-    for w in WORST:
-        out[f"dpd_worst_{w}d"] = np.nan_to_num(by_row(within("overdue", w), "max", "value"))
-    out["outstanding"] = signed(SIGNS)
-    out["utilisation_now"] = out["outstanding"] / out["limit_amount"]
-    out["interest_unsettled"] = signed(INTEREST)
-    return pa.table({"row": every} | out)
-
-
-def _accounts(folder: Path) -> int:
-    return pq.read_metadata(folder / "a.parquet").num_rows
 
 
 CONTENDERS: dict[str, Callable[[Path, str], Any]] = {
     "read": run_read,
     "relimit": run_relimit,
     "relimit, all": run_catalogue,
+    "Polars": run_polars,
     "DuckDB": run_duckdb,
     "pandas": run_pandas,
 }
 
 
+def contenders() -> list[str]:
+    """Return the contenders that are installed."""
+    there = importlib.util.find_spec("polars") is not None
+    return [name for name in CONTENDERS if there or name != "Polars"]
+
+
+def sampled(name: str, case: str) -> bool:
+    """Return whether a contender gets a sample of the accounts."""
+    return name == "pandas" or (name == "Polars" and case == "b")
+
+
 def run_one(name: str, folder: Path, case: str) -> None:
-    """Run one contender, keep its result and print what it took; in a process of its own."""
+    """Run one contender, print what it took and keep its result; in a process of its own.
+
+    Batches are let go as they come, and made a second time to be compared.
+    """
     started = time.perf_counter()
     result = CONTENDERS[name](folder, case)
+    streams = isinstance(result, Iterator)
+    if streams:
+        deque(result, maxlen=0)
     took = time.perf_counter() - started
     used = resource.getrusage(resource.RUSAGE_SELF)
     if result is not None and name != "relimit, all":
-        table = result if isinstance(result, pa.Table) else pa.Table.from_batches(result)
+        table = pa.Table.from_batches(CONTENDERS[name](folder, case)) if streams else result
         pq.write_table(table, folder / f"{name}.{case}.result")
     measured = {"wall": took, "cpu": used.ru_utime + used.ru_stime, "gib": used.ru_maxrss / 2**20}
     print(json.dumps(measured))
@@ -286,7 +182,7 @@ def measure(name: str, folder: Path, case: str, times: int = 1) -> dict[str, flo
 def check_equal(folder: Path, case: str) -> None:
     """Raise unless the contenders have the same numbers."""
     ours = pq.read_table(folder / f"relimit.{case}.result").sort_by("row")
-    for name in ("DuckDB", "pandas"):
+    for name in [name for name in contenders() if name in ("Polars", "DuckDB", "pandas")]:
         theirs = pq.read_table(folder / f"{name}.{case}.result").sort_by("row")
         for feature in core():
             a = ours[feature].to_numpy()[: theirs.num_rows]
@@ -311,16 +207,16 @@ def report(folder: Path) -> None:
     """Run everything and print the table."""
     rows = pq.read_metadata(folder / "events.parquet").num_rows
     print(
-        f"{rows:,} events, {_accounts(folder):,} accounts, {len(core())} core features,"
+        f"{rows:,} events, {accounts_of(folder):,} accounts, {len(core())} core features,"
         f" {len(feature_names())} in all; 2 threads"
     )
     for case in ("a", "b"):
         points = pq.read_metadata(folder / f"{case}.parquet").num_rows
         print(f"\ncase {case.upper()}: {points:,} snapshots")
-        found = {name: measure(name, folder, case) for name in CONTENDERS}
+        found = {name: measure(name, folder, case) for name in contenders()}
         check_equal(folder, case)
         for name, took in found.items():
-            scale = SAMPLE if name == "pandas" else 1
+            scale = SAMPLE if sampled(name, case) else 1
             wall = took["wall"] * scale
             print(
                 f"  {name:14} {wall:8.2f} s {wall / found['read']['wall']:8.1f} x read"
@@ -328,7 +224,33 @@ def report(folder: Path) -> None:
                 f" {took['cpu'] * scale:8.1f} CPU s {took['gib']:6.2f} GiB"
                 + (f"  (1/{SAMPLE} of the accounts, scaled)" if scale > 1 else "")
             )
+    if "Polars" not in contenders():
+        print("\nPolars is not installed and was left out")
     report_scaling(folder, rows)
+    report_live(folder)
+
+
+def report_live(folder: Path) -> None:
+    """Print how long one live account takes, all features; raise if that is far too long."""
+    group = pq.ParquetFile(folder / "events.parquet").read_row_group(0)
+    for size, target in LIVE_TARGETS.items():
+        mine = group.slice(0, size).drop_columns("account_id")
+        mine = mine.append_column("account_id", pa.array(np.zeros(size, np.int64)))
+        took = _live_milliseconds(mine)
+        print(f"one live account, {size:5} events: {took:.2f} ms (median; target {target:.1f})")
+        if took > LIVE_FACTOR * target:
+            raise SystemExit(f"a live account of {size} events takes {took:.1f} ms")
+
+
+def _live_milliseconds(events: pa.Table, times: int = 300) -> float:
+    block = blocks_from_table(events)
+    now = np.array([int(block.known_at[-1])])
+    took = []
+    for _ in range(times):
+        started = time.perf_counter()
+        feature_matrix(History(block, np.zeros(1, np.int64), now))
+        took.append(time.perf_counter() - started)
+    return 1e3 * statistics.median(took)
 
 
 def report_scaling(folder: Path, rows: int) -> None:
@@ -336,7 +258,7 @@ def report_scaling(folder: Path, rows: int) -> None:
     small = folder / "tenth"
     small.mkdir(exist_ok=True)
     if not (small / "b.parquet").exists():
-        make_book(small, max(_accounts(folder) // 10, 1))
+        make_book(small, max(accounts_of(folder) // 10, 1))
     whole, tenth = measure("relimit", folder, "a", 2), measure("relimit", small, "a", 2)
     print(f"\nten times the events: {whole['wall'] / tenth['wall']:.1f} x the time, case A")
     ordered = folder if rows <= 10_000_000 else small
