@@ -1,6 +1,5 @@
 """Simulate a book: run the blocks on several processes, stream the tables to files."""
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from relimit.data.atomic import write_json
 from relimit.data.errors import DataError
 from relimit.data.schema import oracle_schema
 from relimit.data.simulator.branches import play_out
@@ -149,10 +149,16 @@ def _describe(out: Path, world: World, scenario: str, accounts: int, as_of: date
         "accounts": accounts,
         "months": world.months,
         "policy": world.lender.name,
-        "settings": asdict(world.settings),
+        "settings": _plain(asdict(world.settings)),
     }
-    (out / "book.json").write_text(json.dumps(book, indent=2, default=_jsonable) + "\n", "utf-8")
+    write_json(book, out / "book.json")
 
 
-def _jsonable(value: object) -> object:
-    return value.tolist() if hasattr(value, "tolist") else str(value)
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return value if isinstance(value, bool | int | float | str) else str(value)
