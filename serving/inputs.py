@@ -12,16 +12,22 @@ from numpy.typing import NDArray
 from relimit.data import Book, read_parquet
 from relimit.data.errors import DataError
 from relimit.data.observe import observe
-from relimit.data.schema import decisions_log_schema, observations_schema, snapshots_schema
+from relimit.data.schema import (
+    accounts_schema,
+    decisions_log_schema,
+    observations_schema,
+    snapshots_schema,
+)
 from relimit.data.vocabulary import BAD_DAYS_PAST_DUE, BAD_HORIZON_DAYS
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingInput:
-    """An events file and the labelled observations that go with it."""
+    """An events file, the labelled observations that go with it, and a book's accounts."""
 
     events: Path
     observations: pa.Table
+    accounts: pa.Table | None = None
 
 
 def read_snapshots(path: Path) -> pa.Table:
@@ -81,11 +87,12 @@ def training_input(source: Path | tuple[Path, Path]) -> TrainingInput:
     """Return what to train or compare on; a book's own observations come before its log."""
     if isinstance(source, tuple):
         events, observations = source
-    else:
-        book = Book.open(source)
-        if book.observations is None:
-            return TrainingInput(book.events, observe_files(source))
-        events, observations = book.events, book.observations
-    return TrainingInput(
-        events, read_parquet(observations, observations_schema(), table="observations")
-    )
+        return TrainingInput(events, _observations(observations))
+    book = Book.open(source)
+    labelled = _observations(book.observations) if book.observations else observe_files(source)
+    accounts = book.accounts and read_parquet(book.accounts, accounts_schema(), table="accounts")
+    return TrainingInput(book.events, labelled, accounts)
+
+
+def _observations(path: Path) -> pa.Table:
+    return read_parquet(path, observations_schema(), table="observations")

@@ -38,6 +38,17 @@ def yuan(fen: int) -> str:
     return f"{sign}¥{whole:,}.{cents:02d}"
 
 
+def figure(value: float) -> str:
+    """Return a figure with four digits, a count with all of its own.
+
+    Examples
+    --------
+    >>> figure(13140.0), figure(0.70613)
+    ('13,140', '0.7061')
+    """
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
+
+
 def finite(value: Any) -> Any:
     """Return a value without NaN and infinities, which JSON lacks: they become null.
 

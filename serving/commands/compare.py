@@ -16,7 +16,7 @@ from relimit.serving.options import (
     tracking_option,
     workers_option,
 )
-from relimit.serving.terminal import emit, finite, stages
+from relimit.serving.terminal import emit, figure, finite, stages
 
 
 @click.command("compare", short_help="Compare two versions on unseen rows.")
@@ -24,7 +24,7 @@ from relimit.serving.terminal import emit, finite, stages
 @click.argument("model_b")
 @book_or_events("observations", "Labelled observations, in place of BOOK.")
 @policy_option
-@click.option("--out", type=PATH, help="Folder for comparison.json.")
+@click.option("--out", type=PATH, help="Folder for comparison.json and .html.")
 @tracking_option
 @plugin_option
 @workers_option
@@ -48,22 +48,26 @@ def command(
     from relimit.policy import load_policy
     from relimit.serving.inputs import training_input
     from relimit.serving.models import open_model
-    from relimit.training import compare
+    from relimit.training import compare, record_comparison, write_comparison
 
     with stages("comparing") as stage:
         stage("reading observations")
         data = training_input(source)
         stage("scoring both models")
-        comparison = compare(
+        found = compare(
             open_model(model_a, tracking_uri),
             open_model(model_b, tracking_uri),
             data.events,
             data.observations,
             load_policy(policy),
             workers=workers,
-        ).to_dict()
-    payload = {"model_a": model_a, "model_b": model_b, **comparison}
+        )
+        stage("recording")
+        run_id = record_comparison(found, model_a, model_b, tracking_uri=tracking_uri)
+    comparison = found.to_dict()
+    payload = {"model_a": model_a, "model_b": model_b, "run_id": run_id, **comparison}
     if out is not None:
+        write_comparison(found, out, names=(model_a, model_b))
         write_json(finite(payload), out / "comparison.json")
 
     def show(console: Console) -> None:
@@ -82,4 +86,4 @@ def command(
 def _figure(name: str, value: object) -> str:
     if not isinstance(value, int | float):
         return str(value if value else "")
-    return f"¥{value:,.2f}" if name.endswith("_yuan") else f"{value:,.4g}"
+    return f"¥{value:,.2f}" if name.endswith("_yuan") else figure(value)

@@ -1,13 +1,14 @@
 """`relimit train`: fit a model and register it in MLflow."""
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 from rich.console import Console
 
 from relimit.data.vocabulary import BAD_HORIZON_DAYS
 from relimit.serving.options import (
+    PATH,
     book_or_events,
     book_or_files,
     json_option,
@@ -15,7 +16,7 @@ from relimit.serving.options import (
     tracking_option,
     workers_option,
 )
-from relimit.serving.terminal import emit, pairs, stages
+from relimit.serving.terminal import emit, figure, pairs, stages
 
 FEW_BADS: Final = 500
 SHOWN: Final = {
@@ -50,6 +51,7 @@ SHOWN: Final = {
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn."
 )
+@click.option("--out", type=PATH, help="Folder for the validation report and the model card.")
 @plugin_option
 @workers_option
 @json_option
@@ -63,6 +65,7 @@ def command(
     tracking_uri: str | None,
     horizon: int,
     seed: int,
+    out: Path | None,
     workers: int,
     as_json: bool,
 ) -> None:
@@ -83,19 +86,22 @@ def command(
             workers=workers,
             horizon_days=horizon,
             seed=seed,
+            accounts=data.accounts,
+            report_out=out,
             progress=stage,
         )
-    payload = {
+    payload: dict[str, Any] = {
         "model_uri": result.model_uri,
         "version": result.version,
         "run_id": result.run_id,
         "metrics": result.metrics,
+        "report": str(out) if out else None,
     }
 
     def show(console: Console) -> None:
         pairs(console, f"{result.model_uri} ({family})", {"run": result.run_id})
         shown = {words: result.metrics.get(name) for name, words in SHOWN.items()}
-        rows = {words: f"{value:.4g}" for words, value in shown.items() if value is not None}
+        rows = {words: figure(value) for words, value in shown.items() if value is not None}
         pairs(console, "On rows that it has not learnt from (all figures: --json)", rows)
         if result.metrics.get("bads", 0) < FEW_BADS:
             console.print(f"  fewer than {FEW_BADS} bads: read the intervals, not the figures")

@@ -98,8 +98,11 @@ def test_training_registers_a_version_that_tells_good_from_bad(
     store = f"sqlite:///{tmp_path / 'other.db'}"
     words = ["--events", book / "events.parquet", "--observations", observations]
     named = ["--family", "scorecard", "--name", "trial", "--tracking-uri", store]
+    named += ["--out", tmp_path / "report"]
     result = relimit_json("train", *words, *named)
     assert result["model_uri"] == "models:/trial/1"
+    assert (tmp_path / "report" / "validation_report.html").exists()
+    assert (tmp_path / "report" / "model_card.md").exists()
     assert {"version", "metrics"} <= result.keys()
     assert 0.55 < result["metrics"]["auc"] < 0.95
 
@@ -128,6 +131,8 @@ def test_compare_says_which_is_better(
     result = relimit_json("compare", *pair, *words, "--tracking-uri", store, "--out", tmp_path)
     assert {"a", "b", "delta", "verdict"} <= result.keys()
     assert json.loads((tmp_path / "comparison.json").read_text()) == result
+    assert (tmp_path / "comparison.html").exists()
+    assert result["run_id"]
 
 
 def test_every_prepayment_is_decided_or_quarantined(
