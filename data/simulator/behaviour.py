@@ -35,14 +35,11 @@ def plan_prepayments(block: Block, day: int) -> None:
     payday = np.where(soon, s.calendar.payday_prepayment, 1.0)[people.payday]
     wish = (people.prepay + standing.prepay_heat) * payday * block.activity(day)
     wish *= np.exp(s.behaviour.prepay_by_stress * standing.stress)
-    struck = standing.setback_day != NEVER
-    wish[struck] *= s.behaviour.setback_prepay
     able = (standing.outstanding > 0) & (standing.overdue_since == NEVER) & ~standing.left
     able &= (standing.next_prepay <= day) & (standing.plan_day < day) & (standing.bust_day == NEVER)
     everyone = np.arange(len(wish))
     row = np.flatnonzero((block.uniform(everyone, day, Purpose.PLAN) < wish) & able)
     funded = block.uniform(row, day, Purpose.PLAN_FUNDED) < s.types.lender_funded[people.kind[row]]
-    funded |= struck[row]
     lag = np.where(block.uniform(row, day, Purpose.PLAN_LAG) < 0.5, 1, 2)
     standing.plan_day[row] = day + np.where(funded, lag, 0)
     _borrow_elsewhere(block, row[funded], day)
@@ -146,7 +143,6 @@ def _draw_intensity(block: Block, day: int) -> Floats:
     flush = calendar.since_payday[day] < _FLUSH_DAYS
     payday = np.where(flush, block.settings.calendar.payday_borrowing, 1.0)[people.payday]
     rest = people.draw + standing.draw_heat
-    rest[standing.setback_day != NEVER] += block.settings.behaviour.setback_draw
     return np.where(
         standing.bust_day == NEVER,
         rest * payday * calendar.borrowing[day] * block.activity(day),
@@ -176,8 +172,6 @@ def _need(block: Block, row: Ints, available: Ints, day: int) -> Ints:
     poor = np.clip((high - standing.score[row]) / (high - low), 0.0, 1.0)
     constraint = s.constraint * poor
     wanted = block.people.need[row] * spread * (1.0 - constraint) + constraint * available
-    run_up = np.maximum(wanted, s.setback_use * available)
-    wanted = np.where(standing.setback_day[row] == NEVER, wanted, run_up)
     wanted = np.where(standing.bust_day[row] == NEVER, wanted, available)
     floor = block.settings.product.draw_minimum * FEN_PER_YUAN
     rounded = np.rint(wanted / HUNDRED_YUAN).astype(np.int64) * HUNDRED_YUAN

@@ -35,7 +35,6 @@ def turn_month(block: Block, day: int) -> None:
     _move(block, row, day)
     report_scores(block, row, day)
     _bust(block, row, day)
-    _set_back(block, row, day)
     _review_limits(block, row, day)
 
 
@@ -45,7 +44,6 @@ def _move(block: Block, row: Ints, day: int) -> None:
     pull = s.stress_reversion * (home - standing.stress[row])
     shock = s.stress_shock * block.normal(row, day, Purpose.STRESS)
     standing.stress[row] += pull + shock
-    standing.stress[row] += s.setback_stress * (standing.setback_day[row] != NEVER)
     base = block.settings.types.off_platform_debt[block.people.kind[row]]
     standing.debt[row] -= s.debt_decay * (standing.debt[row] - base)
 
@@ -60,17 +58,6 @@ def _bust(block: Block, row: Ints, day: int) -> None:
     share = np.clip(available / np.maximum(standing.limit[row], 1), 0.0, 1.0)
     hit = block.uniform(row, day, Purpose.BUST) < s.bust_monthly * share
     standing.bust_day[row[hit]] = day
-
-
-def _set_back(block: Block, row: Ints, day: int) -> None:
-    """Begin and end setbacks: the line is drawn down, then instalments are missed."""
-    standing, s = block.standing, block.settings.behaviour
-    since = standing.setback_day[row]
-    over = row[(since != NEVER) & (day - since >= s.setback_days)]
-    hazard = s.setback_monthly * np.exp(s.setback_by_stress * standing.stress[row])
-    hit = (block.uniform(row, day, Purpose.SETBACK) < hazard) & (since == NEVER)
-    standing.setback_day[over] = NEVER
-    standing.setback_day[row[hit]] = day
 
 
 def _review_limits(block: Block, row: Ints, day: int) -> None:

@@ -72,7 +72,6 @@ def make_standing(settings: Settings, people: People) -> Standing:
         "last_draw",
         "held_since",
         "bust_day",
-        "setback_day",
     ]
     zero = "limit outstanding held residual score loans next_prepay decide_time decide_prepaid"
     columns: dict[str, Any] = {name: np.zeros(n, dtype=np.int64) for name in zero.split()}

@@ -108,13 +108,6 @@ class BehaviourSettings:
     second_prepayment: float
     bust_monthly: float
     bust_tenure_days: int
-    setback_monthly: float
-    setback_by_stress: float
-    setback_days: int
-    setback_stress: float
-    setback_draw: float
-    setback_use: float
-    setback_prepay: float
     stress_reversion: float
     stress_shock: float
     debt_decay: float

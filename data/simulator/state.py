@@ -42,8 +42,7 @@ class People:
 class Standing:
     """Where the accounts stand tonight, `[accounts]` each; money in fen, days from the start.
 
-    `held` is the limit that prepayments freed and the lender has not given back. `setback_day` is
-    when a setback began that is not over.
+    `held` is the limit that prepayments freed and the lender has not given back.
     """
 
     open: Bools
@@ -69,7 +68,6 @@ class Standing:
     last_draw: Ints
     held_since: Ints
     bust_day: Ints
-    setback_day: Ints
     left: Bools
     loans: Ints
     forced_day: Ints

@@ -88,7 +88,6 @@ class Purpose(IntEnum):
     OUTAGE_TOUCHED = auto()
     REPLICATE = auto()
     SAMPLE = auto()
-    SETBACK = auto()
 
 
 def account_keys(seed: int, account_id: Ints) -> Keys:
