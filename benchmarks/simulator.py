@@ -73,11 +73,10 @@ def latent_state(accounts: int) -> tuple[Array, Array]:
         row = np.flatnonzero(block.standing.decide_day == day)
         s, people, income = block.standing, block.people, block.people.income[row]
         busted = np.where(s.bust_day[row] < 0, -1, day - s.bust_day[row])
-        setback = np.where(s.setback_day[row] < 0, -1, day - s.setback_day[row])
         burden = monthly_instalments(block, row) / income
         tenure = day - people.open_day[row]
         wealth = (s.outstanding[row] / income, s.limit[row] / income, people.need[row] / income)
-        mind = (people.kind[row], s.stress[row], s.debt[row], busted, setback)
+        mind = (people.kind[row], s.stress[row], s.debt[row], busted)
         state = (*mind, burden, tenure, *wealth)
         keys.append(np.column_stack([people.account_id[row], s.decide_time[row]]))
         states.append(np.column_stack([*state, s.last_overdue[row] >= day - 90, s.score[row]]))

@@ -22,7 +22,7 @@ from relimit.data.simulator.writer import ORACLE, ORACLE_ACCOUNTS, BookWriter
 from relimit.data.tables import write_parquet
 from relimit.data.vocabulary import SCHEMA_VERSION
 
-BLOCK_ACCOUNTS = 8_000
+BLOCK_ACCOUNTS = 6_000
 _FIRST_ACCOUNT = 1
 _BRANCHED_TOGETHER = 64
 
