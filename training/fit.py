@@ -1,6 +1,6 @@
 """From features and outcomes to a calibrated risk model with its expected-loss head."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,8 +45,10 @@ class Fitted:
         The chosen map and what each candidate scored.
     test_risk
         `[test rows]` calibrated risk at the arm that was taken, what the outcomes test.
+    views
+        Figures of the test slice by view and name, see `three_views`.
     metrics
-        Figures of the test slice by name.
+        The same by name alone, with those of accounts never learnt from.
     parameters
         The estimator's own settings by name.
     """
@@ -55,6 +57,7 @@ class Fitted:
     propensities: Propensities | None
     calibration: CalibrationChoice
     test_risk: Floats
+    views: dict[str, dict[str, float]]
     metrics: dict[str, float]
     parameters: dict[str, object]
 
@@ -130,9 +133,11 @@ def fit_model(
         reference_rows=frame.iloc[split.fit],
     )
     report("testing")
-    risk = logged_risk(model, X[split.test], labelled.take(split.test))
-    metrics = _test_metrics(risk, labelled, split, weight)
-    return Fitted(model, propensities, calibration, risk, metrics, estimator.get_params())
+    test = labelled.take(split.test)
+    risk = logged_risk(model, X[split.test], test)
+    views = three_views(test, risk, _take(weight, split.test))
+    metrics = _test_metrics(risk, labelled, split, views)
+    return Fitted(model, propensities, calibration, risk, views, metrics, estimator.get_params())
 
 
 def logged_risk(model: RiskModel, X: Floats, labelled: Labelled) -> Floats:
@@ -182,14 +187,14 @@ def _fit(
 
 
 def _test_metrics(
-    risk: Floats, labelled: Labelled, split: Split, weight: Floats | None
+    risk: Floats, labelled: Labelled, split: Split, views: Mapping[str, Mapping[str, float]]
 ) -> dict[str, float]:
-    """Return figures of the test slice: by view, and on accounts never learnt from."""
+    """Return figures of the test slice by view, and on accounts never learnt from."""
     test = labelled.take(split.test)
-    views = three_views(test, risk, _take(weight, split.test))
-    found = views.pop(NAIVE)
+    found = dict(views[NAIVE])
     for view, figures in views.items():
-        found |= _prefixed(view, figures)
+        if view != NAIVE:
+            found |= _prefixed(view, figures)
     learnt = labelled.account_id[np.concatenate([split.fit, split.calibrate])]
     unseen = ~np.isin(test.account_id.astype(str), learnt.astype(str))
     if test.bad[unseen].sum() >= SMALL_SLICE and not unseen.all():
@@ -197,7 +202,7 @@ def _test_metrics(
     return found
 
 
-def _prefixed(prefix: str, metrics: dict[str, float]) -> dict[str, float]:
+def _prefixed(prefix: str, metrics: Mapping[str, float]) -> dict[str, float]:
     return {f"{prefix}_{name}": value for name, value in metrics.items()}
 
 

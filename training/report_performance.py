@@ -16,7 +16,7 @@ from relimit.training.gains import gains_table
 from relimit.training.judged import Judged
 from relimit.training.metrics import reliability
 from relimit.training.plots import draw_roc, draw_score_distribution
-from relimit.training.views import EXPLORED, NAIVE, WEIGHTED, explored, three_views
+from relimit.training.views import EXPLORED, NAIVE, WEIGHTED, explored
 
 RANKING: Final = ("auc", "gini", "ks", "h_measure", "pr_auc")
 TRUTH: Final = (
@@ -129,7 +129,7 @@ def segments(judged: Judged) -> dict[str, NDArray[Any]]:
 
 def views_grid(caption: str, judged: Judged, figures: Sequence[str]) -> Grid:
     """Return a figure a row, a view a column; a figure with limits shows them."""
-    views = three_views(judged.test, judged.fitted.test_risk, judged.weight)
+    views = judged.fitted.views
     counts = [(name, *(int(view[name]) for view in views.values())) for name in ("rows", "bads")]
     rows = [
         (name.replace("_", " "), *(_figure(view, name) for view in views.values()))
@@ -151,7 +151,7 @@ def _curves(judged: Judged) -> dict[str, tuple[Floats, Floats, Floats]]:
         return curves
     curves[WEIGHTED] = reliability(bad, risk, judged.weight)
     rows = explored(judged.test)
-    if EXPLORED in three_views(judged.test, risk, judged.weight):
+    if EXPLORED in judged.fitted.views:
         curves[EXPLORED] = reliability(bad[rows], risk[rows], bins=5)
     return curves
 

@@ -8,7 +8,7 @@ from relimit.training.document import Block, Grid, Notice, Section
 from relimit.training.fairness import FOUR_FIFTHS, GroupTreatment
 from relimit.training.judged import Judged
 from relimit.training.propensity import LEAST_WEIGHT, MOST_WEIGHT
-from relimit.training.views import explored, three_views
+from relimit.training.views import EXPLORED, explored
 
 NO_EXPLORATION = (
     "The log drew too few arms that the older policy didn't prefer: nothing here can show whether "
@@ -100,10 +100,9 @@ def _never_tried(judged: Judged) -> list[Block]:
 def _trust(judged: Judged) -> Block:
     """Hold the risk against the rows that no policy chose: what weights can't mend shows there."""
     rows = explored(judged.test)
-    views = three_views(judged.test, judged.fitted.test_risk, judged.weight)
-    if "explored" not in views:
+    view = judged.fitted.views.get(EXPLORED)
+    if view is None:
         return Notice(NO_EXPLORATION)
-    view = views["explored"]
     shift = Interval(*(view[f"calibration_intercept{end}"] for end in ("", "_low", "_high")))
     ratio = judged.test.bad[rows].sum() / judged.fitted.test_risk[rows].sum()
     words = (

@@ -1,0 +1,185 @@
+"""What a whole training costs against LightGBM's own training on the ready matrix.
+
+    python benchmarks/training.py [--small]
+
+A book of 100,000 accounts and 5 M events is made, with five logged decisions an account: 500,000
+observations x 60 features. `relimit train` (features, weights, fit, calibration, loss head, test,
+report, registration) is held against the features alone plus `lightgbm.train` with the same
+settings on the same rows, timed before and after, of which the lesser counts: a busy machine's
+figures drift, so measure on a quiet one. Target: at most 1.3 times.
+"""
+
+import argparse
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+from unittest import mock
+
+import lightgbm as lgb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from relimit.data.schema import DETAIL, TIME, WORD
+from relimit.data.tables import write_parquet
+from relimit.data.vocabulary import MICROSECONDS_PER_DAY
+from relimit.features import catalogue, compute_features, model_feature_names
+from relimit.models import ARM_COLUMNS, ARM_DIRECTIONS, BoostedTrees
+from relimit.training import train
+from relimit.training.dataset import TrainingData, read_training_data
+from relimit.training.propensity import weigh_decisions
+
+TARGET = 1.3
+FEATURES = 60
+EVENTS_PER_ACCOUNT = 50
+DECISIONS_PER_ACCOUNT = 5
+DAYS = 1_080
+HORIZON_DAYS = 180
+WORKERS = 2
+PATCHED = "relimit.training.dataset.model_feature_names"
+KINDS = ("draw", "prepayment", "repayment", "due", "interest", "income", "inquiry", "overdue")
+
+
+def main() -> None:
+    """Make the book, time both ways, and print the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--small", action="store_true", help="a fiftieth of the accounts")
+    accounts = 2_000 if parser.parse_args().small else 100_000
+    names = model_feature_names()[:FEATURES]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        events, observations = make_book(folder, accounts)
+        rows = observations.num_rows
+        print(
+            f"{rows:,} observations x {FEATURES} features, {accounts * EVENTS_PER_ACCOUNT:,} events"
+        )
+        with mock.patch(PATCHED, return_value=names):
+            data = read_training_data(events, observations, workers=WORKERS, progress=silent)
+            before = alone(events, observations, data)
+            stages = timed_training(folder, events, observations)
+            after = alone(events, observations, data)
+    for stage, seconds in stages.items():
+        print(f"  {stage:42} {seconds:8.1f} s")
+    total = sum(stages.values())
+    features, own = (min(pair) for pair in zip(before, after, strict=True))
+    print(f"features alone {features:.1f} s, lightgbm.train alone {own:.1f} s", end="")
+    print(f" (least of {before[0]:.1f} and {after[0]:.1f}, {before[1]:.1f} and {after[1]:.1f})")
+    ratio = total / (features + own)
+    print(f"whole training {total:.1f} s: {ratio:.2f} times their sum, target {TARGET}: ", end="")
+    print("met" if ratio <= TARGET else "NOT met")
+
+
+def timed_training(folder: Path, events: Path, observations: pa.Table) -> dict[str, float]:
+    """Train and register; return the seconds of each stage."""
+    marks: list[tuple[str, float]] = [("reading", time.perf_counter())]
+    train(
+        events,
+        observations,
+        "lightgbm",
+        tracking_uri=f"sqlite:///{folder}/mlflow.db",
+        workers=WORKERS,
+        progress=lambda stage: marks.append((stage, time.perf_counter())),
+    )
+    marks.append(("", time.perf_counter()))
+    return {stage: later - start for (stage, start), (_, later) in pairwise(marks)}
+
+
+def alone(events: Path, observations: pa.Table, data: TrainingData) -> tuple[float, float]:
+    """Return the seconds of the features alone, and of LightGBM alone."""
+    points = observations.select(["account_id", "as_of"])
+    started = time.perf_counter()
+    compute_features(events, points, workers=WORKERS, names=data.names)
+    return time.perf_counter() - started, lightgbm_alone(data)
+
+
+def lightgbm_alone(data: TrainingData) -> float:
+    """Return the seconds of `lightgbm.train` on the ready matrix, as our estimator calls it."""
+    labelled, split = data.labelled, data.split
+    propensities = weigh_decisions(data.X, labelled.arms, labelled.propensity, learn=split.fit)
+    matrix = np.column_stack([data.X, labelled.arms])
+    wanted = {known.name: known.risk for known in catalogue()} | ARM_DIRECTIONS
+    ours = BoostedTrees().get_params()
+    same = ("learning_rate", "num_leaves", "min_child_samples", "feature_fraction")
+    settings = {name: ours[name] for name in (*same, "bagging_fraction", "reg_lambda")} | {
+        "objective": "binary",
+        "metric": "binary_logloss",
+        "monotone_constraints": [wanted[name] for name in (*data.names, *ARM_COLUMNS)],
+        "monotone_constraints_method": "basic",
+        "bagging_freq": 1,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": WORKERS,
+        "seed": 0,
+        "verbosity": -1,
+    }
+    fit, later = (
+        (matrix[rows], labelled.bad[rows], propensities.weight[rows])
+        for rows in (split.fit, split.calibrate)
+    )
+    started = time.perf_counter()
+    dataset = lgb.Dataset(fit[0], fit[1], weight=fit[2])
+    lgb.train(
+        settings,
+        dataset,
+        num_boost_round=ours["max_trees"],
+        valid_sets=[lgb.Dataset(later[0], later[1], weight=later[2], reference=dataset)],
+        callbacks=[lgb.early_stopping(ours["early_stopping_rounds"], verbose=False)],
+    )
+    return time.perf_counter() - started
+
+
+def make_book(folder: Path, accounts: int) -> tuple[Path, pa.Table]:
+    """Write events in which the weak are overdue more often, and log decisions drawn at random."""
+    rng = np.random.default_rng(0)
+    weakness = rng.normal(size=accounts)
+    rows = accounts * EVENTS_PER_ACCOUNT
+    account = np.repeat(np.arange(accounts), EVENTS_PER_ACCOUNT)
+    day = np.sort(rng.uniform(0, DAYS, (accounts, EVENTS_PER_ACCOUNT)), axis=1).ravel()
+    kind = rng.integers(0, len(KINDS) - 1, rows)
+    kind[rng.random(rows) < 0.03 * np.exp(weakness[account])] = KINDS.index("overdue")
+    instants = (day * MICROSECONDS_PER_DAY).astype(np.int64)
+    table = pa.table(
+        {
+            "account_id": account,
+            "ts": pa.array(instants, TIME),
+            "known_at": pa.array(instants, TIME),
+            "kind": pa.DictionaryArray.from_arrays(kind.astype(np.int8), list(KINDS)).cast(WORD),
+            "amount": rng.lognormal(10.0 + 0.2 * weakness[account], 0.5).astype(np.int64),
+            "value": pa.array(np.full(rows, 5, np.int32), mask=kind != KINDS.index("overdue")),
+            "loan_id": pa.nulls(rows, pa.int64()),
+            "detail": pa.nulls(rows, pa.string()).cast(DETAIL),
+        }
+    )
+    write_parquet(table, folder / "events.parquet")
+    return folder / "events.parquet", make_decisions(rng, weakness)
+
+
+def make_decisions(rng: np.random.Generator, weakness: NDArray[np.float64]) -> pa.Table:
+    """Observe logged decisions spread over the book's days."""
+    account = np.repeat(np.arange(len(weakness)), DECISIONS_PER_ACCOUNT)
+    size = len(account)
+    day = rng.uniform(60, DAYS - HORIZON_DAYS, size)
+    propensity = 1 / (1 + np.exp(weakness[account]))
+    full = rng.random(size) < propensity
+    bad = rng.random(size) < 1 / (1 + np.exp(3.0 - weakness[account] - 0.3 * full))
+    return pa.table(
+        {
+            "account_id": account,
+            "as_of": pa.array((day * MICROSECONDS_PER_DAY).astype(np.int64), TIME),
+            "bad": bad,
+            "freed": np.full(size, 50_000),
+            "share": np.where(full, 1.0, 0.5),
+            "delay_days": np.where(full, 0, 7).astype(np.int32),
+            "propensity": np.where(full, propensity, 1 - propensity),
+            "loss": np.where(bad, 20_000, 0),
+        }
+    )
+
+
+def silent(_: str) -> None:
+    """Report nothing."""
+
+
+if __name__ == "__main__":
+    main()
