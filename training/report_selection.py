@@ -11,8 +11,9 @@ from relimit.training.propensity import LEAST_WEIGHT, MOST_WEIGHT
 from relimit.training.views import EXPLORED, explored
 
 NO_EXPLORATION = (
-    "The log drew too few arms that the older policy didn't prefer: nothing here can show whether "
-    "it chose by something that the log lacks. The weights rest on the logged or fitted "
+    "Too few bads on rows whose propensity shows that the older policy drew an arm it didn't "
+    "prefer: nothing here can show whether it chose by something that the log lacks, so the risk "
+    "can't be trusted for accounts that it didn't choose. The weights rest on the logged or fitted "
     "propensities alone."
 )
 
