@@ -14,6 +14,7 @@ from relimit.data.errors import DataError
 from relimit.data.events import EventBlock, blocks_from_table
 from relimit.data.schema import events_schema
 from relimit.data.tables import conform
+from relimit.data.times import microseconds
 from relimit.data.vocabulary import KINDS, PREPAYMENT
 from relimit.serving.quarantine import undecidable
 from relimit.serving.scorer import Scorer
@@ -152,8 +153,7 @@ def _times(event: Mapping[str, Any], where: str) -> dict[str, datetime]:
 def _instant(history: Mapping[str, Any], name: str) -> int | None:
     if history.get(name) is None:
         return None
-    time = pa.scalar(_parse(history[name], name), pa.timestamp("us", tz="UTC"))
-    return int(time.cast(pa.int64()).as_py())
+    return microseconds(_parse(history[name], name))
 
 
 def _parse(value: Any, name: str) -> datetime:

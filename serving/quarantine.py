@@ -8,28 +8,9 @@ from numpy.typing import NDArray
 
 from relimit.data import Prepayments
 from relimit.data.events import EventBlock
+from relimit.data.rules import LEDGER
 from relimit.data.schema import TIME
-from relimit.data.vocabulary import (
-    CHARGE_OFF,
-    DRAW,
-    INTEREST,
-    INTEREST_PAYMENT,
-    KINDS,
-    LIMIT,
-    PREPAYMENT,
-    REPAYMENT,
-)
-
-LEDGER_KINDS: Final = (
-    LIMIT,
-    DRAW,
-    REPAYMENT,
-    PREPAYMENT,
-    INTEREST,
-    INTEREST_PAYMENT,
-    CHARGE_OFF,
-)
-"""The events without whose amounts an account's balance is a guess."""
+from relimit.data.vocabulary import DRAW, KINDS, PREPAYMENT, REPAYMENT
 
 MOST_FEN: Final = 10**15
 """Ten trillion yuan: an amount beyond it is a fault, and sums of many such would overflow."""
@@ -59,7 +40,7 @@ def undecidable(block: EventBlock, prepayments: Prepayments) -> NDArray[np.objec
 
     Only what was known at the prepayment counts, so that a later fault changes nothing.
     """
-    ledger = np.isin(block.kind, [KINDS.index(kind) for kind in LEDGER_KINDS])
+    ledger = np.isin(block.kind, [KINDS.index(kind) for kind in LEDGER])
     reasons = np.full(len(prepayments.account), None, dtype=object)
     for fault, reason in (
         (_repeated(block), REPEATED),

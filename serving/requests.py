@@ -1,7 +1,7 @@
 """Which prepayments a run is asked to decide: a night's, or those that a user names."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -14,6 +14,7 @@ from relimit.data.events import EventBlock, Ids
 from relimit.data.ledger import freed_limit
 from relimit.data.schema import prepayments_schema
 from relimit.data.tables import read_parquet
+from relimit.data.times import microseconds
 from relimit.serving.manifest import fingerprint
 from relimit.serving.quarantine import NO_EVENTS, quarantine_schema
 
@@ -61,7 +62,7 @@ class Night:
 
     def prepayments(self, block: EventBlock) -> Prepayments:
         """Return the decisions that the block's accounts call for."""
-        return find_prepayments(block, _microseconds(self.since), _microseconds(self.as_of))
+        return find_prepayments(block, microseconds(self.since), microseconds(self.as_of))
 
     def without_events(self, seen: Ids) -> pa.Table:  # noqa: ARG002
         """Return the quarantine of prepayments without an account: a night has none."""
@@ -138,7 +139,3 @@ class NamedPrepayments:
     def inputs(self) -> dict[str, Any]:
         """Return what the request adds to the inputs of a run."""
         return {"prepayments": fingerprint(self.path)}
-
-
-def _microseconds(time: datetime) -> int:
-    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
