@@ -1,5 +1,6 @@
 """Decide how much of a freed limit returns, when, why, and what would bring back the rest."""
 
+from relimit.policy.card import Terms, published_terms
 from relimit.policy.cases import Cases, Facts
 from relimit.policy.config import Policy, load_policy
 from relimit.policy.decide import analyst_texts, decide
@@ -18,6 +19,7 @@ __all__ = [
     "Earlier",
     "Facts",
     "Policy",
+    "Terms",
     "analyst_texts",
     "bound_by_risk",
     "decide",
@@ -25,4 +27,5 @@ __all__ = [
     "decisions_schema",
     "gather_facts",
     "load_policy",
+    "published_terms",
 ]

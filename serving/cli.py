@@ -16,6 +16,7 @@ COMMANDS = (
     "predict",
     "compare",
     "promote",
+    "policy",
     "score",
     "decide",
 )

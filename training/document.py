@@ -73,12 +73,12 @@ POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """Browsers then load nothing from elsewhere, whatever the text holds."""
 
 
-def to_html(document: Document) -> str:
+def to_html(document: Document, language: str = "en") -> str:
     """Return one self-contained page: no script, nothing loaded, every text escaped."""
     title = html.escape(document.title)
     body = "\n".join(_html_section(section) for section in document.sections)
     return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!DOCTYPE html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n"
