@@ -8,6 +8,7 @@ from relimit.data.errors import DataError, ModelError, PolicyError, RelimitError
 from relimit.data.files import TableFiles, validate_schema
 from relimit.data.findings import CheckReport, Finding, Quarantine
 from relimit.data.observe import observe
+from relimit.data.outcomes import realised
 from relimit.data.prepayments import (
     Prepayments,
     decision_id,
@@ -36,6 +37,7 @@ __all__ = [
     "parquet_writer",
     "prepayments_from_table",
     "read_parquet",
+    "realised",
     "staged",
     "validate_schema",
     "write_json",

@@ -1,4 +1,4 @@
-"""What came after: the only module that looks past a snapshot."""
+"""What came after: labels of points. With `outcomes`, which builds on it, the only look-ahead."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,7 @@ from relimit.data.vocabulary import (
     BAD_HORIZON_DAYS,
     CHARGE_OFF,
     KINDS,
+    LOSS_GIVEN_DEFAULT,
     MICROSECONDS_PER_DAY,
     OVERDUE,
 )
@@ -63,7 +64,7 @@ def observe(
     horizon_days: int = BAD_HORIZON_DAYS,
     days_past_due: int = BAD_DAYS_PAST_DUE,
     as_of: datetime | None = None,
-    loss_given_default: float = 0.8,
+    loss_given_default: float = LOSS_GIVEN_DEFAULT,
 ) -> pa.Table:
     """Label points in time with what came after them.
 

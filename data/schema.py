@@ -82,6 +82,21 @@ def observations_schema(account_id: pa.DataType | None = None) -> pa.Schema:
     )
 
 
+def realised_schema(account_id: pa.DataType | None = None) -> pa.Schema:
+    """Return the schema of what came of logged decisions; see `realised` for its nulls."""
+    log = [field for field in decisions_log_schema(account_id) if field.name != "policy"]
+    return pa.schema(
+        [
+            *log,
+            pa.field("bad", pa.bool_()),
+            pa.field("loss", pa.int64()),
+            pa.field("margin", pa.int64()),
+            pa.field("restored", pa.int64()),
+            pa.field("restored_days", pa.float64()),
+        ]
+    )
+
+
 def accounts_schema(account_id: pa.DataType | None = None) -> pa.Schema:
     """Return the schema of `accounts`; sex, age band and region are for the audit alone."""
     return pa.schema(

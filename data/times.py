@@ -1,9 +1,15 @@
 """Times between the outside, where they are words or datetimes, and numpy, where they count."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from relimit.data.errors import DataError
+from relimit.data.vocabulary import CALENDAR, MICROSECONDS_PER_DAY
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -40,3 +46,17 @@ def parse_time(text: object, *, where: str) -> datetime:
     if time.tzinfo is None:
         raise DataError(f"{text!r} has no time zone", where=where, mend=mend)
     return time.astimezone(UTC)
+
+
+def local_days(ts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the calendar day, counted from 1970, that each instant (microseconds UTC) falls on.
+
+    Examples
+    --------
+    >>> noon_and_night = np.array(["1970-01-02T12", "1970-01-02T17"], "datetime64[us]")
+    >>> local_days(noon_and_night.astype(np.int64)).tolist()
+    [1, 2]
+    """
+    local: Any = pc.local_timestamp(pa.array(ts, pa.timestamp("us", tz=CALENDAR)))
+    days: NDArray[np.int64] = local.cast(pa.int64()).to_numpy() // MICROSECONDS_PER_DAY
+    return days

@@ -61,6 +61,10 @@ FULL_ARM: Final = (1.0, 0)
 
 BAD_DAYS_PAST_DUE: Final = 30
 BAD_HORIZON_DAYS: Final = 180
+LOSS_GIVEN_DEFAULT: Final = 0.8
+"""Share of a balance that is lost when its borrower goes bad, where nobody says otherwise."""
+FUNDING_COST_YEARLY: Final = 0.04
+"""What a year of lent money costs the lender, where nobody says otherwise."""
 ONE_DECISION_HOURS: Final = 24
 """Prepayments of one account this close together are one decision, taken at the last."""
 
