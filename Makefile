@@ -40,7 +40,7 @@ test: $(STAMP)  ## run the tests
 	@$(BIN)/pytest
 
 .PHONY: check
-check: lint typecheck layers  ## lint, types and layers
+check: lint typecheck layers audit  ## lint, types, layers and known vulnerabilities
 
 .PHONY: lint
 lint: $(STAMP)  ## ruff's rules and format
@@ -57,6 +57,11 @@ typecheck: $(STAMP) links  ## mypy --strict
 layers: $(STAMP)  ## imports go one way
 	@echo "==> layers"
 	@$(BIN)/lint-imports
+
+.PHONY: audit
+audit: $(STAMP)  ## known vulnerabilities of what is installed, where their database can be reached
+	@echo "==> audit"
+	@$(BIN)/python .ci/audit.py
 
 .PHONY: bench
 bench: $(STAMP)  ## run every benchmark in benchmarks/ (minutes)

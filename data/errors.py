@@ -1,8 +1,27 @@
 """Errors that a user can mend: what is wrong, where, and how to mend it."""
 
+import re
+from typing import Final
+
+_PASSWORD: Final = re.compile(r"(?<=://)([^/@\s:]*):[^/\s]+@")
+_PARAMETER: Final = re.compile(
+    r"(?i)([?&;](?:[\w-]*(?:token|password|secret|key|sig)[\w-]*)=)[^&;\s]+"
+)
+
+
+def mask_secrets(text: str) -> str:
+    """Return a text in which the passwords and tokens of its URIs are hidden.
+
+    Examples
+    --------
+    >>> mask_secrets("no answer from https://risk:hunter2@mlflow.example/api?token=abc&page=2")
+    'no answer from https://risk:***@mlflow.example/api?token=***&page=2'
+    """
+    return _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
+
 
 class RelimitError(Exception):
-    """An error whose message says what is wrong, where, and how to mend it.
+    """An error whose message says what is wrong, where, and how to mend it, and keeps secrets.
 
     Parameters
     ----------
@@ -22,9 +41,9 @@ class RelimitError(Exception):
     def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
         place = f"{where}: " if where else ""
         advice = f". {mend}" if mend else ""
-        super().__init__(f"{place}{what}{advice}")
-        self.what = what
-        self.where = where
+        super().__init__(mask_secrets(f"{place}{what}{advice}"))
+        self.what = mask_secrets(what)
+        self.where = mask_secrets(where)
         self.mend = mend
 
 

@@ -5,7 +5,7 @@ import os
 
 import click
 
-from relimit.data.errors import RelimitError
+from relimit.data.errors import RelimitError, mask_secrets
 
 COMMANDS = (
     "simulate",
@@ -39,7 +39,7 @@ class _RelimitGroup(click.Group):
         try:
             return super().invoke(ctx)
         except (RelimitError, OSError) as error:
-            click.echo(f"relimit: {error}", err=True)
+            click.echo(mask_secrets(f"relimit: {error}"), err=True)
             ctx.exit(1)
 
 
