@@ -14,6 +14,7 @@ from relimit.policy.config import Policy
 from relimit.policy.decide import explained
 from relimit.policy.decisions import Decisions
 from relimit.policy.outcome import Outcome, Ruling, Situation, outcome_of, situation_of
+from relimit.policy.remedies import Rescore
 from relimit.policy.timetable import Timetable, local_dates, timetable_of
 
 
@@ -75,7 +76,9 @@ class Earlier:
         )
 
 
-def decide_again(policy: Policy, cases: Cases, earlier: Earlier) -> Decisions:
+def decide_again(
+    policy: Policy, cases: Cases, earlier: Earlier, rescore: Rescore | None = None
+) -> Decisions:
     """Decide on a later night what earlier nights left open.
 
     A promise stands: what comes back tonight or later is never less nor later than promised, and
@@ -90,6 +93,8 @@ def decide_again(policy: Policy, cases: Cases, earlier: Earlier) -> Decisions:
         The same decisions in the same order, scored at a later `as_of`; `freed` as it was first.
     earlier
         What was decided before.
+    rescore
+        As in `decide`.
 
     Returns
     -------
@@ -111,7 +116,7 @@ def decide_again(policy: Policy, cases: Cases, earlier: Earlier) -> Decisions:
     timetable = timetable_of(policy, open_now, to_come, cases.as_of, cases.facts.next_due)
     whole = Outcome(earlier.restored + to_come.amount, to_come.days)
     ruling = Ruling(cases, situation, whole)
-    return explained(policy, ruling, _no_later(timetable, earlier, blocked), left)
+    return explained(policy, ruling, _no_later(timetable, earlier, blocked), left, rescore)
 
 
 def _check_same(cases: Cases, earlier: Earlier) -> None:

@@ -11,7 +11,17 @@ from relimit.data.supposed import suppose
 from relimit.data.vocabulary import CURED, INTEREST_PAYMENT, REPAYMENT
 from relimit.features import History, feature_matrix
 from relimit.models import RiskModel
-from relimit.policy import Cases, Decisions, Facts, Policy, bound_by_risk, decide, gather_facts
+from relimit.policy import (
+    Cases,
+    Decisions,
+    Earlier,
+    Facts,
+    Policy,
+    bound_by_risk,
+    decide,
+    decide_again,
+    gather_facts,
+)
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -38,6 +48,23 @@ class Scorer:
         A row depends on its own account's visible events alone, so that a night and a live call
         agree to the last bit.
         """
+        cases = self.cases_of(block, prepayments)
+        return decide(self.policy, cases, _Rescore(self.model, block, prepayments, cases.facts))
+
+    def decide_again(
+        self, block: EventBlock, prepayments: Prepayments, earlier: Earlier
+    ) -> Decisions:
+        """Return tonight's decisions on prepayments that earlier nights left open.
+
+        The prepayments are those of the earlier decisions, in their order, with what they freed at
+        first and tonight as their `as_of`; see `relimit.policy.decide_again`.
+        """
+        cases = self.cases_of(block, prepayments)
+        rescore = _Rescore(self.model, block, prepayments, cases.facts)
+        return decide_again(self.policy, cases, earlier, rescore)
+
+    def cases_of(self, block: EventBlock, prepayments: Prepayments) -> Cases:
+        """Return the prepayments with their scores, facts and, where they are read, reasons."""
         history = History(block, prepayments.account, prepayments.as_of)
         matrix = feature_matrix(history, self.model.feature_names)
         cases = Cases(
@@ -51,8 +78,7 @@ class Scorer:
             facts=gather_facts(history, self.policy),
             model_version=self.model.version,
         )
-        rescore = _Rescore(self.model, block, prepayments, cases.facts)
-        return decide(self.policy, self._explained(cases, matrix), rescore)
+        return self._explained(cases, matrix)
 
     def _explained(self, cases: Cases, matrix: Floats) -> Cases:
         """Add the model's contributions where risk decides; elsewhere nobody reads them."""
