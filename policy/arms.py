@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from relimit.data.vocabulary import ARMS, DELAYS_DAYS, SHARES
 from relimit.policy.cases import Floats, Ints
 from relimit.policy.config import Policy
 
@@ -33,3 +34,21 @@ def tier_amount(policy: Policy, tier: Ints, freed: Ints) -> Ints:
     unit = policy.rounding.unit
     part = np.maximum(freed * quarters // 4 // unit * unit, np.minimum(freed, unit))
     return np.where(quarters == 4, freed, np.where(quarters == 0, 0, part))
+
+
+def grid_arm(returned: Ints, freed: Ints, days: Ints | Floats) -> Ints:
+    """Return `[n]` the place in `ARMS` that comes closest without being kinder.
+
+    The share is rounded down and the delay up to the grid; nothing freed is the full arm.
+
+    Examples
+    --------
+    >>> arm = grid_arm(np.array([700, 1000]), np.array([1000, 1000]), np.array([5, 0]))
+    >>> [ARMS[place] for place in arm]
+    [(0.5, 7), (1.0, 0)]
+    """
+    share = np.where(freed > 0, returned / np.maximum(freed, 1), 1.0)
+    # Rounding to whole yuan leaves a share of 0.4999; a thousandth is not a step of the grid.
+    share_place = np.searchsorted(SHARES, share + 1e-3, side="right") - 1
+    delay_place = np.minimum(np.searchsorted(DELAYS_DAYS, days), len(DELAYS_DAYS) - 1)
+    return np.asarray(share_place * (len(ARMS) // len(SHARES)) + delay_place, dtype=np.int64)

@@ -26,10 +26,12 @@ from relimit.policy.settings import (
     ServiceSettings,
     Tier,
     TimetableSettings,
+    ValueSettings,
     WordingSettings,
 )
 
 DEFAULT = "default.toml"
+OPTIONAL = "value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +59,35 @@ class Policy:
     causes: CauseSettings
     timetable: TimetableSettings
     wording: WordingSettings
+    value: ValueSettings | None = None
+
+    @property
+    def stated_value(self) -> ValueSettings:
+        """What the policy is optimised for.
+
+        Raises
+        ------
+        PolicyError
+            The file does not say.
+        """
+        if self.value is None:
+            mend = "Copy [value] from the default policy"
+            raise PolicyError("`value` is missing", where=f"policy {self.version}", mend=mend)
+        return self.value
 
     @property
     def version(self) -> str:
         """The first twelve hex digits of the SHA-256 of the settings, whatever their order."""
-        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        said = {name: part for name, part in asdict(self).items() if part is not None}
+        canonical = json.dumps(said, sort_keys=True, separators=(",", ":"))
         return sha256(canonical.encode()).hexdigest()[:12]
 
 
 def load_policy(path: Path | None = None) -> Policy:
     """Read and check a policy file; the packaged default if no path is given.
 
-    Every key must be in the file: a policy that is published says all that it decides by.
+    Every key must be in the file: a policy that is published says all that it decides by. `[value]`
+    alone may be absent: it says what the policy was optimised for, and no decision reads it.
 
     Raises
     ------
@@ -91,7 +110,7 @@ def _policy(table: Mapping[str, Any], where: str) -> Policy:
     known = tuple(f.name for f in fields(Policy))
     reject_unknown(table, known, name="", where=where)
     for name in known:
-        if name not in table:
+        if name not in table and name != OPTIONAL:
             mend = f"Copy [{name}] from the default policy"
             raise PolicyError(f"`{name}` is missing", where=where, mend=mend)
     sections: dict[str, Any] = {
@@ -99,6 +118,10 @@ def _policy(table: Mapping[str, Any], where: str) -> Policy:
         for f in fields(Policy)
         if isinstance(f.type, type)
     }
+    if OPTIONAL in table:
+        sections[OPTIONAL] = read_section(
+            ValueSettings, table[OPTIONAL], name=OPTIONAL, where=where
+        )
     policy = Policy(tiers=_tiers(table["tiers"], where), **sections)
     _check_tiers(policy.tiers, where)
     _check_causes(policy.causes, where)

@@ -69,6 +69,21 @@ class Tier:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueSettings:
+    """What a policy is optimised for; no decision reads it.
+
+    `waiting` is in fen per 1,000 yuan withheld or delayed for a day; `loss_budget` and
+    `group_loss` are expected loss over freed limit; `group_share` is a part of what a group of
+    borrowers got before.
+    """
+
+    waiting: int = yuan()
+    loss_budget: float = number(0.0, 1.0)
+    group_share: float = number(0.0, 1.0)
+    group_loss: float = number(0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceSettings:
     """The service levels in days."""
 

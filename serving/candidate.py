@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from relimit.data import Prepayments
 from relimit.data.simulator import PrepaymentCases
-from relimit.data.vocabulary import ARMS, DELAYS_DAYS, SHARES
 from relimit.policy import Decisions
+from relimit.policy.arms import grid_arm
 from relimit.serving.scorer import Scorer
 
 Ints = NDArray[np.int64]
@@ -48,17 +48,9 @@ class CandidatePolicy:
 
 
 def arms_of(decisions: Decisions) -> Ints:
-    """Return the place in `ARMS` that comes closest to each decision without being kinder.
-
-    The share is rounded down and the delay up to the grid; nothing freed is the full arm.
-    """
+    """Return the place in `ARMS` that comes closest to each decision without being kinder."""
     timetable = decisions.timetable
-    freed = decisions.cases.freed
-    returned = freed - timetable.withheld
-    share = np.where(freed > 0, returned / np.maximum(freed, 1), 1.0)
     days = (timetable.later_date - timetable.decided_on) / np.timedelta64(1, "D")
     days = np.where(timetable.restore_later > 0, days, 0.0)
-    # Rounding to whole yuan leaves a share of 0.4999; a thousandth is not a step of the grid.
-    share_place = np.searchsorted(SHARES, share + 1e-3, side="right") - 1
-    delay_place = np.minimum(np.searchsorted(DELAYS_DAYS, days), len(DELAYS_DAYS) - 1)
-    return np.asarray(share_place * (len(ARMS) // len(SHARES)) + delay_place, dtype=np.int64)
+    freed = decisions.cases.freed
+    return grid_arm(freed - timetable.withheld, freed, days)

@@ -1,0 +1,94 @@
+"""Dantzig-Wolfe: the best plan under a few joint limits, found by asking at one price after another.
+
+What is hard jointly is easy at fixed prices: each plan then counts its value less what it uses. A
+linear programme over the plans found so far gives the next prices (Dantzig & Wolfe 1960; with one
+limit it is the bisection on the shadow price, in fewer steps).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.optimize import linprog
+
+from relimit.policy.cases import Floats, Ints
+
+MOST_ROUNDS: Final = 500
+PENALTY: Final = 1e4
+"""The price of breaking a limit, against the spread of the plans' values."""
+TOLERANCE: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One way to decide: its `choice`, its `value` and the `[limits]` amounts that it uses."""
+
+    choice: Ints
+    value: float
+    used: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """What was found.
+
+    Attributes
+    ----------
+    plans
+        All that were asked for, in the order of asking.
+    prices
+        `[limits]` value of one unit more of each limit, at least 0.
+    bound
+        No plan within the limits is worth more, nor is a mixture of plans.
+    short
+        `[limits]` by how much even the best mixture breaks each limit; 0 if there is a way.
+    """
+
+    plans: tuple[Plan, ...]
+    prices: Floats
+    bound: float
+    short: Floats
+
+
+def price_limits(best_at: Callable[[Floats], Plan], limits: Floats) -> Priced:
+    """Find the prices at which the best plan just keeps the limits.
+
+    Parameters
+    ----------
+    best_at
+        Returns the plan with the largest value less prices times use.
+    limits
+        `[limits]` how much may be used of each.
+    """
+    first = best_at(np.zeros(len(limits)))
+    if (first.used <= limits).all():
+        return Priced((first,), np.zeros(len(limits)), first.value, np.zeros(len(limits)))
+    plans = [first]
+    scale = np.maximum(np.abs(first.used - limits), TOLERANCE)
+    penalty = np.full(len(limits), PENALTY * max(abs(first.value), 1.0)) / scale
+    prices, bound = penalty, np.inf
+    short = np.zeros(len(limits))
+    for _ in range(MOST_ROUNDS):
+        plan = best_at(prices)
+        bound = min(bound, plan.value + float(prices @ (limits - plan.used)))
+        plans.append(plan)
+        mixed, prices, short = _mix(plans, limits, penalty)
+        if bound - mixed <= TOLERANCE * max(abs(bound), 1.0):
+            break
+    return Priced(tuple(plans), prices, bound, short)
+
+
+def _mix(plans: list[Plan], limits: Floats, penalty: Floats) -> tuple[float, Floats, Floats]:
+    """Return the best mixture's value, the limits' prices, and by how much it breaks them."""
+    n = len(plans)
+    used = np.column_stack([plan.used for plan in plans])
+    found = linprog(
+        np.concatenate([[-plan.value for plan in plans], penalty]),
+        A_ub=np.hstack([used, -np.eye(len(limits))]),
+        b_ub=limits,
+        A_eq=np.append(np.ones(n), np.zeros(len(limits)))[None, :],
+        b_eq=[1.0],
+        method="highs",
+    )
+    return -float(found.fun), np.maximum(-found.ineqlin.marginals, 0.0), found.x[n:]

@@ -1,0 +1,219 @@
+"""The tiers worth most under a loss budget, with each group of borrowers guarded.
+
+Maximises margin - loss - price of waiting (`Worth.net`) subject to loss <= budget x freed, over all
+that a policy file can say: bounds on the loss ratio, and arms that only get harder from tier to
+tier. So more risk never restores more or sooner, and what is deployed is what was optimised.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from relimit.data.errors import PolicyError
+from relimit.data.vocabulary import ARMS, FEN_PER_YUAN
+from relimit.policy.cases import Bools, Floats, Ints
+from relimit.policy.columns import Plan, price_limits
+from relimit.policy.config import Policy
+from relimit.policy.knapsack import choose_arms
+from relimit.policy.ladder import Binned, best_within, candidate_bounds, excess, pool
+from relimit.policy.settings import Tier
+from relimit.policy.worth import ARM_DAYS, ARM_SHARES, NOTHING, Worth
+
+BINS = 100
+"""Candidate bounds: each bin holds about a hundredth of the freed limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guardrails:
+    """What each group of borrowers is kept from.
+
+    Attributes
+    ----------
+    names
+        Of the G groups.
+    group
+        `[n]` the place of each row's group.
+    least_share
+        `[G]` of what the group freed, so much must return.
+    most_loss
+        `[G]` the group's loss may be at most this part of what it freed.
+    """
+
+    names: tuple[str, ...]
+    group: Ints
+    least_share: Floats
+    most_loss: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The decisions that a policy is optimised on, `[n]` rows.
+
+    Attributes
+    ----------
+    ratio
+        Expected loss over freed limit, as the policy's tiers read it.
+    freed
+        Fen, above 0.
+    worth
+        `[n, 25]`.
+    guardrails
+        None to guard no group.
+    """
+
+    ratio: Floats
+    freed: Ints
+    worth: Worth
+    guardrails: Guardrails | None = None
+
+    def __len__(self) -> int:
+        return len(self.freed)
+
+
+@dataclass(frozen=True, slots=True)
+class Optimised:
+    """Tiers and what they come to.
+
+    Attributes
+    ----------
+    tiers
+        As a policy file has them.
+    arm
+        `[n]` the place in `ARMS` of each row's tier.
+    shadow_price
+        Yuan of net value that one yuan more of loss budget would bring.
+    group_prices
+        By group, the same for one yuan more that must return, and for one yuan more of its loss.
+    value, bound, free_bound
+        Net value over freed: of these tiers, at most of any tiers with these candidate bounds (a
+        mixture of two such policies reaches it), and at most of arms chosen decision by decision.
+    """
+
+    tiers: tuple[Tier, ...]
+    arm: Ints
+    shadow_price: float
+    group_prices: dict[str, tuple[float, float]]
+    value: float
+    bound: float
+    free_bound: float
+
+
+def optimise_tiers(
+    policy: Policy,
+    book: Book,
+    *,
+    budget: float,
+    allowed: Bools | None = None,
+    bounds: Floats | None = None,
+) -> Optimised:
+    """Return the best tiers within the budget and the guardrails.
+
+    Parameters
+    ----------
+    policy
+        Its `[value]` prices waiting, and its tiers say which signal ends a wait.
+    budget
+        Loss over freed limit.
+    allowed
+        `[bins, 25]` arms that may be used between the candidate bounds; all if None.
+    bounds
+        `[bins]` candidate bounds, the last 1; about even parts of the freed limit if None.
+
+    Raises
+    ------
+    PolicyError
+        No tiers keep the budget and the guardrails; the message says which are short, by how much.
+    """
+    total = float(book.freed.sum())
+    bounds = book_bounds(book) if bounds is None else bounds
+    net = book.worth.net(policy)
+    binned, limits, names = _binned(book, net, bounds, budget)
+    if allowed is not None:
+        binned = replace(binned, value=np.where(allowed, binned.value, -np.inf))
+    priced = price_limits(binned.best_at, limits)
+    best = best_within(binned, priced.plans, limits)
+    _check_kept(best, limits, names)
+    prices = dict(zip(names, priced.prices.tolist(), strict=True))
+    groups = book.guardrails.names if book.guardrails else ()
+    return Optimised(
+        tiers=tiers_of(policy, bounds, best.choice),
+        arm=best.choice[np.searchsorted(bounds[:-1], book.ratio, side="left")],
+        shadow_price=prices[BUDGET],
+        group_prices={g: (prices[_share(g)], prices[_loss(g)]) for g in groups},
+        value=best.value,
+        bound=priced.bound,
+        free_bound=choose_arms(net, book.worth.loss, budget * total).bound / total,
+    )
+
+
+BUDGET = "loss budget"
+
+
+def book_bounds(book: Book) -> Floats:
+    """Return the candidate bounds of a book's tiers."""
+    return candidate_bounds(book.ratio, book.freed.astype(float), BINS)
+
+
+def _share(group: str) -> str:
+    return f"restored share of {group}"
+
+
+def _loss(group: str) -> str:
+    return f"loss of {group}"
+
+
+def _binned(
+    book: Book, net: Floats, bounds: Floats, budget: float
+) -> tuple[Binned, Floats, list[str]]:
+    """Return the book by bins, over what was freed, with its limits and their names."""
+    total = float(book.freed.sum())
+    loss, restored = book.worth.loss, book.worth.restored
+    used, limits, names = [pool(bounds, book.ratio, loss)], [budget * total], [BUDGET]
+    guard = book.guardrails
+    for place, name in enumerate(guard.names if guard else ()):
+        assert guard is not None
+        rows = guard.group == place
+        freed = float(book.freed[rows].sum())
+        used += [pool(bounds, book.ratio[rows], -restored[rows])]
+        used += [pool(bounds, book.ratio[rows], loss[rows])]
+        limits += [-guard.least_share[place] * freed, guard.most_loss[place] * freed]
+        names += [_share(name), _loss(name)]
+    value = pool(bounds, book.ratio, net) / total
+    return Binned(bounds, value, np.stack(used) / total), np.array(limits) / total, names
+
+
+def _check_kept(plan: Plan, limits: Floats, names: Sequence[str]) -> None:
+    over = excess(plan.used, limits)
+    if over.any():
+        short = [f"{name} by {by:.3%} of all freed" for name, by in zip(names, over, strict=True) if by]
+        raise PolicyError(
+            f"no tiers were found that keep every limit; short are {', '.join(short)}",
+            where="[value]",
+            mend="Raise `loss_budget` or `group_loss`, or lower `group_share`",
+        )
+
+
+def tiers_of(policy: Policy, bounds: Floats, path: Ints) -> tuple[Tier, ...]:
+    """Return the tiers of a chain of arms; neighbours with one arm are one tier.
+
+    A wait ends with the signal that the given policy names for its longest wait not above it.
+    """
+    last = np.append(np.flatnonzero(np.diff(path)), len(path) - 1)
+    return tuple(
+        Tier(
+            up_to=float(bounds[place]),
+            share=ARMS[path[place]][0],
+            delay_days=ARMS[path[place]][1],
+            signal=_signal(policy, *ARMS[path[place]]),
+        )
+        for place in last
+    )
+
+
+def _signal(policy: Policy, share: float, days: int) -> str:
+    if not share or not days:
+        return "none"
+    known = [tier for tier in policy.tiers if tier.signal != "none"]
+    signals = [tier.signal for tier in known if tier.delay_days <= days]
+    return signals[-1] if signals else "score_refresh"

@@ -1,0 +1,122 @@
+"""What each arm of each decision brings, costs and makes the borrower wait for."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relimit.data.errors import DataError
+from relimit.data.vocabulary import ARMS, FEN_PER_YUAN
+from relimit.policy.arms import grid_arm
+from relimit.policy.cases import Floats, Ints
+from relimit.policy.config import Policy
+from relimit.policy.outcome import Outcome, Situation, outcome_of
+from relimit.policy.settings import Tier
+
+ARM_SHARES: Final = np.array([share for share, _ in ARMS])
+ARM_DAYS: Final = np.array([float(days) for _, days in ARMS])
+THOUSAND_YUAN: Final = 1_000 * FEN_PER_YUAN
+NOTHING: Final = 0
+"""The arm that stands for all that return nothing: when is then no question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What the 25 arms of each decision are worth, `[n, 25]` fen each, in the order of `ARMS`.
+
+    Attributes
+    ----------
+    margin
+        What the lender earns on the account.
+    loss
+        The expected loss that the restoration can add.
+    restored
+        What returns, now or later.
+    waited
+        Fen-days: what returns later times the days until then, and what is withheld times the days
+        until it is decided anew (`service.review_days`), which is when it can return at the
+        earliest.
+    """
+
+    margin: Floats
+    loss: Floats
+    restored: Floats
+    waited: Floats
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+    def take(self, rows: NDArray[Any]) -> Self:
+        """Return some rows, by index or by mask."""
+        return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+    def net(self, policy: Policy) -> Floats:
+        """Return `[n, 25]` fen: margin, less loss, less the price of waiting.
+
+        Waiting costs `value.waiting` for 1,000 yuan a day. It is the borrower's cost, weighed as if
+        it were the lender's.
+        """
+        price = policy.stated_value.waiting / THOUSAND_YUAN
+        return np.asarray(self.margin - self.loss - price * self.waited)
+
+
+def worth_of(policy: Policy, situation: Situation, margin: Floats, loss: Floats) -> Worth:
+    """Return what each arm comes to once the rules have had their say.
+
+    A closed gate leaves nothing of any arm, a payment that has to clear delays it, the cap cuts
+    it; the outcomes are those of the arm that is left.
+
+    Parameters
+    ----------
+    situation
+        `[n]` what the rules look at.
+    margin, loss
+        `[n, 25]` fen by arm.
+
+    Raises
+    ------
+    DataError
+        The outcomes are not `[n, 25]`, or not all numbers.
+    """
+    for name, values in (("margin", margin), ("loss", loss)):
+        if values.shape != (len(situation), len(ARMS)):
+            raise DataError(f"{name} is {values.shape}, not {len(situation)} x {len(ARMS)}")
+        if not np.isfinite(values).all():
+            raise DataError(f"{name} is not a number in {(~np.isfinite(values)).sum():,} places")
+    arm = applied_arms(policy, situation)
+    freed = situation.freed[:, None].astype(float)
+    share = ARM_SHARES[arm]
+    days = share * ARM_DAYS[arm] + (1.0 - share) * policy.service.review_days
+    return Worth(
+        margin=np.take_along_axis(margin, arm, axis=1),
+        loss=np.take_along_axis(loss, arm, axis=1),
+        restored=freed * share,
+        waited=freed * days,
+    )
+
+
+def applied_arms(policy: Policy, situation: Situation) -> Ints:
+    """Return `[n, 25]` the place in `ARMS` of what each arm becomes under the rules."""
+    became = [
+        _nearest(situation, outcome_of(_only(policy, share, days), situation))
+        for share, days in ARMS
+    ]
+    return np.stack(became, axis=1)
+
+
+def arm_under(policy: Policy, situation: Situation) -> Ints:
+    """Return `[n]` the place in `ARMS` of what a policy gives."""
+    return _nearest(situation, outcome_of(policy, situation))
+
+
+def _nearest(situation: Situation, outcome: Outcome) -> Ints:
+    arm = grid_arm(outcome.amount, situation.freed, outcome.days)
+    return np.where(ARM_SHARES[arm] > 0, arm, NOTHING)
+
+
+def _only(policy: Policy, share: float, days: int) -> Policy:
+    """Return the policy with one arm for everybody."""
+    waits = share > 0 and days > 0
+    tier = Tier(up_to=1.0, share=share, delay_days=days, signal="next_due" if waits else "none")
+    return replace(policy, tiers=(tier,))
