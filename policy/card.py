@@ -96,7 +96,7 @@ def setting_words(policy: Policy, language: str) -> dict[str, str]:
     found = {}
     for section in fields(policy):
         part = getattr(policy, section.name)
-        if isinstance(part, tuple):
+        if part is None or isinstance(part, tuple):
             continue
         for key in fields(part):
             suffix = key.metadata["rule"].suffix

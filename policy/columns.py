@@ -1,4 +1,4 @@
-"""Dantzig-Wolfe: the best plan under a few joint limits, found by asking at one price after another.
+"""Dantzig-Wolfe: the best plan under a few joint limits, by asking at one price after another.
 
 What is hard jointly is easy at fixed prices: each plan then counts its value less what it uses. A
 linear programme over the plans found so far gives the next prices (Dantzig & Wolfe 1960; with one
@@ -83,12 +83,15 @@ def _mix(plans: list[Plan], limits: Floats, penalty: Floats) -> tuple[float, Flo
     """Return the best mixture's value, the limits' prices, and by how much it breaks them."""
     n = len(plans)
     used = np.column_stack([plan.used for plan in plans])
+    scale = np.maximum(np.abs(used).max(axis=1), TOLERANCE)
     found = linprog(
-        np.concatenate([[-plan.value for plan in plans], penalty]),
-        A_ub=np.hstack([used, -np.eye(len(limits))]),
-        b_ub=limits,
+        np.concatenate([[-plan.value for plan in plans], penalty * scale]),
+        A_ub=np.hstack([used / scale[:, None], -np.eye(len(limits))]),
+        b_ub=limits / scale,
         A_eq=np.append(np.ones(n), np.zeros(len(limits)))[None, :],
         b_eq=[1.0],
         method="highs",
+        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
-    return -float(found.fun), np.maximum(-found.ineqlin.marginals, 0.0), found.x[n:]
+    prices = np.maximum(-found.ineqlin.marginals, 0.0) / scale
+    return -float(found.fun), prices, found.x[n:] * scale

@@ -64,9 +64,7 @@ class Binned:
     def plan(self, path: Ints) -> Plan:
         """Return what a path of one arm a bin is worth and uses."""
         bins = np.arange(len(path))
-        return Plan(
-            path, float(self.value[bins, path].sum()), self.used[:, bins, path].sum(axis=1)
-        )
+        return Plan(path, float(self.value[bins, path].sum()), self.used[:, bins, path].sum(axis=1))
 
     def best_at(self, prices: Floats) -> Plan:
         """Return the chain of arms with the largest value less prices times use."""

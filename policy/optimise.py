@@ -7,21 +7,23 @@ tier. So more risk never restores more or sooner, and what is deployed is what w
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
 from relimit.data.errors import PolicyError
-from relimit.data.vocabulary import ARMS, FEN_PER_YUAN
+from relimit.data.vocabulary import ARMS
 from relimit.policy.cases import Bools, Floats, Ints
 from relimit.policy.columns import Plan, price_limits
 from relimit.policy.config import Policy
 from relimit.policy.knapsack import choose_arms
 from relimit.policy.ladder import Binned, best_within, candidate_bounds, excess, pool
 from relimit.policy.settings import Tier
-from relimit.policy.worth import ARM_DAYS, ARM_SHARES, NOTHING, Worth
+from relimit.policy.worth import Worth
 
-BINS = 100
+BINS: Final = 100
 """Candidate bounds: each bin holds about a hundredth of the freed limit."""
+BUDGET: Final = "loss budget"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,8 @@ def optimise_tiers(
     budget
         Loss over freed limit.
     allowed
-        `[bins, 25]` arms that may be used between the candidate bounds; all if None.
+        `[bins, 25]`, or `[25]` for all bins: arms that may be used between the candidate bounds; all
+        if None.
     bounds
         `[bins]` candidate bounds, the last 1; about even parts of the freed limit if None.
 
@@ -147,9 +150,6 @@ def optimise_tiers(
     )
 
 
-BUDGET = "loss budget"
-
-
 def book_bounds(book: Book) -> Floats:
     """Return the candidate bounds of a book's tiers."""
     return candidate_bounds(book.ratio, book.freed.astype(float), BINS)
@@ -168,25 +168,32 @@ def _binned(
 ) -> tuple[Binned, Floats, list[str]]:
     """Return the book by bins, over what was freed, with its limits and their names."""
     total = float(book.freed.sum())
-    loss, restored = book.worth.loss, book.worth.restored
-    used, limits, names = [pool(bounds, book.ratio, loss)], [budget * total], [BUDGET]
-    guard = book.guardrails
-    for place, name in enumerate(guard.names if guard else ()):
-        assert guard is not None
-        rows = guard.group == place
-        freed = float(book.freed[rows].sum())
-        used += [pool(bounds, book.ratio[rows], -restored[rows])]
-        used += [pool(bounds, book.ratio[rows], loss[rows])]
-        limits += [-guard.least_share[place] * freed, guard.most_loss[place] * freed]
-        names += [_share(name), _loss(name)]
+    limits = [(BUDGET, pool(bounds, book.ratio, book.worth.loss), budget * total)]
+    if book.guardrails is not None:
+        limits += _guarded(book, book.guardrails, bounds)
+    names, used, most = zip(*limits, strict=True)
     value = pool(bounds, book.ratio, net) / total
-    return Binned(bounds, value, np.stack(used) / total), np.array(limits) / total, names
+    return Binned(bounds, value, np.stack(used) / total), np.array(most) / total, list(names)
+
+
+def _guarded(book: Book, guard: Guardrails, bounds: Floats) -> list[tuple[str, Floats, float]]:
+    """Return the name, the use by bins and the most of it of every group's limits."""
+    found = []
+    for place, name in enumerate(guard.names):
+        rows = guard.group == place
+        freed, ratio = float(book.freed[rows].sum()), book.ratio[rows]
+        returned = pool(bounds, ratio, -book.worth.restored[rows])
+        lost = pool(bounds, ratio, book.worth.loss[rows])
+        found.append((_share(name), returned, -float(guard.least_share[place]) * freed))
+        found.append((_loss(name), lost, float(guard.most_loss[place]) * freed))
+    return found
 
 
 def _check_kept(plan: Plan, limits: Floats, names: Sequence[str]) -> None:
     over = excess(plan.used, limits)
     if over.any():
-        short = [f"{name} by {by:.3%} of all freed" for name, by in zip(names, over, strict=True) if by]
+        pairs = zip(names, over, strict=True)
+        short = [f"{name} by {by:.3%} of all freed" for name, by in pairs if by]
         raise PolicyError(
             f"no tiers were found that keep every limit; short are {', '.join(short)}",
             where="[value]",

@@ -11,8 +11,8 @@ from relimit.policy.card import TABLE
 from relimit.policy.gates import GATES
 from relimit.policy.wording import load_wording
 
-UNPUBLISHED = {"causes", "wording"}
-"""How the lender reads its own model, and which texts it uses: no term of the borrower's."""
+UNPUBLISHED = {"causes", "value", "wording"}
+"""How the lender reads its own model, what it weighed, and which texts it uses: no terms."""
 
 
 def leaves(policy):

@@ -1,4 +1,4 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
 from importlib.resources import files
 
@@ -83,6 +83,8 @@ def _cut(text, start, end):
         ('analyst = "analyst"', 'analyst = "boss"', "`wording.analyst` is boss, expected the name"),
         ('"Asia/Shanghai"', '"../etc/zone"', "is ../etc/zone, expected a time zone"),
         ("[caps]", "[caps", "is not TOML"),
+        ("loss_budget = 0.02 ", "los_budget = 0.02 ", "Did you mean `loss_budget`?"),
+        ("waiting_yuan = 0.30 ", "waiting_yuan = 0.301 ", "is 0.301, expected yuan, at least 0"),
     ],
 )
 def test_a_wrong_file_says_which_key_and_what_was_expected(edited, old, new, message):
@@ -90,6 +92,17 @@ def test_a_wrong_file_says_which_key_and_what_was_expected(edited, old, new, mes
         edited(old, new)
     assert message in str(error.value)
     assert "policy.toml" in str(error.value)
+
+
+def test_a_policy_need_not_say_what_it_was_optimised_for(policy, tmp_path):
+    _, rest = _cut(DEFAULT, "[value]", "[reasons]")
+    path = tmp_path / "policy.toml"
+    path.write_text(rest, "utf-8")
+    loaded = load_policy(path)
+    assert loaded == replace(policy, value=None)
+    assert loaded.version != policy.version
+    with pytest.raises(PolicyError, match="`value` is missing"):
+        _ = loaded.stated_value
 
 
 def test_a_section_that_is_no_table_is_refused(tmp_path):
