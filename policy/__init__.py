@@ -6,10 +6,13 @@ from relimit.policy.config import Policy, load_policy
 from relimit.policy.decide import analyst_texts, decide
 from relimit.policy.decisions import Decisions, decisions_schema
 from relimit.policy.facts import gather_facts
+from relimit.policy.optimise import Guardrails, Optimised, Sample, optimise_tiers
 from relimit.policy.outcome import bound_by_risk
 from relimit.policy.reasons import REASONS
 from relimit.policy.release import Earlier, decide_again
 from relimit.policy.remedies import ACTIONS
+from relimit.policy.worth import Worth, worth_of
+from relimit.policy.writing import policy_text
 
 __all__ = [
     "ACTIONS",
@@ -18,8 +21,12 @@ __all__ = [
     "Decisions",
     "Earlier",
     "Facts",
+    "Guardrails",
+    "Optimised",
     "Policy",
+    "Sample",
     "Terms",
+    "Worth",
     "analyst_texts",
     "bound_by_risk",
     "decide",
@@ -27,5 +34,8 @@ __all__ = [
     "decisions_schema",
     "gather_facts",
     "load_policy",
+    "optimise_tiers",
+    "policy_text",
     "published_terms",
+    "worth_of",
 ]

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from scipy.optimize import linprog
 
+from relimit.data.errors import PolicyError
 from relimit.policy.cases import Floats, Ints
 
 MOST_ROUNDS: Final = 500
@@ -93,5 +94,7 @@ def _mix(plans: list[Plan], limits: Floats, penalty: Floats) -> tuple[float, Flo
         method="highs",
         options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
+    if found.x is None or found.fun is None:
+        raise PolicyError(f"the limits can't be priced ({found.message})", where="[value]")
     prices = np.maximum(-found.ineqlin.marginals, 0.0) / scale
     return -float(found.fun), prices, found.x[n:] * scale

@@ -95,7 +95,7 @@ def _steepest(better: Floats, farther: Floats) -> Ints:
     ahead: Bools = (farther > 0) & (better > 0)
     slope = np.divide(better, farther, out=np.full(better.shape, -np.inf), where=ahead)
     steepest = slope == slope.max(axis=1, keepdims=True)
-    return np.where(steepest & ahead, farther, -np.inf).argmax(axis=1)
+    return np.asarray(np.where(steepest & ahead, farther, -np.inf).argmax(axis=1))
 
 
 def choose_arms(value: Floats, loss: Floats, budget: float) -> Chosen:

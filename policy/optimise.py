@@ -49,7 +49,7 @@ class Guardrails:
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class Sample:
     """The decisions that a policy is optimised on, `[n]` rows.
 
     Attributes
@@ -103,7 +103,7 @@ class Optimised:
 
 def optimise_tiers(
     policy: Policy,
-    book: Book,
+    sample: Sample,
     *,
     budget: float,
     allowed: Bools | None = None,
@@ -118,8 +118,7 @@ def optimise_tiers(
     budget
         Loss over freed limit.
     allowed
-        `[bins, 25]`, or `[25]` for all bins: arms that may be used between the candidate bounds; all
-        if None.
+        `[bins, 25]`, or `[25]` for all bins: the arms that may be used; all if None.
     bounds
         `[bins]` candidate bounds, the last 1; about even parts of the freed limit if None.
 
@@ -128,31 +127,31 @@ def optimise_tiers(
     PolicyError
         No tiers keep the budget and the guardrails; the message says which are short, by how much.
     """
-    total = float(book.freed.sum())
-    bounds = book_bounds(book) if bounds is None else bounds
-    net = book.worth.net(policy)
-    binned, limits, names = _binned(book, net, bounds, budget)
+    total = float(sample.freed.sum())
+    bounds = sample_bounds(sample) if bounds is None else bounds
+    net = sample.worth.net(policy)
+    binned, limits, names = _binned(sample, net, bounds, budget)
     if allowed is not None:
         binned = replace(binned, value=np.where(allowed, binned.value, -np.inf))
     priced = price_limits(binned.best_at, limits)
     best = best_within(binned, priced.plans, limits)
     _check_kept(best, limits, names)
     prices = dict(zip(names, priced.prices.tolist(), strict=True))
-    groups = book.guardrails.names if book.guardrails else ()
+    groups = sample.guardrails.names if sample.guardrails else ()
     return Optimised(
         tiers=tiers_of(policy, bounds, best.choice),
-        arm=best.choice[np.searchsorted(bounds[:-1], book.ratio, side="left")],
+        arm=best.choice[np.searchsorted(bounds[:-1], sample.ratio, side="left")],
         shadow_price=prices[BUDGET],
         group_prices={g: (prices[_share(g)], prices[_loss(g)]) for g in groups},
         value=best.value,
         bound=priced.bound,
-        free_bound=choose_arms(net, book.worth.loss, budget * total).bound / total,
+        free_bound=choose_arms(net, sample.worth.loss, budget * total).bound / total,
     )
 
 
-def book_bounds(book: Book) -> Floats:
-    """Return the candidate bounds of a book's tiers."""
-    return candidate_bounds(book.ratio, book.freed.astype(float), BINS)
+def sample_bounds(sample: Sample) -> Floats:
+    """Return the candidate bounds of a sample's tiers."""
+    return candidate_bounds(sample.ratio, sample.freed.astype(float), BINS)
 
 
 def _share(group: str) -> str:
@@ -164,26 +163,26 @@ def _loss(group: str) -> str:
 
 
 def _binned(
-    book: Book, net: Floats, bounds: Floats, budget: float
+    sample: Sample, net: Floats, bounds: Floats, budget: float
 ) -> tuple[Binned, Floats, list[str]]:
-    """Return the book by bins, over what was freed, with its limits and their names."""
-    total = float(book.freed.sum())
-    limits = [(BUDGET, pool(bounds, book.ratio, book.worth.loss), budget * total)]
-    if book.guardrails is not None:
-        limits += _guarded(book, book.guardrails, bounds)
+    """Return the sample by bins, over what was freed, with its limits and their names."""
+    total = float(sample.freed.sum())
+    limits = [(BUDGET, pool(bounds, sample.ratio, sample.worth.loss), budget * total)]
+    if sample.guardrails is not None:
+        limits += _guarded(sample, sample.guardrails, bounds)
     names, used, most = zip(*limits, strict=True)
-    value = pool(bounds, book.ratio, net) / total
+    value = pool(bounds, sample.ratio, net) / total
     return Binned(bounds, value, np.stack(used) / total), np.array(most) / total, list(names)
 
 
-def _guarded(book: Book, guard: Guardrails, bounds: Floats) -> list[tuple[str, Floats, float]]:
+def _guarded(sample: Sample, guard: Guardrails, bounds: Floats) -> list[tuple[str, Floats, float]]:
     """Return the name, the use by bins and the most of it of every group's limits."""
     found = []
     for place, name in enumerate(guard.names):
         rows = guard.group == place
-        freed, ratio = float(book.freed[rows].sum()), book.ratio[rows]
-        returned = pool(bounds, ratio, -book.worth.restored[rows])
-        lost = pool(bounds, ratio, book.worth.loss[rows])
+        freed, ratio = float(sample.freed[rows].sum()), sample.ratio[rows]
+        returned = pool(bounds, ratio, -sample.worth.restored[rows])
+        lost = pool(bounds, ratio, sample.worth.loss[rows])
         found.append((_share(name), returned, -float(guard.least_share[place]) * freed))
         found.append((_loss(name), lost, float(guard.most_loss[place]) * freed))
     return found

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from relimit.data.errors import DataError, PolicyError
 from relimit.data.vocabulary import ARMS
 from relimit.policy import load_policy
-from relimit.policy.optimise import Book, Guardrails, optimise_tiers
+from relimit.policy.optimise import Guardrails, Sample, optimise_tiers
 from relimit.policy.outcome import situation_of
 from relimit.policy.worth import applied_arms, arm_under, worth_of
 
@@ -37,7 +37,7 @@ def make_book(make):
         true_loss = ratio[:, None] * SHARE * (1 - DAYS / 31) * rng.uniform(0.5, 1.5, (n, 1))
         margin = (0.05 * kind + 0.02) * freed[:, None]
         worth = worth_of(policy, situation, margin, true_loss * freed[:, None])
-        return situation, Book(situation.loss_ratio, freed, worth)
+        return situation, Sample(situation.loss_ratio, freed, worth)
 
     return run
 
@@ -136,7 +136,7 @@ def test_a_groups_floor_is_kept_and_priced(policy, make_book):
 
 def test_limits_that_contradict_each_other_are_named(policy, make_book):
     _, book = make_book(policy)
-    with pytest.raises(PolicyError, match="short are .* by .* of all freed"):
+    with pytest.raises(PolicyError, match=r"short are .* by .* of all freed"):
         optimise_tiers(policy, guard(book, [0.99, 0], [0.5, 0.0]), budget=0.0)
 
 
