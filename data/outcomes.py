@@ -15,7 +15,7 @@ from relimit.data.contract import check_columns, id_type
 from relimit.data.errors import DataError
 from relimit.data.events import EventBlock
 from relimit.data.files import validate_schema
-from relimit.data.ledger import account_of, principal_movements
+from relimit.data.ledger import account_of, latest_limit, principal_movements
 from relimit.data.observe import Label, outcomes
 from relimit.data.points import Match, check_ids, iter_matches
 from relimit.data.schema import decisions_log_schema, events_schema, realised_schema
@@ -55,6 +55,8 @@ class _Log:
 class _Money:
     """What came of decisions besides bad and loss, `[n]`; `days` is NaN where it never came."""
 
+    limit: Ints
+    has_limit: Bools
     margin: Ints
     restored: Ints
     days: Floats
@@ -90,6 +92,7 @@ def realised(
     -------
     pa.Table
         `realised_schema`, in the order of the log; money in fen.
+        `limit`: the latest known at the decision, of matured decisions.
         `bad`, `loss`: as `observe` labels them; `loss` is null, too, where the limit is unknown.
         `margin`: interest settled from the morning of the decision's day to the end of the
         horizon's last day, less the funding of the principal outstanding on each of their mornings.
@@ -133,8 +136,8 @@ def _conformed(decisions: pa.Table) -> pa.Table:
 def _realised(events: Path, table: pa.Table, label: Label, funding: float) -> pa.Table:
     log = _log_of(table)
     size = table.num_rows
-    bad, matured, has_loss = (np.zeros(size, bool) for _ in range(3))
-    loss, margin, restored = (np.zeros(size, np.int64) for _ in range(3))
+    bad, matured, has_loss, has_limit = (np.zeros(size, bool) for _ in range(4))
+    loss, limit, margin, restored = (np.zeros(size, np.int64) for _ in range(4))
     days = np.full(size, np.nan)
     last = local_days(log.decided_at) + label.horizon // MICROSECONDS_PER_DAY
     over = last < local_days(np.array([label.ends]))[0]
@@ -147,6 +150,7 @@ def _realised(events: Path, table: pa.Table, label: Label, funding: float) -> pa
         money = _money(match, log, label, funding)
         bad[rows], matured[rows] = labels.bad, over[rows]
         loss[rows], has_loss[rows] = labels.loss, over[rows] & labels.has_loss
+        limit[rows], has_limit[rows] = money.limit, over[rows] & money.has_limit
         margin[rows], restored[rows], days[rows] = money.margin, money.restored, money.days
     if size and not seen:
         what = f"none of the {size} decisions is of an account that has events"
@@ -154,6 +158,7 @@ def _realised(events: Path, table: pa.Table, label: Label, funding: float) -> pa
     columns: dict[str, Any] = {name: table[name] for name in table.column_names}
     columns["bad"] = pa.array(bad, mask=~matured)
     columns["loss"] = pa.array(loss, mask=~has_loss)
+    columns["limit"] = pa.array(limit, mask=~has_limit)
     columns["margin"] = pa.array(margin, mask=~matured)
     columns["restored"] = pa.array(restored, mask=~matured)
     columns["restored_days"] = pa.array(days, mask=~matured | np.isnan(days))
@@ -176,7 +181,9 @@ def _money(match: Match, log: _Log, label: Label, funding: float) -> _Money:
     interest, balance_days = _interest_and_balances(match, log.decided_at[rows], label, seen)
     cost = np.rint(balance_days * (funding / _DAYS_OF_YEAR)).astype(np.int64)
     restored, days = _restored(match, log, label, seen)
-    return _Money(interest - cost, restored, days)
+    low, high = block.starts[match.account], block.starts[match.account + 1]
+    visible = first_after(block.known_at, low, high, log.decided_at[rows])
+    return _Money(*latest_limit(block, low, visible), interest - cost, restored, days)
 
 
 def _interest_and_balances(

@@ -88,6 +88,7 @@ def realised_schema(account_id: pa.DataType | None = None) -> pa.Schema:
     return pa.schema(
         [
             *log,
+            pa.field("limit", pa.int64()),
             pa.field("bad", pa.bool_()),
             pa.field("loss", pa.int64()),
             pa.field("margin", pa.int64()),

@@ -1,5 +1,6 @@
 """Split, fit, measure, register, compare and promote risk models."""
 
+from relimit.training.arm_outcomes import ArmOutcomes, LoggedOutcomes, fit_arm_outcomes
 from relimit.training.backtest import BacktestMonth, walk_forward
 from relimit.training.compare import Comparison, compare
 from relimit.training.comparison import record_comparison, write_comparison
@@ -16,9 +17,11 @@ from relimit.training.stability import Shift, feature_shifts, risk_shift
 from relimit.training.store import default_uri
 
 __all__ = [
+    "ArmOutcomes",
     "BacktestMonth",
     "Comparison",
     "Interval",
+    "LoggedOutcomes",
     "Promotion",
     "Propensities",
     "Repetition",
@@ -33,6 +36,7 @@ __all__ = [
     "evaluate",
     "feature_shifts",
     "find_version",
+    "fit_arm_outcomes",
     "promote",
     "promotion_log",
     "record_comparison",

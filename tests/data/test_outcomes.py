@@ -19,7 +19,7 @@ TIME = pa.timestamp("us", tz="UTC")
 START = datetime(2025, 1, 1, tzinfo=UTC)  # eight in the morning in Shanghai
 DAY = timedelta(days=1)
 MONEY = {"loss_given_default": 1.0, "funding_cost_yearly": 0.365}
-OUTCOMES = ["bad", "loss", "margin", "restored", "restored_days"]
+OUTCOMES = ["limit", "bad", "loss", "margin", "restored", "restored_days"]
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +146,7 @@ def test_days_are_counted_until_the_decided_share_is_back(tmp_path):
     came = realised(events, log, horizon_days=60, **MONEY)
     assert came["restored"].to_pylist() == [99_950, 10_000, 0]
     assert came["restored_days"].to_pylist() == [4.0, None, None]
+    assert came["limit"].to_pylist() == [100_000, None, 100_000]
     assert came.schema == realised_schema()
 
 
