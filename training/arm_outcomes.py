@@ -30,7 +30,7 @@ LEAST_BAD_ACCOUNTS: Final = 10
 """With fewer, some fold would learn what goes bad from one or two borrowers."""
 MOST_TREES: Final = 300
 PATIENCE: Final = 30
-GROWTH: Final = {"learning_rate": 0.08, "num_leaves": 15, "min_child_samples": 50}
+GROWTH: Final[dict[str, Any]] = {"learning_rate": 0.08, "num_leaves": 15, "min_child_samples": 50}
 
 
 @dataclass(frozen=True, slots=True)
