@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relimit.data.errors import ModelError
-from relimit.models.binning import Bins, bin_index
+from relimit.models.binning import Bins
 from relimit.models.serial import decode, encode
 
 SCORECARD_FILE: Final = "scorecard.json"
@@ -93,7 +93,13 @@ class ScorecardHead:
         return self.scale.offset - self.scale.factor * self.log_odds(X)
 
     def points_table(self) -> pd.DataFrame:
-        """Return one row a bin: interval, share of rows, bad rate, evidence and whole points."""
+        """Return the card as a banker reads it, one row a bin.
+
+        `lower` and `upper` (NaN for missing values, equal for a special code), `rows` and `bads`
+        counted by weight, `row_share`, `bad_rate`, `weight_of_evidence` (above 0 is riskier),
+        `information_value`, the feature's `coefficient`, and whole `points`: a borrower's score is
+        the sum of one bin's points a feature, and differs from `credit_score` by rounding only.
+        """
         return pd.DataFrame([row for feature in self.features for row in self._rows(feature)])
 
     def files(self) -> dict[str, bytes]:
@@ -129,14 +135,15 @@ class ScorecardHead:
 
     def _part(self, feature: BinnedFeature, X: NDArray[np.float64]) -> NDArray[np.float64]:
         column = X[:, self.columns.index(feature.name)]
-        return feature.log_odds[bin_index(feature.bins.edges, column)]
+        return feature.log_odds[feature.bins.index(column)]
 
     def _rows(self, feature: BinnedFeature) -> list[dict[str, Any]]:
         bins = feature.bins
-        lower = [-np.inf, *bins.edges, np.nan]
-        upper = [*bins.edges, np.inf, np.nan]
+        lower = [-np.inf, *bins.edges, *bins.codes, np.nan]
+        upper = [*bins.edges, np.inf, *bins.codes, np.nan]
         base = (self.scale.offset - self.scale.factor * self.intercept) / len(self.features)
         points = base - self.scale.factor * feature.log_odds
+        information = bins.information(feature.evidence)
         rate = np.divide(
             bins.bads, bins.rows, out=np.full(len(bins.rows), np.nan), where=bins.rows > 0
         )
@@ -146,9 +153,12 @@ class ScorecardHead:
                 "bin": _interval(lower[i], upper[i]),
                 "lower": lower[i],
                 "upper": upper[i],
+                "rows": bins.rows[i],
+                "bads": bins.bads[i],
                 "row_share": bins.rows[i] / bins.rows.sum(),
                 "bad_rate": rate[i],
                 "weight_of_evidence": feature.evidence[i],
+                "information_value": information[i],
                 "coefficient": feature.coefficient,
                 "points": round(float(points[i])),
             }
@@ -159,6 +169,8 @@ class ScorecardHead:
 def _interval(lower: float, upper: float) -> str:
     if np.isnan(lower):
         return "missing"
+    if lower == upper:
+        return f"code {_edge(lower)}"
     if np.isinf(lower):
         return "any" if np.isinf(upper) else f"up to {_edge(upper)}"
     return f"over {_edge(lower)}" + ("" if np.isinf(upper) else f" to {_edge(upper)}")
@@ -173,6 +185,7 @@ def _feature_to_json(feature: BinnedFeature) -> dict[str, Any]:
         "name": feature.name,
         "coefficient": feature.coefficient,
         "edges": feature.bins.edges,
+        "codes": feature.bins.codes,
         "rows": feature.bins.rows,
         "bads": feature.bins.bads,
         "weight_of_evidence": feature.evidence,
@@ -180,14 +193,13 @@ def _feature_to_json(feature: BinnedFeature) -> dict[str, Any]:
 
 
 def _feature_from_json(item: Mapping[str, Any]) -> BinnedFeature:
-    edges, rows, bads, evidence = (
+    edges, codes, rows, bads, evidence = (
         np.array([float(value) for value in item[key]], dtype=np.float64)
-        for key in ("edges", "rows", "bads", "weight_of_evidence")
+        for key in ("edges", "codes", "rows", "bads", "weight_of_evidence")
     )
-    if not len(edges) + 2 == len(rows) == len(bads) == len(evidence):
+    if not len(edges) + len(codes) + 2 == len(rows) == len(bads) == len(evidence):
         raise ValueError(f"{item['name']}: bins of unequal length")
     if (np.diff(edges) <= 0).any():
         raise ValueError(f"{item['name']}: edges do not rise")
-    return BinnedFeature(
-        str(item["name"]), Bins(edges, rows, bads), evidence, float(item["coefficient"])
-    )
+    bins = Bins(edges, rows, bads, tuple(codes.tolist()))
+    return BinnedFeature(str(item["name"]), bins, evidence, float(item["coefficient"]))

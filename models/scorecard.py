@@ -3,7 +3,7 @@
 Siddiqi, "Credit Risk Scorecards" (2006), with the weight of evidence signed towards risk.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from relimit.data.errors import ModelError
 from relimit.models.arms import ARM_COLUMNS
 from relimit.models.base import Frame, RiskEstimator
-from relimit.models.binning import Bins, bin_index, fit_bins
+from relimit.models.binning import Bins, chance_information, fit_bins, require_optbinning
 from relimit.models.points import BinnedFeature, Scale, ScorecardHead
 
 
@@ -27,12 +27,16 @@ class Scorecard(RiskEstimator):
     monotone
         Expected direction of risk by feature: 1 rises, -1 falls, 0 or absent free. Arm columns
         have theirs already. Names that are no column are ignored.
+    special_codes
+        By column, values that mean something else than a quantity: each has its own bin, as
+        missing values have.
     max_bins, min_bin_share, smoothing
-        At most so many intervals a feature, each with at least this share of the rows; rows at
-        the overall bad rate added to every bin.
+        At most so many intervals a feature, each with about this share of the rows or more; rows
+        at the overall bad rate added to every bin.
     min_information_value, max_correlation, max_features
-        A feature enters by falling information value if it has at least this much, correlates
-        less than this with those already in, and there is room. Arm columns always enter.
+        A feature enters by falling information value if it has at least this much and more than
+        chance explains, correlates less than this with those already in, and there is room. Arm
+        columns always enter.
     C
         Inverse strength of the ridge penalty on the coefficients.
     base_points, base_odds, points_to_double_odds
@@ -52,18 +56,20 @@ class Scorecard(RiskEstimator):
         self,
         monotone: Mapping[str, int] | None = None,
         *,
+        special_codes: Mapping[str, Sequence[float]] | None = None,
         max_bins: int = 8,
         min_bin_share: float = 0.02,
         smoothing: float = 10.0,
         min_information_value: float = 0.02,
-        max_correlation: float = 0.8,
-        max_features: int = 20,
+        max_correlation: float = 0.95,
+        max_features: int = 30,
         C: float = 1.0,
         base_points: float = 600.0,
         base_odds: float = 50.0,
         points_to_double_odds: float = 20.0,
     ) -> None:
         self.monotone = monotone
+        self.special_codes = special_codes
         self.max_bins = max_bins
         self.min_bin_share = min_bin_share
         self.smoothing = smoothing
@@ -90,24 +96,30 @@ class Scorecard(RiskEstimator):
         Raises
         ------
         ModelError
-            If the input is unusable, or no column tells bad from good.
+            If the input is unusable, no column tells bad from good, or optbinning, which finds the
+            bins, isn't installed.
         """
+        require_optbinning()
         self._check_settings()
         matrix, bad, weight, columns = self._start_fit(X, y, sample_weight)
-        directions = dict(zip(columns, self._directions(columns), strict=True))
+        directions = self._directions(columns)
         bins = {
-            name: self._bin(matrix[:, i], bad, weight, directions[name])
+            name: self._bin(name, matrix[:, i], bad, weight, directions[i])
             for i, name in enumerate(columns)
         }
         evidence = {name: item.weight_of_evidence(self.smoothing) for name, item in bins.items()}
         self.information_value_ = {
-            name: item.information_value(self.smoothing) for name, item in bins.items()
+            name: float(item.information(evidence[name]).sum()) for name, item in bins.items()
         }
         self.dropped_: dict[str, str] = {}
         design = np.empty(matrix.shape)
         for i, name in enumerate(columns):
-            design[:, i] = evidence[name][bin_index(bins[name].edges, matrix[:, i])]
-        chosen = self._select(columns, design, weight)
+            design[:, i] = evidence[name][bins[name].index(matrix[:, i])]
+        least = {
+            name: max(self.min_information_value, chance_information(bins[name], direction))
+            for name, direction in zip(columns, directions, strict=True)
+        }
+        chosen = self._select(columns, design, weight, least)
         chosen, coefficients, intercept = self._regress(columns, chosen, design, bad, weight)
         card = tuple(
             BinnedFeature(columns[i], bins[columns[i]], evidence[columns[i]], float(coefficient))
@@ -118,11 +130,7 @@ class Scorecard(RiskEstimator):
         return self
 
     def points_table(self) -> pd.DataFrame:
-        """Return the card: one row a bin with its interval, bad rate, evidence and points.
-
-        `lower` and `upper` are NaN for the bin of missing values. A borrower's score is the sum
-        of one bin's `points` a feature; it differs from `credit_score` by rounding only.
-        """
+        """Return the card: one row a bin, as `ScorecardHead.points_table` says."""
         check_is_fitted(self, "head_")
         return self.head_.points_table()
 
@@ -134,7 +142,7 @@ class Scorecard(RiskEstimator):
     def _check_settings(self) -> None:
         fits = {
             "max_bins": self.max_bins >= 2,
-            "min_bin_share": 0 <= self.min_bin_share <= 0.5,
+            "min_bin_share": 0 < self.min_bin_share <= 0.5,
             # With none, a bin without bads or goods would have no finite evidence.
             "smoothing": self.smoothing > 0,
             "max_features": self.max_features >= 1,
@@ -148,6 +156,7 @@ class Scorecard(RiskEstimator):
 
     def _bin(
         self,
+        name: str,
         x: NDArray[np.float64],
         bad: NDArray[np.bool_],
         weight: NDArray[np.float64],
@@ -158,13 +167,18 @@ class Scorecard(RiskEstimator):
             bad,
             weight,
             direction=direction,
+            codes=(self.special_codes or {}).get(name, ()),
             max_bins=self.max_bins,
             min_share=self.min_bin_share,
             smoothing=self.smoothing,
         )
 
     def _select(
-        self, columns: tuple[str, ...], design: NDArray[np.float64], weight: NDArray[np.float64]
+        self,
+        columns: tuple[str, ...],
+        design: NDArray[np.float64],
+        weight: NDArray[np.float64],
+        least: Mapping[str, float],
     ) -> list[int]:
         correlation = _correlations(design, weight)
         varies = np.ptp(design, axis=0) > 0
@@ -175,7 +189,7 @@ class Scorecard(RiskEstimator):
             if columns[i] in ARM_COLUMNS:
                 continue
             twins = [columns[j] for j in chosen if correlation[i, j] >= self.max_correlation]
-            if not varies[i] or value[columns[i]] < self.min_information_value:
+            if not varies[i] or value[columns[i]] < least[columns[i]]:
                 self.dropped_[columns[i]] = f"information value {value[columns[i]]:.4f}"
             elif twins:
                 self.dropped_[columns[i]] = f"moves with {twins[0]}"

@@ -1,4 +1,7 @@
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -6,7 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from relimit.data.errors import ModelError
-from relimit.models import Scorecard
+from relimit.models import RiskModel, Scorecard, save_model
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +130,7 @@ def test_noise_alone_makes_no_card() -> None:
 
 @pytest.mark.parametrize(
     "setting",
-    [{"smoothing": 0}, {"max_bins": 1}, {"min_bin_share": 0.6}, {"C": 0}, {"base_odds": 0}],
+    [{"smoothing": 0}, {"max_bins": 1}, {"min_bin_share": 0}, {"C": 0}, {"base_odds": 0}],
 )
 def test_settings_that_make_no_sense_are_refused(
     setting: dict[str, float], table: pd.DataFrame
@@ -147,3 +150,52 @@ def test_the_table_can_be_read_by_a_banker(card: Scorecard) -> None:
     assert table.groupby("feature")["row_share"].sum().tolist() == pytest.approx(
         [1.0] * table["feature"].nunique()
     )
+    counted = table.groupby("feature")[["rows", "bads"]].sum()
+    assert (counted["rows"] == 3000).all()
+    assert counted["bads"].nunique() == 1
+    by_feature = table.groupby("feature")["information_value"].sum()
+    assert by_feature.to_dict() == pytest.approx(
+        {name: card.information_value_[name] for name in by_feature.index}
+    )
+
+
+def test_a_special_code_has_its_own_bin_in_fit_and_predict() -> None:
+    x = np.repeat([0.0, 1.0, -99.0, np.nan], 1000)
+    bad = np.concatenate([np.arange(1000) < n for n in (50, 100, 600, 300)])
+    X = pd.DataFrame({"x": x})
+    card = Scorecard({"x": 1}, special_codes={"x": [-99.0]}, smoothing=1e-6, C=1e6).fit(X, bad)
+    risk = card.predict_proba(pd.DataFrame({"x": [-98.0, 0.0, 1.0, -99.0, np.nan]}))[:, 1]
+    np.testing.assert_allclose(risk, [0.05, 0.05, 0.1, 0.6, 0.3], atol=1e-3)
+    assert card.points_table()["bin"].tolist() == ["up to 0", "over 0", "code -99", "missing"]
+
+
+BLOCKED = """
+import sys
+sys.modules["optbinning"] = sys.modules["ortools"] = None
+import json
+import numpy as np
+from relimit.data.errors import ModelError
+from relimit.models import Scorecard, load_model
+folder, rows = sys.argv[1], np.array(json.loads(sys.argv[2]))
+installed = dict.fromkeys(["dpd", "score", "count", "free"], "")
+print(json.dumps(load_model(folder, installed=installed).restoration_risk(rows).tolist()))
+try:
+    Scorecard().fit(rows, [0, 1])
+except ModelError as error:
+    print(error)
+"""
+
+
+def test_a_scoring_host_needs_no_optbinning_and_a_training_host_is_told_so(
+    make_model: Callable[..., RiskModel], tmp_path: Path
+) -> None:
+    model = make_model("scorecard")
+    installed = dict.fromkeys(model.feature_names, "")
+    save_model(model, tmp_path / "card", manifest={}, installed=installed)
+    rows = [[0.0, 600.0, 2.0, 0.1], [30.0, 500.0, 4.0, -1.0]]
+    command = [sys.executable, "-c", BLOCKED, str(tmp_path / "card"), str(rows)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    risk, refusal = done.stdout.splitlines()
+    assert risk == str(model.restoration_risk(np.array(rows)).tolist())
+    assert "optbinning, which is not installed" in refusal
+    assert "pip install 'relimit[scorecard]'" in refusal
