@@ -68,6 +68,19 @@ def write_json(payload: Mapping[str, object], path: Path) -> None:
         staging.write_text(text, encoding="utf-8")
 
 
+def move(source: Path, target: Path) -> None:
+    """Give a file or folder another name on the same disk, so that it lasts.
+
+    Raises
+    ------
+    OSError
+        The system refuses.
+    """
+    source.rename(target)
+    _sync(target.parent)
+    _sync(source.parent)
+
+
 def _sync(path: Path) -> None:
     """Force a file or a folder's entries to the disk."""
     handle = os.open(path, os.O_RDONLY)

@@ -181,6 +181,13 @@ def _encode(column: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.int64]]:
     return whole.dictionary, code.to_numpy().astype(np.int64, copy=False)
 
 
+def known_of_kind(events: pa.Table, kind: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows of one kind, and when each became known (µs UTC); `conform_events` first."""
+    words, code = _encode(events["kind"])
+    rows = np.flatnonzero(code == pc.index(words, kind).as_py())
+    return rows, _known_at(events["known_at"], _times(events["ts"]))[rows]
+
+
 def _event_columns(events: pa.Table) -> dict[str, NDArray[Any]]:
     ts = _times(events["ts"])
     columns: dict[str, NDArray[Any]] = {"ts": ts, "known_at": _known_at(events["known_at"], ts)}

@@ -37,6 +37,10 @@ class RowGroup:
         place = int(np.searchsorted(accounts, self.least))
         return place < len(accounts) and bool(accounts[place] <= self.greatest)
 
+    def may_follow(self, account: Any) -> bool:
+        """Return whether an account after that one may have events here."""
+        return self.greatest is None or bool(self.greatest > account)
+
 
 def row_groups(path: Path) -> Iterator[RowGroup]:
     """Yield the row groups of a file that have rows, from its footer alone."""

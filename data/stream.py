@@ -3,8 +3,9 @@
 import itertools
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
@@ -54,7 +55,7 @@ def iter_event_blocks(
         A file can't be read, or breaks the contract.
     """
     for table in iter_event_tables(path, accounts=accounts, rows=rows):
-        mine = table if accounts is None else _only(table, accounts)
+        mine = table if accounts is None else only_accounts(table, accounts)
         if mine.num_rows:
             yield blocks_from_table(mine)
 
@@ -67,18 +68,79 @@ def iter_event_tables(
     That leaves the work on each block to whoever takes it, another thread for instance. Accounts
     that were not asked for may come along: copying the rest can cost more than they do.
     """
-    found = validate_schema(path, events_schema(), "events")
-    groups = [group for file in found.files for group in row_groups(file)]
-    if accounts is not None:
-        _check_ids(accounts, found.schema.field("account_id").type, path)
-        groups = [group for group in groups if group.may_hold(accounts)]
-    ordered = _ascending(groups)
-    if ordered is not None:
-        yield from _whole_accounts(read_groups(ordered, found.schema, rows), accounts, rows)
-        return
-    with tempfile.TemporaryDirectory(prefix="relimit-") as folder:
-        files = list(dict.fromkeys(group.path for group in groups))
-        yield from _whole_accounts(spill(files, Path(folder)), accounts, rows)
+    return EventPlan.of(path, accounts=accounts).tables(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class EventPlan:
+    """Which row groups are to be read for some accounts, known from the footers alone.
+
+    Attributes
+    ----------
+    schema
+        That of `events_schema`, with `account_id` as the files have it.
+    groups
+        The row groups that may hold events of these accounts.
+    accounts
+        Ascending ids to keep; None keeps all.
+    after
+        Only accounts after this one are read; None reads from the first.
+    """
+
+    schema: pa.Schema
+    groups: tuple[RowGroup, ...]
+    accounts: Ids | None
+    after: Any
+
+    @classmethod
+    def of(cls, path: Path, *, accounts: Ids | None = None) -> Self:
+        """Plan to read a Parquet file or a folder of parts.
+
+        Raises
+        ------
+        DataError
+            A footer can't be read or breaks the contract, or the ids have another type.
+        """
+        found = validate_schema(path, events_schema(), "events")
+        groups = [group for file in found.files for group in row_groups(file)]
+        if accounts is not None:
+            _check_ids(accounts, found.schema.field("account_id").type, path)
+            groups = [group for group in groups if group.may_hold(accounts)]
+        return cls(found.schema, tuple(groups), accounts, None)
+
+    def following(self, account: Any) -> Self:
+        """Return the plan to read only the accounts after one."""
+        groups = tuple(group for group in self.groups if group.may_follow(account))
+        return replace(self, groups=groups, after=account)
+
+    @property
+    def rows(self) -> int:
+        """How many events there are to read; some may be of other accounts."""
+        return sum(group.rows for group in self.groups)
+
+    def tables(self, rows: int = BLOCK_ROWS) -> Iterator[pa.Table]:
+        """Yield the tables of `iter_event_tables`."""
+        tables = self._ascending_tables(rows)
+        return tables if self.after is None else _following(tables, self.after)
+
+    def _ascending_tables(self, rows: int) -> Iterator[pa.Table]:
+        ordered = _ascending(self.groups)
+        if ordered is not None:
+            groups = read_groups(ordered, self.schema, rows)
+            yield from _whole_accounts(groups, self.accounts, rows)
+            return
+        with tempfile.TemporaryDirectory(prefix="relimit-") as folder:
+            files = list(dict.fromkeys(group.path for group in self.groups))
+            yield from _whole_accounts(spill(files, Path(folder)), self.accounts, rows)
+
+
+def _following(tables: Iterator[pa.Table], account: Any) -> Iterator[pa.Table]:
+    """Leave out the accounts up to that one, of tables of ascending accounts."""
+    for table in tables:
+        ids, starts, _ = group_by_account(table["account_id"])
+        first = int(np.searchsorted(ids, account, side="right"))
+        if first < len(ids):
+            yield table.slice(starts[first])
 
 
 def _check_ids(accounts: Ids, found: pa.DataType, path: Path) -> None:
@@ -142,7 +204,7 @@ def _runs(table: pa.Table, accounts: Ids | None) -> tuple[Ids, np.ndarray[Any, A
     return ids, starts, table
 
 
-def _only(table: pa.Table, accounts: Ids) -> pa.Table:
+def only_accounts(table: pa.Table, accounts: Ids) -> pa.Table:
     """Return the rows of the accounts asked for, of a table of ascending accounts."""
     ids, starts, _ = group_by_account(table["account_id"])
     keep = _among(ids, accounts)

@@ -1,23 +1,19 @@
 """Features at snapshots: one block, or a whole file with reading and computing overlapped."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from relimit.data.events import EventBlock, blocks_from_table
+from relimit.data.overlap import in_order
 from relimit.data.schema import events_schema
 from relimit.data.stream import iter_event_tables
 from relimit.features.history import Floats, History, Ints
 from relimit.features.registry import Feature, catalogue, find_features
 from relimit.features.snapshots import Snapshots
-
-_LARGEST_LESSON: Final = 31 << 20
 
 Progress = Callable[[int], None]
 
@@ -129,28 +125,12 @@ def _in_order(
             return rows, np.empty((0, len(features)))
         return rows, _matrix(History(block, account, points.as_of[rows]), features)
 
-    _keep_memory()
-    running: deque[Future[tuple[Ints, Floats]]] = deque()
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        for table in iter_event_tables(events, accounts=points.account_ids):
-            running.append(pool.submit(work, table))
-            while len(running) > 2 * workers:
-                yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
+    yield from in_order(
+        work, iter_event_tables(events, accounts=points.account_ids), workers=workers
+    )
     rows = points.without_events()
     if len(rows):
         yield rows, _matrix(_empty_history(points, rows), features)
-
-
-def _keep_memory() -> None:
-    """Let the allocator keep what a block has freed for the next one.
-
-    Otherwise the C library hands it back to the system and each block pays a fifth more, to have
-    its pages mapped anew. It learns what to keep from the largest array freed so far, up to 32 MiB
-    (`M_MMAP_THRESHOLD` in mallopt(3)); this one is never touched, and so takes no memory.
-    """
-    np.empty(_LARGEST_LESSON, np.uint8)
 
 
 def _empty_history(points: Snapshots, rows: NDArray[np.int64]) -> History:

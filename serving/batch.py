@@ -1,30 +1,23 @@
 """A night's prepayments, Parquet to Parquet: every one is decided or quarantined."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from importlib.metadata import version
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import joblib
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from relimit.data import write_json
 from relimit.data.errors import DataError
-from relimit.data.events import EventBlock, Ids
-from relimit.data.schema import TIME
-from relimit.data.stream import iter_event_blocks
+from relimit.data.stream import EventPlan
 from relimit.data.vocabulary import STATUSES
-from relimit.policy import decisions_schema
-from relimit.serving.manifest import MANIFEST, begun_run, fingerprint, finished_run
-from relimit.serving.parts import Parts
-from relimit.serving.quarantine import quarantine_schema, undecidable
+from relimit.serving.answers import Answering, Progress
+from relimit.serving.clock import Clock
+from relimit.serving.limits import MOST_QUARANTINED
+from relimit.serving.lock import locked
+from relimit.serving.lots import LOT_ROWS, MONEY, Lot, Lots
+from relimit.serving.manifest import RESULTS, finished_run
+from relimit.serving.quarantine import require_bearable
 from relimit.serving.requests import Request
 from relimit.serving.scorer import Scorer
-
-MONEY: Final = ("prepaid", "freed", "restore_now", "withheld")
+from relimit.serving.sources import Sources
+from relimit.serving.unfinished import Unfinished, has_leftovers
 
 
 def score(
@@ -34,116 +27,98 @@ def score(
     out: Path,
     *,
     workers: int = 1,
-    progress: Callable[[int], None] | None = None,
+    max_quarantine: float = MOST_QUARANTINED,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Decide the requested prepayments into `out` and return the manifest.
 
-    Writes `decisions/*.parquet`, `quarantine/*.parquet` and, last, `manifest.json`: without it
-    there is no run. The files depend on the inputs alone, not on `workers` or the time of day. A
-    finished run of the same inputs is returned as it is.
+    `decisions/*.parquet`, `quarantine/*.parquet` and `manifest.json` appear there once all is done
+    and not before: without a manifest there is no run. The files depend on the inputs alone, but
+    for the manifest's timings. A finished run of the same inputs is returned as it is, a killed
+    one is resumed, and one that fails leaves no result.
 
     Parameters
     ----------
-    progress
-        Told how many accounts more have been read.
+    workers
+        Threads that decide while another one reads.
+    max_quarantine
+        Share of the prepayments that may be quarantined, rounded up to a whole one.
 
     Raises
     ------
     DataError
-        If the events break the contract, or `out` holds a finished run of other inputs.
+        If the events break the contract or change meanwhile, too many prepayments can't be
+        decided, `out` holds a run of other inputs, or another process is writing there.
     """
-    inputs = {
-        "events": fingerprint(events),
-        "model_version": scorer.model.version,
-        "policy_version": scorer.policy.version,
-        "relimit_version": version("relimit"),
-        **request.inputs(),
-    }
-    finished = finished_run(out, inputs)
-    if finished is not None:
-        return finished
-    with begun_run(out):
-        blocks = _decided_blocks(scorer, events, request, workers, progress)
-        manifest = {"inputs": inputs, **_write_parts(blocks, out)}
-        write_json(manifest, out / MANIFEST)
-    return manifest
+    clock = Clock()
+    plan = EventPlan.of(events, accounts=request.accounts)
+    answering = Answering(scorer, request, plan, workers)
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        sources = aside.submit(Sources.of, scorer, events, request)
+
+        def inputs() -> dict[str, Any]:
+            return sources.result().inputs
+
+        finished = finished_run(out, inputs)
+        if finished is not None and not has_leftovers(out):
+            return finished
+        with locked(out):
+            run = Unfinished(out, inputs)
+            finished = finished_run(out, inputs)  # by one that was killed as it ended, or just now
+            if finished is not None:
+                run.clear()
+                return finished
+            run.resume()
+            with run.cleared_if_it_fails():
+                _write(answering, run, clock, progress)
+                _require_all(request, run)
+                require_bearable(run.total("reasons"), run.found, max_quarantine, run.refuse)
+                sources.result().require_unchanged(events)
+                manifest = {"inputs": inputs(), **_summary(run), "timings": clock.timings()}
+                run.commit(manifest)
+            return manifest
 
 
-def _decided_blocks(
-    scorer: Scorer,
-    events: Path,
-    request: Request,
-    workers: int,
-    progress: Callable[[int], None] | None,
-) -> Iterator[tuple[pa.Table, pa.Table]]:
-    """Yield the decisions and the quarantine of one block of accounts after another."""
-    blocks = iter_event_blocks(events, accounts=request.accounts)
-    run = joblib.Parallel(n_jobs=workers, backend="threading", return_as="generator")
-    seen: list[Ids] = []
-    for ids, decided, quarantined in run(
-        joblib.delayed(_decide_block)(scorer, request, block) for block in blocks
-    ):
-        if progress is not None:
-            progress(len(ids))
-        seen.append(ids)
-        yield decided, quarantined
-    rest = request.without_events(np.concatenate(seen) if seen else np.empty(0, np.int64))
-    if rest.num_rows:
-        yield decisions_schema(rest.schema.field("account_id").type).empty_table(), rest
+def _write(answering: Answering, run: Unfinished, clock: Clock, progress: Progress | None) -> None:
+    """Answer what the run has not answered yet, and write it lot by lot."""
+    lots = Lots(LOT_ROWS)
+
+    def write(lot: Lot) -> None:
+        with clock.stage("writing"):
+            run.write(lot)
+
+    for answers in answering.iterate(run.through, clock, progress):
+        run.found += answers.rows
+        for lot in lots.add(answers):
+            write(lot)
+    for lot in lots.rest():
+        write(lot)
+    run.close(answering.empty())
 
 
-def _decide_block(
-    scorer: Scorer, request: Request, block: EventBlock
-) -> tuple[Ids, pa.Table, pa.Table]:
-    found = request.prepayments(block)
-    reasons = undecidable(block, found)
-    refused = np.array([reason is not None for reason in reasons], bool)
-    decided = scorer.decide_block(block, found.take(~refused)).to_table()
-    refusals = found.take(refused)
-    quarantined = pa.Table.from_arrays(
-        [
-            pa.array(refusals.decision_id, pa.string()),
-            pa.array(block.account_ids[refusals.account]),
-            pa.array(refusals.as_of, TIME),
-            pa.array(refusals.prepaid),
-            pa.array(reasons[refused], pa.string()),
-        ],
-        schema=quarantine_schema(decided.schema.field("account_id").type),
-    )
-    return block.account_ids, decided, quarantined
+def _require_all(request: Request, run: Unfinished) -> None:
+    """Raise unless every prepayment is in the files once."""
+    asked = run.found if request.total is None else request.total
+    written = run.rows_on_disk()
+    if not asked == run.found == written == run.total("rows").total():
+        what = f"{asked:,} prepayments were asked about, {run.found:,} found, {written:,} written"
+        raise DataError(what, where=str(run.out), mend="Report this: it is a fault of relimit")
 
 
-def _write_parts(blocks: Iterator[tuple[pa.Table, pa.Table]], out: Path) -> dict[str, Any]:
-    """Write the parts and return what they add up to."""
-    decisions = Parts(out / "decisions")
-    quarantine = Parts(out / "quarantine")
-    money, statuses = Counter[str](), Counter[str]()
-    for decided, quarantined in blocks:
-        money.update({name: _total(decided, name) for name in MONEY})
-        money["restore_later"] += pc.sum(_promised(decided)).as_py() or 0
-        statuses.update(decided["status"].to_pylist())
-        decisions.add(decided)
-        quarantine.add(quarantined)
-    decisions.close(empty=decisions_schema())
-    quarantine.close(empty=quarantine_schema())
+def _summary(run: Unfinished) -> dict[str, Any]:
+    """Return what all lots add up to, of this run and of those that it resumed."""
+    rows, statuses, money = run.total("rows"), run.total("statuses"), run.total("money")
     if money["freed"] != sum(money[name] for name in ("restore_now", "restore_later", "withheld")):
-        raise DataError(f"money is not conserved: {dict(money)}", where=str(out))
+        raise DataError(f"money is not conserved: {dict(money)}", where=str(run.out))
+    decided, quarantined = (rows[name] for name in RESULTS)
     return {
         "counts": {
-            "prepayments": decisions.rows + quarantine.rows,
-            "decided": decisions.rows,
-            "quarantined": quarantine.rows,
+            "prepayments": decided + quarantined,
+            "decided": decided,
+            "quarantined": quarantined,
             **{status: statuses[status] for status in STATUSES},
         },
-        "money": {name: money[name] for name in (*MONEY[:3], "restore_later", MONEY[3])},
-        "files": {"decisions": decisions.files, "quarantine": quarantine.files},
+        "quarantined": dict(sorted(run.total("reasons").items())),
+        "money": {name: money[name] for name in MONEY},
+        "files": run.files,
     }
-
-
-def _total(table: pa.Table, name: str) -> int:
-    return int(pc.sum(table[name]).as_py() or 0)
-
-
-def _promised(table: pa.Table) -> pa.Array:
-    promises = pc.list_flatten(table["restore_later"]).combine_chunks()
-    return pc.struct_field(promises, "amount")

@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,9 +10,10 @@ from relimit.data.errors import DataError
 from relimit.data.files import parquet_files
 
 MANIFEST: Final = "manifest.json"
-UNFINISHED: Final = "_unfinished"
-"""Marks a folder whose run has begun and not ended."""
 RESULTS: Final = ("decisions", "quarantine")
+
+Inputs = Callable[[], Mapping[str, Any]]
+"""Returns what a run is made from, by name; they may still be worked out when it is called."""
 
 
 def fingerprint(path: Path) -> dict[str, str]:
@@ -25,29 +24,45 @@ def fingerprint(path: Path) -> dict[str, str]:
     DataError
         If there is nothing at `path`.
     """
-    digests = {}
-    for file in parquet_files(path):
-        name = file.relative_to(path).as_posix() if path.is_dir() else file.name
-        with file.open("rb") as stream:
-            digests[name] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return digests
+    return {_name(file, path): sha256_of(file) for file in parquet_files(path)}
 
 
-def finished_run(out: Path, inputs: Mapping[str, Any]) -> dict[str, Any] | None:
+def sha256_of(file: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def stamp(path: Path) -> dict[str, tuple[int, int]]:
+    """Return the size and the time of the last change of the files that `fingerprint` reads."""
+    found = {_name(file, path): file.stat() for file in parquet_files(path)}
+    return {name: (state.st_size, state.st_mtime_ns) for name, state in found.items()}
+
+
+def _name(file: Path, path: Path) -> str:
+    return file.relative_to(path).as_posix() if path.is_dir() else file.name
+
+
+def differing(recorded: Mapping[str, Any], inputs: Mapping[str, Any]) -> list[str]:
+    """Return the names of the inputs that are not those recorded."""
+    names = recorded.keys() | inputs.keys()
+    return sorted(name for name in names if recorded.get(name) != inputs.get(name))
+
+
+def finished_run(out: Path, inputs: Inputs) -> dict[str, Any] | None:
     """Return the manifest of a finished run of the same inputs in `out`; None if none finished.
 
     Raises
     ------
     DataError
-        If a run of other inputs finished there, its files are no longer whole, or the folder
-        holds what no run of ours left: nothing of another's is mixed with or written over.
+        If a run of other inputs finished there, or its files are no longer what it wrote: nothing
+        is mixed with it or written over it.
     """
     path = out / MANIFEST
     if not path.exists():
-        _refuse_what_is_not_ours(out)
         return None
     manifest = _read(path)
-    changed = sorted(name for name in inputs if manifest["inputs"].get(name) != inputs[name])
+    changed = differing(manifest["inputs"], inputs())
     if changed:
         raise DataError(
             f"holds a finished run of other inputs ({', '.join(changed)} differ)",
@@ -56,62 +71,30 @@ def finished_run(out: Path, inputs: Mapping[str, Any]) -> dict[str, Any] | None:
         )
     lost = [
         f"{folder}/{name}"
-        for folder, names in manifest["files"].items()
-        for name in names
-        if not (out / folder / name).exists()
+        for folder, digests in manifest["files"].items()
+        for name, digest in digests.items()
+        if not is_whole(out / folder / name, digest)
     ]
     if lost:
         raise DataError(
-            f"the finished run lacks {', '.join(lost)}",
+            f"the finished run lacks {', '.join(lost)}, or they have changed",
             where=str(out),
             mend="Bring the files back, or choose another --out",
         )
     return manifest
 
 
-@contextmanager
-def begun_run(out: Path) -> Iterator[None]:
-    """Mark a folder as ours while a run writes to it; one that fails leaves nothing behind.
-
-    A run that is killed leaves its mark, and the next one begins by clearing what it wrote.
-    """
-    made = not out.exists()
-    out.mkdir(parents=True, exist_ok=True)
-    (out / UNFINISHED).touch()
-    _clear(out)
-    try:
-        yield
-    except BaseException:
-        _clear(out)
-        (out / UNFINISHED).unlink()
-        if made:
-            out.rmdir()
-        raise
-    (out / UNFINISHED).unlink()
-
-
-def _clear(out: Path) -> None:
-    for name in RESULTS:
-        if (out / name).exists():
-            shutil.rmtree(out / name)
+def is_whole(file: Path, digest: str) -> bool:
+    """Return whether a file is there with the bytes that were written."""
+    return file.is_file() and sha256_of(file) == digest
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return {name: dict(manifest[name]) for name in ("inputs", "counts", "money", "files")}
+        kept = ("inputs", "counts", "quarantined", "money", "files", "timings")
+        return {name: dict(manifest[name]) for name in kept}
     except (ValueError, TypeError, KeyError) as error:
         raise DataError(
             "is not the manifest of a run", where=str(path), mend="Choose another --out"
         ) from error
-
-
-def _refuse_what_is_not_ours(out: Path) -> None:
-    """Raise unless the folder is new, or holds a run of ours that was cut off."""
-    there = [name for name in RESULTS if (out / name).exists()]
-    if there and not (out / UNFINISHED).exists():
-        raise DataError(
-            f"holds {' and '.join(there)} of another making",
-            where=str(out),
-            mend="Choose another --out; what is there is never overwritten",
-        )

@@ -1,12 +1,16 @@
 """Prepayments that can't be decided: kept with their reason, counted, never dropped."""
 
+import math
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from relimit.data import Prepayments
+from relimit.data import DataError, Prepayments
 from relimit.data.events import EventBlock
 from relimit.data.rules import LEDGER
 from relimit.data.schema import TIME
@@ -85,3 +89,35 @@ def _repeated(block: EventBlock) -> NDArray[np.bool_]:
     starts = block.starts[:-1]
     repeated[starts[starts < len(repeated)]] = False
     return repeated
+
+
+def require_bearable(
+    reasons: Mapping[str, int], prepayments: int, share: float, keep: Callable[[], Path]
+) -> None:
+    """Raise DataError if more than a share of the prepayments is quarantined.
+
+    The share is rounded up to a whole prepayment, so that one fault doesn't stop a small night,
+    but 0 allows none.
+
+    Parameters
+    ----------
+    reasons
+        How many are quarantined for each reason.
+    prepayments
+        How many there are.
+    share
+        From 0 to 1.
+    keep
+        Saves the quarantine of the run that fails, and returns where it is.
+    """
+    count = sum(reasons.values())
+    allowed = math.ceil(Fraction(str(share)) * prepayments)
+    if count <= allowed:
+        return
+    told = "; ".join(f"{reason} ({reasons[reason]:,})" for reason in sorted(reasons))
+    raise DataError(
+        f"{count:,} of {prepayments:,} prepayments ({count / prepayments:.2%}) can't be decided, "
+        f"{allowed:,} are allowed: {told}",
+        where=str(keep()),
+        mend="Mend these accounts' events, or allow more with --max-quarantine",
+    )

@@ -8,13 +8,16 @@ from typing import Any, Protocol, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from relimit.data import DataError, Prepayments, find_prepayments, prepayments_from_table
-from relimit.data.events import EventBlock, Ids
+from relimit.data.events import EventBlock, Ids, group_by_account, known_of_kind
 from relimit.data.ledger import freed_limit
 from relimit.data.schema import prepayments_schema
+from relimit.data.stream import only_accounts
 from relimit.data.tables import read_parquet
 from relimit.data.times import microseconds
+from relimit.data.vocabulary import PREPAYMENT
 from relimit.serving.manifest import fingerprint
 from relimit.serving.quarantine import NO_EVENTS, quarantine_schema
 
@@ -26,11 +29,21 @@ class Request(Protocol):
     def accounts(self) -> Ids | None:
         """The accounts to look at, ascending; None for all."""
 
+    @property
+    def total(self) -> int | None:
+        """How many prepayments are asked about; None if only the events tell."""
+
+    def chosen(self, events: pa.Table) -> pa.Table:
+        """Return the events of those accounts that may call for a decision, of whole accounts."""
+
     def prepayments(self, block: EventBlock) -> Prepayments:
         """Return the decisions that the block's accounts call for."""
 
-    def without_events(self, seen: Ids) -> pa.Table:
-        """Return the quarantine of those whose account is not among the `seen` ones."""
+    def without_events(self, seen: Ids, after: Any, through: Any) -> pa.Table:
+        """Return the quarantine of those without events, of the accounts in `(after, through]`.
+
+        `seen` are the accounts of that range that have events; None is an open end.
+        """
 
     def inputs(self) -> dict[str, Any]:
         """Return what the request adds to the inputs of a run."""
@@ -60,12 +73,26 @@ class Night:
     def accounts(self) -> None:
         """Every account is looked at."""
 
+    @property
+    def total(self) -> None:
+        """Only the events tell."""
+
+    def chosen(self, events: pa.Table) -> pa.Table:
+        """Return the events of the accounts that have a prepayment in the window."""
+        ids, starts, order = group_by_account(events["account_id"])
+        if order is not None:
+            events = events.take(pa.array(order))
+        rows, known_at = known_of_kind(events, PREPAYMENT)
+        rows = rows[(known_at > microseconds(self.since)) & (known_at <= microseconds(self.as_of))]
+        asked = np.unique(np.searchsorted(starts, rows, side="right") - 1)
+        return only_accounts(events, ids[asked])
+
     def prepayments(self, block: EventBlock) -> Prepayments:
         """Return the decisions that the block's accounts call for."""
         return find_prepayments(block, microseconds(self.since), microseconds(self.as_of))
 
-    def without_events(self, seen: Ids) -> pa.Table:  # noqa: ARG002
-        """Return the quarantine of prepayments without an account: a night has none."""
+    def without_events(self, seen: Ids, after: Any, through: Any) -> pa.Table:  # noqa: ARG002
+        """Return the quarantine of prepayments without events: a night finds none."""
         return quarantine_schema().empty_table()
 
     def inputs(self) -> dict[str, Any]:
@@ -85,11 +112,14 @@ class NamedPrepayments:
         The columns of `prepayments_schema`; a null `freed` is worked out from the events.
     ids
         `[n]` the account of each row, ascending.
+    accounts
+        The distinct ones.
     """
 
     path: Path
     table: pa.Table
     ids: Ids
+    accounts: Ids
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -103,20 +133,21 @@ class NamedPrepayments:
         given = read_parquet(path, prepayments_schema().remove(4), table="prepayments")
         table = prepayments_from_table(given, where=str(path))
         table = table.sort_by([("account_id", "ascending"), ("as_of", "ascending")])
-        return cls(path, table, table["account_id"].to_numpy())
+        ids, _, _ = group_by_account(table["account_id"])
+        return cls(path, table, table["account_id"].to_numpy(), ids)
 
     @property
-    def accounts(self) -> Ids:
-        """The distinct accounts, ascending."""
-        return np.unique(self.ids)
+    def total(self) -> int:
+        """Every row is one decision."""
+        return len(self.ids)
+
+    def chosen(self, events: pa.Table) -> pa.Table:
+        """Return the events of the accounts that are named."""
+        return only_accounts(events, self.accounts)
 
     def prepayments(self, block: EventBlock) -> Prepayments:
         """Return the decisions about the block's accounts."""
-        account = np.minimum(
-            np.searchsorted(block.account_ids, self.ids), len(block.account_ids) - 1
-        )
-        rows = np.flatnonzero(block.account_ids[account] == self.ids)
-        chosen, account = self.table.take(pa.array(rows)), account[rows]
+        chosen, account = self._about(block.account_ids)
         as_of = chosen["as_of"].cast(pa.int64()).to_numpy()
         prepaid = chosen["prepaid"].to_numpy()
         by_ledger = freed_limit(block, account, as_of, prepaid)
@@ -125,13 +156,31 @@ class NamedPrepayments:
             as_of=as_of,
             prepaid=prepaid,
             freed=pc.coalesce(chosen["freed"], pa.array(by_ledger)).to_numpy(),
-            closed=np.ones(len(rows), bool),
+            closed=np.ones(len(account), bool),
             decision_id=np.array(chosen["decision_id"].to_pylist(), dtype=object),
         )
 
-    def without_events(self, seen: Ids) -> pa.Table:
-        """Return the quarantine of the rows whose account is not among the `seen` ones."""
-        rest = self.table.filter(pa.array(~np.isin(self.ids, seen)))
+    def _about(self, accounts: Ids) -> tuple[pa.Table, NDArray[np.int64]]:
+        """Return the rows about some ascending accounts, and each one's place among them."""
+        if not len(accounts):
+            return self.table.slice(0, 0), np.empty(0, np.int64)
+        low = int(np.searchsorted(self.ids, accounts[0]))
+        high = int(np.searchsorted(self.ids, accounts[-1], side="right"))
+        place = np.searchsorted(accounts, self.ids[low:high])
+        mine = np.flatnonzero(accounts[place] == self.ids[low:high])
+        return self.table.slice(low, high - low).take(pa.array(mine)), place[mine]
+
+    def without_events(self, seen: Ids, after: Any, through: Any) -> pa.Table:
+        """Return the quarantine of the rows about other accounts of `(after, through]` than seen.
+
+        None is an open end.
+        """
+        low = 0 if after is None else int(np.searchsorted(self.ids, after, side="right"))
+        high = len(self.ids)
+        if through is not None:
+            high = int(np.searchsorted(self.ids, through, side="right"))
+        absent = pa.array(~np.isin(self.ids[low:high], seen))
+        rest = self.table.slice(low, high - low).filter(absent)
         schema = quarantine_schema(self.table.schema.field("account_id").type)
         reason = pa.repeat(pa.scalar(NO_EVENTS), rest.num_rows)
         return rest.append_column("reason", reason).select(schema.names).cast(schema)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from relimit.serving.limits import MOST_QUARANTINED
 from relimit.serving.options import (
     PATH,
     Instant,
@@ -15,7 +16,7 @@ from relimit.serving.options import (
     tracking_option,
     workers_option,
 )
-from relimit.serving.terminal import emit, pairs, progress, yuan
+from relimit.serving.terminal import emit, pairs, progress_to, yuan
 
 
 @click.command("score", short_help="Decide every prepayment of a night.")
@@ -26,6 +27,15 @@ from relimit.serving.terminal import emit, pairs, progress, yuan
 @click.option("--as-of", type=Instant(), help="... and up to this time.")
 @click.option("--prepayments", type=PATH, help="Or decide these: account_id, as_of, prepaid.")
 @click.option("--out", type=PATH, required=True, help="Folder for decisions and the manifest.")
+@click.option(
+    "--max-quarantine",
+    type=click.FloatRange(0, 1),
+    default=MOST_QUARANTINED,
+    show_default=True,
+    metavar="SHARE",
+    help="Fail if more than this share of the prepayments can't be decided; rounded up to a whole "
+    "prepayment, so that one is no reason unless it is 0. Their list is then in OUT/_refused.",
+)
 @tracking_option
 @plugin_option
 @workers_option
@@ -39,6 +49,7 @@ def command(
     as_of: datetime | None,
     prepayments: Path | None,
     out: Path,
+    max_quarantine: float,
     tracking_uri: str | None,
     workers: int,
     as_json: bool,
@@ -60,8 +71,16 @@ def command(
     else:
         raise click.UsageError("give either --since and --as-of, or --prepayments")
     scorer = Scorer(open_model(model, tracking_uri), load_policy(policy))
-    with progress("scoring accounts", None) as advance:
-        manifest = score(scorer, events, request, out, workers=workers, progress=advance)
+    with progress_to("scoring events") as advance:
+        manifest = score(
+            scorer,
+            events,
+            request,
+            out,
+            workers=workers,
+            max_quarantine=max_quarantine,
+            progress=advance,
+        )
 
     def show(console: Console) -> None:
         money = manifest["money"]

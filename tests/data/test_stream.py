@@ -12,7 +12,7 @@ from relimit.data import stream
 from relimit.data.errors import DataError
 from relimit.data.events import EventBlock, blocks_from_table
 from relimit.data.schema import events_schema
-from relimit.data.stream import iter_event_blocks
+from relimit.data.stream import EventPlan, iter_event_blocks
 
 ARRAYS = ("account_ids", "ts", "known_at", "kind", "amount", "has_amount", "value", "has_value")
 
@@ -187,3 +187,20 @@ def test_a_part_that_breaks_the_contract_is_named(tmp_path: Path) -> None:
     pq.write_table(book().rename_columns(["id", *book().column_names[1:]]), tmp_path / "b.parquet")
     with pytest.raises(DataError, match=r"b\.parquet: column account_id is missing"):
         list(iter_event_blocks(tmp_path))
+
+
+@pytest.mark.parametrize("sorted_file", [True, False])
+@pytest.mark.parametrize("words", [False, True])
+def test_reading_can_begin_after_an_account(tmp_path: Path, words: bool, sorted_file: bool) -> None:
+    table = book(words=words)
+    path = tmp_path / "e.parquet"
+    pq.write_table(table if sorted_file else shuffled(table), path, row_group_size=30)
+    ids = sorted(set(table["account_id"].to_pylist()))
+    whole = EventPlan.of(path)
+    for after in (ids[0], ids[len(ids) // 2], ids[-1]):
+        rest = whole.following(after)
+        rows = [row for part in rest.tables(40) for row in part.to_pylist()]
+        assert sorted(row["account_id"] for row in rows) == sorted(
+            account for account in table["account_id"].to_pylist() if account > after
+        )
+        assert after == ids[0] or not sorted_file or rest.rows < whole.rows

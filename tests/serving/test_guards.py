@@ -68,19 +68,6 @@ def test_a_run_never_removes_what_it_did_not_write(
     assert own.exists()
 
 
-def test_a_run_that_was_cut_off_is_done_anew(
-    tmp_path: Path, model_folder: Path, events: Path, relimit_json: RunJson
-) -> None:
-    out = tmp_path / "out"
-    words = ["--model", model_folder, "--events", events, *NIGHT, "--out", out]
-    first = relimit_json("score", *words)
-    (out / "manifest.json").unlink()
-    (out / "_unfinished").touch()
-    (out / "decisions" / "part-00009.parquet").touch()
-    assert relimit_json("score", *words) == first
-    assert [path.name for path in (out / "decisions").iterdir()] == first["files"]["decisions"]
-
-
 def test_a_finished_run_that_lost_a_file_is_not_taken_for_whole(
     tmp_path: Path, model_folder: Path, events: Path, relimit: Run
 ) -> None:

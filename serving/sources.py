@@ -1,0 +1,48 @@
+"""What a run is made from: fingerprints and versions, and whether the files stayed as they were."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Self
+
+from relimit.data.errors import DataError
+from relimit.serving.manifest import fingerprint, stamp
+from relimit.serving.requests import Request
+from relimit.serving.scorer import Scorer
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The inputs of a run by name, and the state of the events when they were fingerprinted."""
+
+    inputs: dict[str, Any]
+    state: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, scorer: Scorer, events: Path, request: Request) -> Self:
+        """Read every byte of the inputs, for their fingerprints.
+
+        Raises
+        ------
+        DataError
+            If there is nothing to read.
+        """
+        state = stamp(events)
+        inputs = {
+            "events": fingerprint(events),
+            "model_version": scorer.model.version,
+            "policy_version": scorer.policy.version,
+            "relimit_version": version("relimit"),
+            **request.inputs(),
+        }
+        return cls(inputs, state)
+
+    def require_unchanged(self, events: Path) -> None:
+        """Raise DataError if the events are no longer the files that were fingerprinted."""
+        if stamp(events) != self.state:
+            raise DataError(
+                "changed while it was read",
+                where=str(events),
+                mend="Score again once nothing writes to it",
+            )

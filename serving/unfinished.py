@@ -1,0 +1,239 @@
+"""A run that has begun: its parts and its journal, out of readers' sight until it is committed."""
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from relimit.data import write_json, write_parquet
+from relimit.data.atomic import move
+from relimit.data.errors import DataError
+from relimit.serving.blocks import Answers
+from relimit.serving.lock import LOCK
+from relimit.serving.lots import Lot
+from relimit.serving.manifest import (
+    MANIFEST,
+    RESULTS,
+    Inputs,
+    differing,
+    is_whole,
+    sha256_of,
+)
+
+UNFINISHED: Final = "_unfinished"
+REFUSED: Final = "_refused"
+"""Where the quarantine of a run stays that was refused for being too large."""
+JOURNAL: Final = "journal.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the journal says of a written lot.
+
+    Attributes
+    ----------
+    through
+        The last account that it covers: a later run goes on after it.
+    files
+        By folder, the SHA-256 of each part.
+    rows
+        By folder, how many.
+    statuses, reasons, money
+        What its rows add up to.
+    """
+
+    through: Any
+    files: dict[str, dict[str, str]]
+    rows: dict[str, int]
+    statuses: dict[str, int]
+    reasons: dict[str, int]
+    money: dict[str, int]
+
+
+class Unfinished:
+    """The parts of a run in `out/_unfinished`, which `commit` moves to where readers look.
+
+    Parameters
+    ----------
+    out
+        The folder of the run, locked.
+    inputs
+        What it is made from.
+
+    Attributes
+    ----------
+    entries
+        What the journal says, a lot each.
+    found
+        How many prepayments were met with, those of the journal and those since.
+    """
+
+    def __init__(self, out: Path, inputs: Inputs) -> None:
+        self.out = out
+        self.folder = out / UNFINISHED
+        self.inputs = inputs
+        self.entries: list[Entry] = []
+        self.found = 0
+
+    def resume(self) -> None:
+        """Take over what a killed run of the same inputs has finished; drop what it has not.
+
+        Raises
+        ------
+        DataError
+            If the inputs are others, or the folder holds what no run of ours left.
+        """
+        for name in RESULTS:
+            if (self.out / name).exists():
+                self._take_back(name)
+        if (self.out / REFUSED).exists():
+            shutil.rmtree(self.out / REFUSED)
+        journal = self.folder / JOURNAL
+        recorded = _read(journal) if journal.exists() else {"inputs": {}, "lots": []}
+        if journal.exists():
+            self._require_same(recorded["inputs"])
+        for entry in (Entry(**lot) for lot in recorded["lots"]):
+            if not self._whole(entry):
+                break
+            self.entries.append(entry)
+        self.found = self.total("rows").total()
+        self._drop_others()
+
+    def write(self, lot: Lot) -> None:
+        """Write the parts of a lot, and then into the journal that it is done."""
+        files: dict[str, dict[str, str]] = {}
+        tables = dict(zip(RESULTS, lot.answers, strict=True))
+        for folder, table in tables.items():
+            if table.num_rows:
+                files[folder] = self._write_part(table, folder)
+        rows = {folder: table.num_rows for folder, table in tables.items()}
+        self._record(Entry(lot.through, files, rows, lot.statuses(), lot.reasons(), lot.money()))
+
+    def close(self, empty: Answers) -> None:
+        """Give a folder without a part an empty one, so that readers find a schema."""
+        for folder, table in zip(RESULTS, empty, strict=True):
+            if not self.files[folder]:
+                files = {folder: self._write_part(table, folder)}
+                self._record(Entry(self.through, files, {}, {}, {}, {}))
+
+    def _record(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        lots = [asdict(written) for written in self.entries]
+        write_json({"inputs": self.inputs(), "lots": lots}, self.folder / JOURNAL)
+
+    def _write_part(self, table: pa.Table, folder: str) -> dict[str, str]:
+        part = self.folder / folder / f"part-{len(self.files[folder]):05d}.parquet"
+        write_parquet(table, part)
+        return {part.name: sha256_of(part)}
+
+    @property
+    def through(self) -> Any:
+        """The last account that is done; None if none is."""
+        return self.entries[-1].through if self.entries else None
+
+    @property
+    def files(self) -> dict[str, dict[str, str]]:
+        """By folder, the SHA-256 of each part."""
+        merged: dict[str, dict[str, str]] = {folder: {} for folder in RESULTS}
+        for entry in self.entries:
+            for folder, digests in entry.files.items():
+                merged[folder] |= digests
+        return merged
+
+    def total(self, what: str) -> Counter[str]:
+        """Return what `rows`, `statuses`, `reasons` or `money` of all lots add up to."""
+        total = Counter[str]()
+        for entry in self.entries:
+            total.update(getattr(entry, what))
+        return total
+
+    def rows_on_disk(self) -> int:
+        """Return how many rows the written parts have, by their footers."""
+        return sum(
+            pq.read_metadata(self.folder / folder / name).num_rows
+            for folder, digests in self.files.items()
+            for name in digests
+        )
+
+    def commit(self, manifest: dict[str, Any]) -> None:
+        """Move the parts to where readers look, and then the manifest, which makes them count."""
+        write_json(manifest, self.folder / MANIFEST)
+        for name in (*RESULTS, MANIFEST):
+            move(self.folder / name, self.out / name)
+        self.clear()
+
+    def refuse(self) -> Path:
+        """Keep the quarantine for the user to look at, and return where it is."""
+        kept = self.out / REFUSED
+        move(self.folder / RESULTS[1], kept)
+        return kept
+
+    @contextmanager
+    def cleared_if_it_fails(self) -> Iterator[None]:
+        """Leave nothing of a run that fails; one that is interrupted can be resumed."""
+        try:
+            yield
+        except Exception:
+            self.clear()
+            raise
+
+    def clear(self) -> None:
+        """Remove what is unfinished."""
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+
+    def _take_back(self, name: str) -> None:
+        """Take back parts that a run had moved when it was killed before its manifest."""
+        if not (self.folder / JOURNAL).exists() or (self.folder / name).exists():
+            raise DataError(
+                f"holds {name} of another making",
+                where=str(self.out),
+                mend="Choose another --out; what is there is never overwritten",
+            )
+        move(self.out / name, self.folder / name)
+
+    def _require_same(self, recorded: dict[str, Any]) -> None:
+        changed = differing(recorded, self.inputs())
+        if changed:
+            raise DataError(
+                f"holds an unfinished run of other inputs ({', '.join(changed)} differ)",
+                where=str(self.out),
+                mend="Finish it with those inputs, choose another --out, or give it up by removing "
+                f"{self.folder}",
+            )
+
+    def _whole(self, entry: Entry) -> bool:
+        return all(
+            is_whole(self.folder / folder / name, digest)
+            for folder, digests in entry.files.items()
+            for name, digest in digests.items()
+        )
+
+    def _drop_others(self) -> None:
+        """Remove every file of the unfinished run that the journal doesn't vouch for."""
+        for folder in RESULTS:
+            for file in (self.folder / folder).glob("*"):
+                if file.name not in self.files[folder]:
+                    file.unlink()
+
+
+def has_leftovers(out: Path) -> bool:
+    """Return whether a run is at work in a folder, or was killed there."""
+    return any((out / name).exists() for name in (UNFINISHED, LOCK))
+
+
+def _read(journal: Path) -> dict[str, Any]:
+    try:
+        recorded = json.loads(journal.read_text(encoding="utf-8"))
+        return {"inputs": dict(recorded["inputs"]), "lots": list(recorded["lots"])}
+    except (ValueError, TypeError, KeyError) as error:
+        raise DataError(
+            "is not the journal of a run", where=str(journal), mend="Remove its folder"
+        ) from error
