@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 ARTIFACT_FOLDER: Final = "data/artifact"
 """Where a logged model keeps our artifact: MLflow puts a `data_path` under `data/`."""
 DIGEST_TAG: Final = "relimit.artifact_digest"
+PATIENCE: Final = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+}
+"""How long a server is waited for unless the environment says otherwise: at most 100 seconds a
+request, where MLflow's own settings wait a quarter of an hour for a server that has died."""
 LOADER_MODULE: Final = "relimit.training.flavour"
 REQUIREMENTS: Final = ("relimit", "lightgbm", "numpy", "pandas", "scipy", "scikit-learn")
 
@@ -135,6 +142,8 @@ def open_client(tracking_uri: str | None = None, *, create: bool = False) -> "Ml
     if not create:
         require_store(uri)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)
     with store_lock(uri), translated(uri):
         from mlflow import MlflowClient
 

@@ -86,7 +86,13 @@ def command(
         money = manifest["money"]
         inputs = manifest["inputs"]
         versions = f"model {inputs['model_version']}, policy {inputs['policy_version']}"
-        pairs(console, f"Decisions in {out} ({versions})", manifest["counts"])
+        counts = dict(manifest["counts"])
+        total, decided, quarantined = (
+            counts.pop(name) for name in ("prepayments", "decided", "quarantined")
+        )
+        sum_ = f"{total:,} = decided {decided:,} + quarantined {quarantined:,}"
+        rows = {"prepayments": sum_, **counts, **manifest["quarantined"]}
+        pairs(console, f"Decisions in {out} ({versions})", rows)
         pairs(console, "Money", {name: yuan(fen) for name, fen in money.items()})
 
     emit(manifest, as_json=as_json, summary=show)

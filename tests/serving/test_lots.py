@@ -1,5 +1,7 @@
 """Answers are cut into the same lots, however they come."""
 
+import itertools
+
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +34,7 @@ def lots_of(kinds: Kinds, cuts: list[int], rows: int) -> list[Lot]:
     edges = [0, *sorted(cut for cut in cuts if cut < len(kinds)), len(kinds)]
     lots = Lots(rows)
     found: list[Lot] = []
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in itertools.pairwise(edges):
         found += lots.add(answers(kinds[low:high], low))
     return [*found, *lots.rest()]
 

@@ -1,0 +1,102 @@
+"""Files that can't be read, or not as one table: what, where, and nothing written.
+
+`tests/serving/test_bad_input.py` has the files that are wrong from their first byte.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from relimit.data import write_parquet
+from relimit.data.errors import DataError
+from relimit.serving import batch
+from relimit.serving.batch import score
+from relimit.serving.scorer import Scorer
+
+
+@pytest.fixture
+def parts(events: Path, night: Any) -> tuple[Path, Path, pa.Table]:
+    """A folder of two parts, the second still to be written, and its rows."""
+    events.mkdir()
+    table = night.book(30, 6)
+    pq.write_table(table.slice(0, 80), events / "a.parquet")
+    return events, events / "b.parquet", table.slice(80)
+
+
+def test_a_part_with_a_renamed_column_is_refused(run: Any, parts: Any, tmp_path: Path) -> None:
+    _, second, rows = parts
+    pq.write_table(rows.rename_columns(["account_id", "ts", "kind", "amount_fen"]), second)
+    result = run()
+    assert result.exit_code == 1
+    assert f"{second}: column amount is missing" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_part_with_other_ids_is_refused(run: Any, parts: Any, tmp_path: Path) -> None:
+    _, second, rows = parts
+    pq.write_table(rows.set_column(0, "account_id", rows["account_id"].cast(pa.string())), second)
+    result = run()
+    assert result.exit_code == 1
+    assert f"{second}: column account_id is string" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_part_that_is_still_being_written_is_refused(
+    run: Any, parts: Any, tmp_path: Path
+) -> None:
+    _, second, rows = parts
+    pq.write_table(rows, second)
+    second.write_bytes(second.read_bytes()[:-200])
+    result = run()
+    assert result.exit_code == 1
+    assert f"{second}: can't be read as Parquet" in result.output
+    assert "write it again" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_flipped_bit_late_in_the_file_leaves_nothing(
+    run: Any, events: Path, night: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "LOT_ROWS", 5)
+    monkeypatch.setattr("relimit.data.tables.ROW_GROUP_ROWS", 60)
+    monkeypatch.setattr("relimit.data.stream.EventPlan.tables.__defaults__", (60,))
+    write_parquet(night.book(60, 6), events)
+    last = pq.read_metadata(events).row_group(4).column(1)
+    content = bytearray(events.read_bytes())
+    content[last.data_page_offset + last.total_compressed_size - 3] ^= 1
+    events.write_bytes(content)
+    result = run()
+    assert result.exit_code == 1
+    assert "CRC" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_events_that_change_while_they_are_read_fail_the_run(
+    scorer: Scorer, events: Path, night: Any, tmp_path: Path
+) -> None:
+    table = night.book(30, 6)
+    pq.write_table(table, events)
+
+    def write_again(done: int, total: int) -> None:
+        pq.write_table(table.slice(0, 100), events)
+
+    with pytest.raises(DataError, match=r"events.parquet: changed while it was read"):
+        score(scorer, events, night.request, tmp_path / "out", progress=write_again)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_finished_run_whose_part_has_changed_is_not_taken_for_whole(
+    run: Any, events: Path, night: Any, tmp_path: Path
+) -> None:
+    pq.write_table(night.book(30, 6), events)
+    assert run().exit_code == 0
+    part = tmp_path / "out" / "decisions" / "part-00000.parquet"
+    content = bytearray(part.read_bytes())
+    content[len(content) // 2] ^= 1
+    part.write_bytes(content)
+    result = run()
+    assert result.exit_code == 1
+    assert "lacks decisions/part-00000.parquet, or they have changed" in result.output

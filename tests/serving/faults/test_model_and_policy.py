@@ -1,0 +1,152 @@
+"""A model or policy that can't be trusted decides nothing; a dying server is not waited for."""
+
+import json
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import relimit.policy as relimit_policy
+
+MOST_SECONDS = 30
+
+
+@pytest.fixture(autouse=True)
+def _a_book(events: Path, night: Any) -> None:
+    pq.write_table(night.book(5, 4), events)
+
+
+@pytest.fixture
+def model(small_model: Path, tmp_path: Path) -> Path:
+    """A copy of the model, to be spoilt."""
+    return Path(shutil.copytree(small_model, tmp_path / "model"))
+
+
+def edit(path: Path, change: Any) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def cut_trees(model: Path) -> None:
+    text = (model / "model.txt").read_text()
+    (model / "model.txt").write_text(text[: len(text) // 2])
+
+
+def bend_a_threshold(model: Path) -> None:
+    text = (model / "model.txt").read_text()
+    (model / "model.txt").write_text(text.replace("threshold=", "threshold=9", 1)[: len(text)])
+
+
+SPOILT = {
+    "cut short": (cut_trees, "model.txt"),
+    "tampered with": (bend_a_threshold, "model.txt"),
+    "without its manifest": (lambda model: (model / "manifest.json").unlink(), "manifest.json"),
+    "of another catalogue": (
+        lambda model: edit(
+            model / "manifest.json",
+            lambda manifest: manifest["feature_definitions"].update(outstanding="another meaning"),
+        ),
+        "manifest.json",
+    ),
+    "over a feature that is not installed": (
+        lambda model: edit(
+            model / "manifest.json", lambda manifest: manifest["features"].append("moon_phase")
+        ),
+        "manifest.json",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", SPOILT)
+def test_a_model_that_fails_a_check_decides_nothing(
+    model: Path, events: Path, tmp_path: Path, night: Any, relimit: Any, fault: str
+) -> None:
+    spoil, said = SPOILT[fault]
+    spoil(model)
+    files = ["--model", model, "--events", events, "--out", tmp_path / "out"]
+    result = relimit("score", *files, *night.words)
+    assert result.exit_code == 1, result.output
+    assert said in result.output
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[gates]", "[gates", "policy.toml"),
+        ("[gates]", "[gtes]", "gtes"),
+        ("window_days", "windows_days", "windows_days"),
+    ],
+)
+def test_a_broken_policy_decides_nothing(
+    run: Any, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    text = Path(relimit_policy.__file__).with_name("default.toml").read_text()
+    (tmp_path / "policy.toml").write_text(text.replace(old, new, 1))
+    result = run("--policy", tmp_path / "policy.toml")
+    assert result.exit_code == 1, result.output
+    assert said in result.output
+    assert not (tmp_path / "out").exists()
+
+
+ANSWERS = {
+    "at once": b"",
+    "in the middle of its answer": b'HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{"mod',
+    "without letting go": None,
+}
+
+
+@pytest.fixture
+def dying_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a server that dies as one of `ANSWERS` says."""
+    answer, held = ANSWERS[request.param], []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                connection.recv(65_536)
+                if answer is None:
+                    held.append(connection)
+                    continue
+                connection.sendall(answer)
+                connection.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+    for connection in held:
+        connection.close()
+
+
+@pytest.mark.parametrize("dying_server", ANSWERS, indirect=True)
+def test_a_tracking_server_that_dies_is_not_waited_for(
+    dying_server: str,
+    events: Path,
+    tmp_path: Path,
+    night: Any,
+    relimit: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR"):
+        monkeypatch.setenv(name, "1")  # so that what is set below is taken back
+        monkeypatch.delenv(name)
+    words = ["--model", "models:/restoration-risk@champion", "--tracking-uri", dying_server]
+    started = time.monotonic()
+    result = relimit("score", *words, "--events", events, *night.words, "--out", tmp_path / "out")
+    assert time.monotonic() - started < MOST_SECONDS
+    assert result.exit_code == 1, result.output
+    assert "MLflow refuses: " in result.output
+    assert "Check the tracking URI" in result.output
+    assert not (tmp_path / "out").exists()
