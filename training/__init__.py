@@ -15,6 +15,7 @@ from relimit.training.run import train
 from relimit.training.splits import Split, split_observations
 from relimit.training.stability import Shift, feature_shifts, risk_shift
 from relimit.training.store import default_uri
+from relimit.training.tune import TuneBudget, Tuning
 
 __all__ = [
     "ArmOutcomes",
@@ -28,6 +29,8 @@ __all__ = [
     "Shift",
     "Split",
     "TrainResult",
+    "TuneBudget",
+    "Tuning",
     "auc",
     "auc_difference",
     "auc_interval",

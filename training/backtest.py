@@ -10,6 +10,7 @@ from relimit.training.expected import months
 from relimit.training.fit import Progress, fit_model
 from relimit.training.labelled import Labelled
 from relimit.training.splits import ENOUGH_PER_CLASS, Split, split_before
+from relimit.training.tune import Parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ def walk_forward(
     *,
     horizon_days: int,
     most_months: int,
+    parameters: Parameters | None = None,
     workers: int = 2,
     seed: int = 0,
     progress: Progress | None = None,
@@ -55,7 +57,7 @@ def walk_forward(
 
     Parameters
     ----------
-    family, X, names, labelled, workers, seed
+    family, X, names, labelled, parameters, workers, seed
         As for `fit_model`.
     horizon_days
         Length of the outcome window: a row is learnt from only if its window had ended by the
@@ -76,7 +78,9 @@ def walk_forward(
             continue
         if progress is not None:
             progress(f"back-testing {name}")
-        fitted = fit_model(family, X, names, labelled, split, workers=workers, seed=seed)
+        fitted = fit_model(
+            family, X, names, labelled, split, parameters=parameters, workers=workers, seed=seed
+        )
         found.append(_judge(str(name), split, fitted.test_risk, fitted.metrics))
     return tuple(found[::-1])
 

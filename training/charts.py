@@ -35,7 +35,7 @@ def draw_calibration(views: Mapping[str, tuple[Floats, Floats, Floats]]) -> Figu
         axes.plot(mean_risk, bad_rate, marker="o", markersize=4, label=view)
         top = max(top, float(mean_risk.max()), float(bad_rate.max()))
     axes.plot([0, top], [0, top], linestyle=":", color=GREY)
-    axes.legend()
+    axes.legend(loc="upper left")  # "best" searches, and warns on a slow machine
     return figure
 
 
@@ -62,7 +62,7 @@ def draw_gains(gains: Sequence[Gain]) -> Figure:
     if np.isfinite(gains[-1].loss_share):
         axes.plot(rows, [0.0, *(gain.loss_share for gain in gains)], marker="s", label="loss")
     axes.plot([0, 1], [0, 1], linestyle=":", color=GREY)
-    axes.legend()
+    axes.legend(loc="lower right")
     return figure
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from relimit.data.errors import ModelError
 from relimit.data.vocabulary import FULL_ARM
 from relimit.features import catalogue
 from relimit.models import (
@@ -24,6 +25,7 @@ from relimit.training.labelled import Labelled
 from relimit.training.metrics import evaluate
 from relimit.training.propensity import Propensities, weigh_decisions
 from relimit.training.splits import Split
+from relimit.training.tune import Parameters, TuneBudget, TuneRows, Tuning, halve_by_account, tune
 from relimit.training.views import NAIVE, SMALL_SLICE, three_views
 
 Floats = NDArray[np.float64]
@@ -51,6 +53,8 @@ class Fitted:
         The same by name alone, with those of accounts never learnt from.
     parameters
         The estimator's own settings by name.
+    tuning
+        What was searched; None if nothing was.
     """
 
     model: RiskModel
@@ -60,6 +64,7 @@ class Fitted:
     views: dict[str, dict[str, float]]
     metrics: dict[str, float]
     parameters: dict[str, object]
+    tuning: Tuning | None
 
 
 def fit_model(
@@ -70,6 +75,8 @@ def fit_model(
     split: Split,
     *,
     loss: LossSettings | None = None,
+    parameters: Parameters | None = None,
+    budget: TuneBudget | None = None,
     workers: int = 2,
     seed: int = 0,
     progress: Progress | None = None,
@@ -88,6 +95,10 @@ def fit_model(
         The three slices.
     loss
         What is assumed about losses that were not observed.
+    parameters
+        Settings of the estimator other than its own.
+    budget
+        Search for settings first (lightgbm alone); none is searched without it.
     workers, seed
         Threads, which change no result, and the seed of everything drawn.
     progress
@@ -107,8 +118,14 @@ def fit_model(
         )
     weight = None if propensities is None else propensities.weight
     frame = _frame(X, names, labelled if weight is not None else None)
+    estimator = _estimator(family, workers, seed).set_params(**(parameters or {}))
+    tuning = None
+    if budget is not None:
+        tuning = _tune(
+            estimator, frame, labelled, split, weight, budget=budget, seed=seed, progress=report
+        )
+        estimator.set_params(**tuning.parameters)
     report(f"fitting {family}")
-    estimator = _estimator(family, workers, seed)
     _fit(estimator, frame, labelled.bad, split, weight)
     report("calibrating")
     calibration = choose_calibration(
@@ -137,7 +154,8 @@ def fit_model(
     risk = logged_risk(model, X[split.test], test)
     views = three_views(test, risk, _take(weight, split.test))
     metrics = _test_metrics(risk, labelled, split, views)
-    return Fitted(model, propensities, calibration, risk, views, metrics, estimator.get_params())
+    settings = estimator.get_params()
+    return Fitted(model, propensities, calibration, risk, views, metrics, settings, tuning)
 
 
 def logged_risk(model: RiskModel, X: Floats, labelled: Labelled) -> Floats:
@@ -169,6 +187,30 @@ def _estimator(family: str, workers: int, seed: int) -> RiskEstimator:
     accepted = estimator.get_params()
     estimator.set_params(**{name: value for name, value in wanted.items() if name in accepted})
     return estimator
+
+
+def _tune(
+    estimator: RiskEstimator,
+    frame: pd.DataFrame,
+    labelled: Labelled,
+    split: Split,
+    weight: Floats | None,
+    *,
+    budget: TuneBudget,
+    seed: int,
+    progress: Progress,
+) -> Tuning:
+    """Search on the later slice: half of its accounts stop the trees, the others judge them."""
+    if not isinstance(estimator, BoostedTrees):
+        raise ModelError(
+            "only the family lightgbm has settings to tune",
+            where=type(estimator).__name__,
+            mend="Train it without tuning",
+        )
+    first = halve_by_account(labelled.account_id, split.calibrate)
+    slices = (split.fit, split.calibrate[first], split.calibrate[~first])
+    rows = TuneRows(*((frame.iloc[at], labelled.bad[at], _take(weight, at)) for at in slices))
+    return tune(estimator, rows, budget, seed=seed, progress=progress)
 
 
 def _fit(

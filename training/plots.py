@@ -40,7 +40,7 @@ def draw_score_distribution(bad: Bools, risk: Floats) -> Figure:
     with _axes("Risk by outcome", "risk", "density") as (figure, axes):
         for outcome, label in ((~bad, "good"), (bad, "bad")):
             axes.hist(risk[outcome], bins=list(edges), density=True, alpha=0.5, label=label)
-        axes.legend()
+        axes.legend(loc="upper right")
     return figure
 
 

@@ -94,6 +94,7 @@ def _manifest(judged: Judged) -> dict[str, Any]:
     return {
         "settings": dict(judged.settings),
         "estimator": fitted.parameters,
+        "tuning": None if fitted.tuning is None else fitted.tuning.to_dict(),
         "code_revision": about.pop("code_revision"),
         "data": about,
         "split": judged.data.split.to_manifest(),
@@ -118,6 +119,7 @@ def _params(judged: Judged) -> dict[str, object]:
         FINGERPRINT: data.labelled.take(data.split.test).fingerprint(),
         "split": data.split.kind,
         "arms": fitted.model.has_arms,
+        "trials": len(fitted.tuning.trials) if fitted.tuning else 0,
         "calibration": fitted.model.calibration.kind,
         "loss_head": fitted.model.loss.kind,
         "features": len(data.names),

@@ -81,7 +81,7 @@ def model_card(judged: Judged) -> Document:
 def trained_on(judged: Judged) -> Section:
     """Return what the model was trained on, and how the rows were sliced."""
     about, settings = judged.about, judged.settings
-    model = judged.fitted.model
+    model, tuning = judged.fitted.model, judged.fitted.tuning
     named = ("rows", "bads", "accounts", "not_matured", "horizon_days", "first_as_of", "last_as_of")
     rows: list[tuple[Cell, ...]] = [(f"{name}".replace("_", " "), about[name]) for name in named]
     rows += [
@@ -89,6 +89,7 @@ def trained_on(judged: Judged) -> Section:
         ("seed", int(settings["seed"])),
         ("features", len(model.feature_names)),
         ("arms as features", "yes" if model.has_arms else "no"),
+        ("settings tried", len(tuning.trials) if tuning else "its own alone"),
         ("calibration", model.calibration.kind),
         ("expected-loss head", model.loss.kind),
         ("SHA-256 of the observations", str(about["observations_sha256"])),

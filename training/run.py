@@ -15,6 +15,7 @@ from relimit.training.fit import Progress, fit_model
 from relimit.training.judged import Judged
 from relimit.training.record import TrainResult, code_revision, record_version
 from relimit.training.report import render
+from relimit.training.tune import Parameters, TuneBudget, require_optuna
 
 
 def train(
@@ -29,6 +30,8 @@ def train(
     seed: int = 0,
     accounts: pa.Table | None = None,
     backtest_months: int = 0,
+    budget: TuneBudget | None = None,
+    parameters: Parameters | None = None,
     report_out: Path | None = None,
     progress: Progress | None = None,
 ) -> TrainResult:
@@ -59,6 +62,12 @@ def train(
         The `accounts` table; the report's fairness section reads its audit columns, no model does.
     backtest_months
         How many of the last months to back-test; each costs a training.
+    budget
+        How long to search for better settings (family lightgbm, extra `tune`); the settings found
+        are recorded as `parameters` and every trial in the manifest, so that training from the
+        record searches nothing.
+    parameters
+        Settings of the estimator other than its own.
     report_out
         A folder for `validation_report.html`, `model_card.md` and `model_card.html`, which are
         recorded with the run in any case.
@@ -74,6 +83,8 @@ def train(
     """
     family_named(family)
     _check_name(name)
+    if budget is not None:
+        require_optuna()
     report = progress or (lambda _: None)
     data = read_training_data(
         events, observations, horizon_days=horizon_days, workers=workers, progress=report
@@ -84,11 +95,21 @@ def train(
         data.names,
         data.labelled,
         data.split,
+        parameters=parameters,
+        budget=budget,
         workers=workers,
         seed=seed,
         progress=report,
     )
-    settings = {"family": family, "seed": seed, "name": name, "horizon_days": horizon_days}
+    found = {} if fitted.tuning is None else fitted.tuning.parameters
+    used = {**(parameters or {}), **found}
+    settings = {
+        "family": family,
+        "seed": seed,
+        "name": name,
+        "horizon_days": horizon_days,
+        "parameters": used,
+    }
     months: tuple[BacktestMonth, ...] = ()
     if backtest_months:
         months = walk_forward(
@@ -98,6 +119,7 @@ def train(
             data.labelled,
             horizon_days=horizon_days,
             most_months=backtest_months,
+            parameters=used,
             workers=workers,
             seed=seed,
             progress=report,

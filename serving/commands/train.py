@@ -51,6 +51,12 @@ SHOWN: Final = {
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn."
 )
+@click.option(
+    "--tune",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MINUTES",
+    help="Search for better settings of lightgbm for so long; needs the extra `tune`.",
+)
 @click.option("--out", type=PATH, help="Folder for the validation report and the model card.")
 @plugin_option
 @workers_option
@@ -65,14 +71,17 @@ def command(
     tracking_uri: str | None,
     horizon: int,
     seed: int,
+    tune: float | None,
     out: Path | None,
     workers: int,
     as_json: bool,
 ) -> None:
     """Train a risk model, measure it on later data and register the version in MLflow."""
     source = book_or_files(book, events, observations, "observations")
+    if tune is not None and family != "lightgbm":
+        raise click.UsageError("--tune is for --family lightgbm")
     from relimit.serving.inputs import training_input
-    from relimit.training import train
+    from relimit.training import TuneBudget, train
 
     with stages(f"training {family}") as stage:
         stage("reading observations")
@@ -87,6 +96,7 @@ def command(
             horizon_days=horizon,
             seed=seed,
             accounts=data.accounts,
+            budget=TuneBudget(minutes=tune) if tune else None,
             report_out=out,
             progress=stage,
         )
