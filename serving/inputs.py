@@ -64,10 +64,26 @@ def observe_files(
         If the book has no decision log.
     """
     events, decisions, as_of = _events_and_log(source)
-    log = read_parquet(decisions, decisions_log_schema(), table="decisions")
+    log = _log(decisions)
     return observe(
         events, decisions=log, horizon_days=horizon_days, days_past_due=days_past_due, as_of=as_of
     )
+
+
+def read_log(source: Path | tuple[Path, Path]) -> tuple[Path, pa.Table]:
+    """Return the events file and the decision log of a book, or of an (events, decisions) pair.
+
+    Raises
+    ------
+    DataError
+        If the book has no decision log.
+    """
+    events, decisions, _ = _events_and_log(source)
+    return events, _log(decisions)
+
+
+def _log(path: Path) -> pa.Table:
+    return read_parquet(path, decisions_log_schema(), table="decisions")
 
 
 def _events_and_log(source: Path | tuple[Path, Path]) -> tuple[Path, Path, datetime | None]:

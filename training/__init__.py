@@ -6,6 +6,8 @@ from relimit.training.compare import Comparison, compare
 from relimit.training.comparison import record_comparison, write_comparison
 from relimit.training.discrimination import Interval, auc, auc_difference, auc_interval
 from relimit.training.metrics import evaluate
+from relimit.training.optimum import Optimum, optimise_policy
+from relimit.training.optimum_page import optimum_dict, write_optimum
 from relimit.training.promote import Promotion, promote, promotion_log
 from relimit.training.propensity import Propensities, weigh_decisions
 from relimit.training.record import TrainResult
@@ -23,6 +25,7 @@ __all__ = [
     "Comparison",
     "Interval",
     "LoggedOutcomes",
+    "Optimum",
     "Promotion",
     "Propensities",
     "Repetition",
@@ -40,6 +43,8 @@ __all__ = [
     "feature_shifts",
     "find_version",
     "fit_arm_outcomes",
+    "optimise_policy",
+    "optimum_dict",
     "promote",
     "promotion_log",
     "record_comparison",
@@ -51,4 +56,5 @@ __all__ = [
     "walk_forward",
     "weigh_decisions",
     "write_comparison",
+    "write_optimum",
 ]

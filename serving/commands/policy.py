@@ -4,7 +4,7 @@ import importlib
 
 import click
 
-COMMANDS = ("card",)
+COMMANDS = ("card", "optimise")
 
 
 class _PolicyGroup(click.Group):

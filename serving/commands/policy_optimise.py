@@ -1,0 +1,97 @@
+"""`relimit policy optimise`: the tiers worth most under a loss budget, as a ready policy file."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from relimit.serving.options import (
+    PATH,
+    book_or_events,
+    book_or_files,
+    json_option,
+    plugin_option,
+    policy_option,
+    tracking_option,
+    workers_option,
+)
+from relimit.serving.terminal import emit, figure, finite, stages
+
+
+@click.command("optimise", short_help="Find the best tiers under a loss budget.")
+@book_or_events("decisions", "The decision log, in place of BOOK.")
+@click.option("--model", required=True, help="Whose risk the tiers read.")
+@policy_option
+@click.option(
+    "--loss-budget",
+    type=click.FloatRange(min=0.0, max=1.0),
+    help="Expected loss over freed limit; default: the policy's.",
+)
+@click.option("--out", type=PATH, required=True, help="Folder for policy.toml and frontier.*.")
+@tracking_option
+@plugin_option
+@workers_option
+@json_option
+def command(
+    *,
+    book: Path | None,
+    events: Path | None,
+    decisions: Path | None,
+    model: str,
+    policy: Path | None,
+    loss_budget: float | None,
+    out: Path,
+    tracking_uri: str | None,
+    workers: int,
+    as_json: bool,
+) -> None:
+    """Choose tiers, bounds and waits that are worth most on a logged book, and write them to OUT.
+
+    Maximises margin, less loss, less the price of waiting, within the loss budget and the limits of
+    each group of borrowers; [value] in the policy file states them. The other sections are copied.
+    """
+    source = book_or_files(book, events, decisions, "decisions")
+    from relimit.data import write_json
+    from relimit.policy import load_policy
+    from relimit.serving.inputs import read_log
+    from relimit.serving.models import open_model
+    from relimit.training import optimise_policy, optimum_dict, write_optimum
+
+    rules = load_policy(policy)
+    with stages("optimising") as stage:
+        history, log = read_log(source)
+        found = optimise_policy(
+            history,
+            log,
+            open_model(model, tracking_uri),
+            rules,
+            loss_budget=loss_budget,
+            workers=workers,
+            progress=stage,
+        )
+        stage("writing")
+        write_optimum(found, out)
+    payload = {"out": str(out), **optimum_dict(found)}
+    write_json(finite(payload), out / "frontier.json")
+
+    def show(console: Console) -> None:
+        named = Table("", box=None, pad_edge=False)
+        for name in found.named:
+            named.add_column(name, justify="right")
+        for row in ("loss_rate", "share", "mean_days", "restored_yuan", "margin_yuan", "net_yuan"):
+            values = [payload["policies"][name][row] for name in found.named]
+            named.add_row(row, *(_figure(row, value) for value in values))
+        console.print(named)
+        console.print(f"shadow price of the loss budget: {found.found.shadow_price:.2f}")
+        for tier in found.policy.tiers:
+            wait = f"after {tier.delay_days} days" if tier.delay_days else "at once"
+            when = f" {wait}" if tier.share else ""
+            console.print(f"loss / freed up to {tier.up_to:.2%}: {tier.share:.0%} back{when}")
+        console.print(f"policy {found.policy.version} in {out / 'policy.toml'}")
+
+    emit(payload, as_json=as_json, summary=show)
+
+
+def _figure(name: str, value: float) -> str:
+    return f"¥{value:,.0f}" if name.endswith("_yuan") else figure(value)

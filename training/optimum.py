@@ -1,0 +1,223 @@
+"""From a decision log to a policy file that is worth more: tiers, waits, frontier, guardrails."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from relimit.data.vocabulary import ARMS
+from relimit.models import RiskModel
+from relimit.policy import Guardrails, Optimised, Policy, Sample, Worth, optimise_tiers, worth_of
+from relimit.policy.arms import tier_of
+from relimit.policy.optimise import sample_bounds
+from relimit.policy.worth import ARM_DAYS, ARM_SHARES, applied_arms
+from relimit.training.frontier import Figures, Point, figures_of, trace_frontier
+from relimit.training.logged_book import LoggedBook, Progress, read_logged_book
+from relimit.training.waiting import Wait, waits_of, worth_with_signals
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+POINTS: Final = 16
+"""Budgets of the frontier, evenly from a sixteenth of the loss of restoring everything to all."""
+FULL: Final = ARMS.index((1.0, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One group of borrowers: share restored before and after, and what guarding it costs.
+
+    `price_of_share` is the net yuan that a yuan less of its floor would bring; `price_of_loss`
+    that of a yuan more of its largest loss.
+    """
+
+    name: str
+    rows: int
+    share_logged: float
+    share: float
+    loss_rate: float
+    price_of_share: float
+    price_of_loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class Optimum:
+    """What was found.
+
+    Attributes
+    ----------
+    policy
+        The given policy with the tiers that were found, and the budget they were found for.
+    found
+        The tiers with their prices and bounds.
+    rows
+        Decisions that it was found on.
+    named
+        Figures of what the log did, of the given policy, of the optimised one, and of restoring
+        everything that the gates leave.
+    frontier
+        The best tiers for other budgets.
+    groups
+        Borrowers by the cause that their history shows.
+    waits
+        What waiting is worth in each tier.
+    """
+
+    policy: Policy
+    found: Optimised
+    rows: int
+    named: dict[str, Figures]
+    frontier: tuple[Point, ...]
+    groups: tuple[Group, ...]
+    waits: tuple[Wait, ...]
+
+
+def optimise_policy(
+    events: Path,
+    decisions: pa.Table,
+    model: RiskModel,
+    policy: Policy,
+    *,
+    loss_budget: float | None = None,
+    workers: int = 2,
+    seed: int = 0,
+    progress: Progress = lambda _: None,
+) -> Optimum:
+    """Find the tiers worth most within a loss budget on a log's own decisions.
+
+    Parameters
+    ----------
+    events, decisions
+        The history and the log, `decisions_log_schema`.
+    model
+        Whose expected loss the tiers read.
+    policy
+        What is kept of it: gates, service and the rest; `[value]` says what is weighed.
+    loss_budget
+        Expected loss over freed limit; that of `[value]` if None.
+
+    Raises
+    ------
+    DataError
+        The log can't tell: see `read_logged_book`.
+    PolicyError
+        The policy has no `[value]`, or no tiers keep its limits.
+    """
+    weighed = policy.stated_value
+    if loss_budget is not None:
+        policy = replace(policy, value=replace(weighed, loss_budget=loss_budget))
+    book = read_logged_book(
+        events, decisions, model, policy, workers=workers, seed=seed, progress=progress
+    )
+    return optimise_book(policy, book, progress=progress)
+
+
+def optimise_book(
+    policy: Policy, book: LoggedBook, *, progress: Progress = lambda _: None
+) -> Optimum:
+    """Find the best tiers for a book that has been read; see `optimise_policy`."""
+    sample = _sample(policy, book)
+    progress("choosing the tiers")
+    best, found, waits = _tiers_that_wait_for_something(policy, book, sample)
+    progress("tracing the frontier")
+    free = replace(sample, guardrails=None)
+    named = _named(policy, best, book, sample.worth)
+    most = named["restore all"].loss_rate
+    budgets = sorted({*np.linspace(most / POINTS, most, POINTS), policy.stated_value.loss_budget})
+    return Optimum(
+        policy=best,
+        found=found,
+        rows=len(book),
+        named=named,
+        frontier=tuple(trace_frontier(policy, free, budgets)),
+        groups=tuple(_groups(policy, book, sample, found)),
+        waits=tuple(waits),
+    )
+
+
+def _sample(policy: Policy, book: LoggedBook) -> Sample:
+    worth = worth_with_signals(policy, book)
+    weighed = policy.stated_value
+    left = ARM_SHARES[applied_arms(policy, book.situation)[:, FULL]]
+    guarded = [place for place in range(len(book.groups)) if (book.group == place).any()]
+    floors = []
+    for place in guarded:
+        rows = book.group == place
+        before, most = (_mean(share, book.freed, rows) for share in (book.share, left))
+        floors.append(weighed.group_share * min(before, most))
+    guardrails = Guardrails(
+        names=tuple(book.groups[place] for place in guarded),
+        group=np.searchsorted(guarded, book.group),
+        least_share=np.array(floors),
+        most_loss=np.full(len(guarded), weighed.group_loss),
+    )
+    return Sample(book.situation.loss_ratio, book.freed, worth, guardrails)
+
+
+def _mean(share: Floats, freed: Ints, rows: NDArray[np.bool_]) -> float:
+    return float(np.average(share[rows], weights=freed[rows]))
+
+
+def _tiers_that_wait_for_something(
+    policy: Policy, book: LoggedBook, sample: Sample
+) -> tuple[Policy, Optimised, list[Wait]]:
+    """Optimise until each wait that is left is worth more than its cost.
+
+    Delays only grow from tier to tier, so that one tier's wait can force another's, which is not
+    worth it: that wait is ruled out between its bounds, and the tiers are chosen anew.
+    """
+    bounds = sample_bounds(sample)
+    allowed = np.ones((len(bounds), len(ARMS)), bool)
+    budget = policy.stated_value.loss_budget
+    while True:
+        found = optimise_tiers(policy, sample, budget=budget, allowed=allowed)
+        best = replace(policy, tiers=found.tiers)
+        waits = waits_of(best, book, sample.worth, found.shadow_price)
+        idle = [wait for wait in waits if wait.chosen and wait.net <= 0.0]
+        if not idle:
+            return best, found, waits
+        for wait in idle:
+            below = found.tiers[wait.tier - 2].up_to if wait.tier > 1 else -1.0
+            bins = (bounds > below) & (bounds <= wait.up_to)
+            same = (wait.share == ARM_SHARES) & (wait.days == ARM_DAYS)
+            allowed[np.ix_(bins, same)] = False
+
+
+def _named(policy: Policy, best: Policy, book: LoggedBook, worth: Worth) -> dict[str, Figures]:
+    """Return figures by policy; the log's arms are its own, the rules don't touch them."""
+    open_situation = replace(
+        book.situation,
+        room=np.maximum(book.situation.room, book.freed),
+        closed=np.zeros_like(book.situation.closed),
+        clearing_days=np.zeros_like(book.situation.clearing_days),
+        fault_days=np.zeros_like(book.situation.fault_days),
+    )
+    logged = worth_of(policy, open_situation, book.outcomes.margin, book.outcomes.loss)
+    full = np.full(len(book), FULL)
+    return {
+        "as logged": figures_of(policy, logged, book.freed, book.arm),
+        "given policy": figures_of(policy, worth, book.freed, _tier_arm(policy, book)),
+        "optimised": figures_of(policy, worth, book.freed, _tier_arm(best, book)),
+        "restore all": figures_of(policy, worth, book.freed, full),
+    }
+
+
+def _tier_arm(policy: Policy, book: LoggedBook) -> Ints:
+    """Return `[n]` the place in `ARMS` of each row's tier, before gates and the rest."""
+    arms = [ARMS.index((tier.share, tier.delay_days)) for tier in policy.tiers]
+    return np.array(arms)[tier_of(policy, book.situation.loss_ratio)]
+
+
+def _groups(policy: Policy, book: LoggedBook, sample: Sample, found: Optimised) -> list[Group]:
+    groups = []
+    for place, name in enumerate(book.groups):
+        rows = book.group == place
+        if rows.any():
+            its = figures_of(policy, sample.worth.take(rows), book.freed[rows], found.arm[rows])
+            before = _mean(book.share, book.freed, rows)
+            prices = found.group_prices[name]
+            groups.append(Group(name, int(rows.sum()), before, its.share, its.loss_rate, *prices))
+    return groups

@@ -1,0 +1,141 @@
+"""What `relimit policy optimise` leaves: a policy file, the frontier as page, picture and tables."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from relimit.data.atomic import staged
+from relimit.data.vocabulary import ARMS
+from relimit.policy import policy_text
+from relimit.training.charts import png
+from relimit.training.document import (
+    Block,
+    Cell,
+    Document,
+    Grid,
+    Picture,
+    Section,
+    to_html,
+    write_texts,
+)
+from relimit.training.frontier import Figures, Point, draw_frontier
+from relimit.training.optimum import Optimum
+
+WAITING: Final = (
+    "What the signals of the next days would change, in yuan against the same share at once. Only a "
+    "gate that closes takes a promise back; a tier that would be riskier by then does not. A yuan of "
+    "loss counts with the shadow price of the budget."
+)
+GROUPS: Final = (
+    "Each group keeps its share of what was restored before, as far as the gates leave it, and its "
+    "largest loss. A price is what keeping that limit costs, in yuan for a yuan."
+)
+
+
+def optimum_dict(found: Optimum) -> dict[str, Any]:
+    """Return all figures as plain values."""
+    return {
+        "policy_version": found.policy.version,
+        "rows": found.rows,
+        "loss_budget": found.policy.stated_value.loss_budget,
+        "shadow_price": found.found.shadow_price,
+        "tiers": [asdict(tier) for tier in found.policy.tiers],
+        "policies": {name: asdict(its) for name, its in found.named.items()},
+        "frontier": [_flat(point) for point in found.frontier],
+        "groups": [asdict(group) for group in found.groups],
+        "waits": [asdict(wait) for wait in found.waits],
+    }
+
+
+def write_optimum(found: Optimum, out: Path) -> None:
+    """Write `policy.toml` and `frontier.html`, `.csv` and `.png` into a folder.
+
+    Raises
+    ------
+    DataError
+        The system refuses to write.
+    """
+    picture = png(draw_frontier(found.frontier, found.named))
+    rows = pd.DataFrame([_flat(point) for point in found.frontier])
+    texts = {
+        "policy.toml": policy_text(found.policy, _head(found), _notes(found)),
+        "frontier.csv": rows.to_csv(index=False),
+        "frontier.html": to_html(_document(found, picture)),
+    }
+    write_texts(texts, out)
+    with staged(out / "frontier.png") as staging:
+        staging.write_bytes(picture)
+
+
+def _flat(point: Point) -> dict[str, Any]:
+    plain = asdict(point)
+    return {"budget": plain.pop("budget"), **plain.pop("figures"), **plain}
+
+
+def _head(found: Optimum) -> list[str]:
+    before, after = found.named["as logged"], found.named["optimised"]
+    return [
+        f"Tiers optimised on {found.rows:,} logged decisions; the rest is the given policy's.",
+        "Expected of those decisions, under these tiers and as they were logged:",
+        f"  loss / freed     {after.loss_rate:.3%}, was {before.loss_rate:.3%}",
+        f"  share restored   {after.share:.1%}, was {before.share:.1%}",
+        f"  days to restore  {after.mean_days:.2f}, was {before.mean_days:.2f}",
+        f"  net value        {after.net_yuan:,.0f} yuan, was {before.net_yuan:,.0f}",
+        f"A yuan more of loss budget would bring {found.found.shadow_price:.2f} yuan.",
+    ]
+
+
+def _notes(found: Optimum) -> list[str]:
+    """Return for each tier how many of the decisions it takes."""
+    counts = [
+        int((found.found.arm == ARMS.index((tier.share, tier.delay_days))).sum())
+        for tier in found.policy.tiers
+    ]
+    return [f"{count / found.rows:.1%} of the decisions" for count in counts]
+
+
+def _document(found: Optimum, picture: bytes) -> Document:
+    chosen = "Loss counts only what a restoration can add. Waiting is what returns late or is "
+    chosen += "withheld, times its days, at the price that the policy file states."
+    frontier: tuple[Block, ...] = (
+        Picture("Net value and share restored against the loss", png=picture),
+        _grid("The best tiers for each budget, no group guarded", map(_flat, found.frontier)),
+    )
+    sections = (
+        Section("The policies", (_heading(found), chosen, _policies(found.named))),
+        Section("The tiers", (_grid("As the policy file has them", _dicts(found.policy.tiers)),)),
+        Section("The frontier", frontier),
+        Section("Waiting", (WAITING, _grid("Each wait in each tier", _dicts(found.waits)))),
+        Section("Groups", (GROUPS, _grid("By what the history shows", _dicts(found.groups)))),
+    )
+    return Document(f"Optimised policy {found.policy.version}", sections)
+
+
+def _heading(found: Optimum) -> str:
+    return " ".join(line.strip() for line in _head(found)[:1] + _head(found)[-1:])
+
+
+def _dicts(items: Sequence[Any]) -> list[dict[str, Any]]:
+    return [asdict(item) for item in items]
+
+
+def _policies(named: Mapping[str, Figures]) -> Grid:
+    return _grid(
+        "Expected of the log's decisions", [{"policy": n, **asdict(f)} for n, f in named.items()]
+    )
+
+
+def _grid(caption: str, rows: Iterable[Mapping[str, Cell]]) -> Grid:
+    """Return a table with a column for each key; none if there is no row."""
+    listed = list(rows)
+    columns = tuple(listed[0]) if listed else ()
+    cells = tuple(tuple(_cell(row[name]) for name in columns) for row in listed)
+    return Grid(caption, tuple(name.replace("_", " ") for name in columns), cells)
+
+
+def _cell(value: Cell) -> Cell:
+    """Say yes or no where a table would otherwise count."""
+    return ("yes" if value else "no") if isinstance(value, bool) else value
