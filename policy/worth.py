@@ -61,16 +61,15 @@ class Worth:
         return np.asarray(self.margin - self.loss - price * self.waited)
 
 
-def worth_of(policy: Policy, situation: Situation, margin: Floats, loss: Floats) -> Worth:
-    """Return what each arm comes to once the rules have had their say.
-
-    A closed gate leaves nothing of any arm, a payment that has to clear delays it, the cap cuts
-    it; the outcomes are those of the arm that is left.
+def worth_of(policy: Policy, freed: Ints, arm: Ints, margin: Floats, loss: Floats) -> Worth:
+    """Return what each arm comes to where the rules turn it into another.
 
     Parameters
     ----------
-    situation
-        `[n]` what the rules look at.
+    freed
+        `[n]` fen.
+    arm
+        `[n, 25]` the place in `ARMS` of what each arm becomes, see `applied_arms`.
     margin, loss
         `[n, 25]` fen by arm.
 
@@ -80,24 +79,26 @@ def worth_of(policy: Policy, situation: Situation, margin: Floats, loss: Floats)
         The outcomes are not `[n, 25]`, or not all numbers.
     """
     for name, values in (("margin", margin), ("loss", loss)):
-        if values.shape != (len(situation), len(ARMS)):
-            raise DataError(f"{name} is {values.shape}, not {len(situation)} x {len(ARMS)}")
+        if values.shape != (len(freed), len(ARMS)):
+            raise DataError(f"{name} is {values.shape}, not {len(freed)} x {len(ARMS)}")
         if not np.isfinite(values).all():
             raise DataError(f"{name} is not a number in {(~np.isfinite(values)).sum():,} places")
-    arm = applied_arms(policy, situation)
-    freed = situation.freed[:, None].astype(float)
+    amount = freed[:, None].astype(float)
     share = ARM_SHARES[arm]
     days = share * ARM_DAYS[arm] + (1.0 - share) * policy.service.review_days
     return Worth(
         margin=np.take_along_axis(margin, arm, axis=1),
         loss=np.take_along_axis(loss, arm, axis=1),
-        restored=freed * share,
-        waited=freed * days,
+        restored=amount * share,
+        waited=amount * days,
     )
 
 
 def applied_arms(policy: Policy, situation: Situation) -> Ints:
-    """Return `[n, 25]` the place in `ARMS` of what each arm becomes under the rules."""
+    """Return `[n, 25]` the place in `ARMS` of what each arm becomes under the rules.
+
+    A closed gate leaves nothing of any arm, a payment that has to clear delays it, the cap cuts it.
+    """
     became = [
         _nearest(situation, outcome_of(_only(policy, share, days), situation))
         for share, days in ARMS

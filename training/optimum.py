@@ -13,10 +13,10 @@ from relimit.models import RiskModel
 from relimit.policy import Guardrails, Optimised, Policy, Sample, Worth, optimise_tiers, worth_of
 from relimit.policy.arms import tier_of
 from relimit.policy.optimise import sample_bounds
-from relimit.policy.worth import ARM_DAYS, ARM_SHARES, applied_arms
+from relimit.policy.worth import ARM_DAYS, ARM_SHARES, NOTHING
 from relimit.training.frontier import Figures, Point, figures_of, trace_frontier
 from relimit.training.logged_book import LoggedBook, Progress, read_logged_book
-from relimit.training.waiting import Wait, waits_of, worth_with_signals
+from relimit.training.waiting import Wait, waits_of, worth_over_nights
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -139,9 +139,9 @@ def optimise_book(
 
 
 def _sample(policy: Policy, book: LoggedBook) -> Sample:
-    worth = worth_with_signals(policy, book)
+    worth = worth_over_nights(policy, book)
     weighed = policy.stated_value
-    left = ARM_SHARES[applied_arms(policy, book.situation)[:, FULL]]
+    left = worth.restored[:, FULL] / book.freed
     guarded = [place for place in range(len(book.groups)) if (book.group == place).any()]
     floors = []
     for place in guarded:
@@ -188,14 +188,8 @@ def _tiers_that_wait_for_something(
 
 def _named(policy: Policy, best: Policy, book: LoggedBook, worth: Worth) -> dict[str, Figures]:
     """Return figures by policy; the log's arms are its own, the rules don't touch them."""
-    open_situation = replace(
-        book.situation,
-        room=np.maximum(book.situation.room, book.freed),
-        closed=np.zeros_like(book.situation.closed),
-        clearing_days=np.zeros_like(book.situation.clearing_days),
-        fault_days=np.zeros_like(book.situation.fault_days),
-    )
-    logged = worth_of(policy, open_situation, book.outcomes.margin, book.outcomes.loss)
+    own = np.broadcast_to(np.where(ARM_SHARES > 0, np.arange(len(ARMS)), NOTHING), worth.loss.shape)
+    logged = worth_of(policy, book.freed, own, book.outcomes.margin, book.outcomes.loss)
     full = np.full(len(book), FULL)
     return {
         "as logged": figures_of(policy, logged, book.freed, book.arm),

@@ -1,4 +1,4 @@
-"""What `relimit policy optimise` leaves: a policy file, the frontier as page, picture and tables."""
+"""What `relimit policy optimise` leaves: a policy file, and the frontier as page and tables."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -25,13 +25,13 @@ from relimit.training.frontier import Figures, Point, draw_frontier
 from relimit.training.optimum import Optimum
 
 WAITING: Final = (
-    "What the signals of the next days would change, in yuan against the same share at once. Only a "
-    "gate that closes takes a promise back; a tier that would be riskier by then does not. A yuan of "
+    "What the signals of the next days would change, in yuan against the same share at once. Only "
+    "a closed gate holds a promise back; a tier that would be riskier by then does not. A yuan of "
     "loss counts with the shadow price of the budget."
 )
 GROUPS: Final = (
-    "Each group keeps its share of what was restored before, as far as the gates leave it, and its "
-    "largest loss. A price is what keeping that limit costs, in yuan for a yuan."
+    "Each group keeps its share of what was restored before, as far as the gates leave it, and "
+    "its largest loss. A price is what keeping that limit costs, in yuan for a yuan."
 )
 
 

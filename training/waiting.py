@@ -1,17 +1,18 @@
 """What waiting is worth: what the signals of the next days would still change, against its cost."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relimit.data.vocabulary import ARMS, FEN_PER_YUAN
+from relimit.data.vocabulary import ARMS, DELAYS_DAYS, FEN_PER_YUAN
 from relimit.policy import Policy, Worth, worth_of
 from relimit.policy.arms import loss_ratio, tier_of
-from relimit.policy.worth import ARM_DAYS, ARM_SHARES, NOTHING, THOUSAND_YUAN, applied_arms
+from relimit.policy.worth import ARM_SHARES, NOTHING, THOUSAND_YUAN, applied_arms
 from relimit.training.logged_book import WAITS, LoggedBook
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Wait:
     riskier, safer
         Part of them that a higher, or a lower, tier would take by then.
     gate_closes
-        Part of them for whom a gate is closed by then: only this takes a promise back.
+        Part of them for whom a gate is closed then: only this holds a promise back.
     loss_avoided
         By the gates that close, and by lending later.
     margin_lost, waiting_cost
@@ -53,29 +54,37 @@ class Wait:
     net: float
 
 
-def worth_with_signals(policy: Policy, book: LoggedBook) -> Worth:
-    """Return the worth of every arm, where a gate that closes during a wait ends it.
+def worth_over_nights(policy: Policy, book: LoggedBook) -> Worth:
+    """Return the worth of every arm as later nights would carry it out, `[n, 25]`.
 
-    Then nothing returns, the loss expected by then is avoided, and the margin is that of returning
-    nothing. A worse score alone takes no promise back. It is assumed that the log's lender did not
-    look again while his borrowers waited: else his arms' outcomes hold some of it already.
+    Each of `DELAYS_DAYS` is a night on which what is open is decided again. An arm returns on the
+    first of them, from its own on, that finds every gate open. If none does, nothing returns: the
+    margin is that of returning nothing, and the loss that is expected when the wait was to end is
+    avoided. A worse score alone takes no promise back.
+
+    It is assumed that the log's lender did not look again while his borrowers waited: else the
+    outcomes of his arms hold some of this already.
     """
-    situation, outcomes, signals = book.situation, book.outcomes, book.signals
-    worth = worth_of(policy, situation, outcomes.margin, outcomes.loss)
-    arm = applied_arms(policy, situation)
-    place = np.searchsorted(WAITS, ARM_DAYS[arm])
-    waits = (ARM_SHARES[arm] > 0) & (ARM_DAYS[arm] > 0)
-    place = np.where(waits, place, 0)
-    ended = waits & np.take_along_axis(signals.closed, place, axis=1)
+    outcomes, signals, nights = book.outcomes, book.signals, len(DELAYS_DAYS)
+    opened = replace(book.situation, closed=np.zeros_like(book.situation.closed))
+    arm = applied_arms(policy, opened)
+    share, night = np.divmod(arm, nights)
+    returns = np.take_along_axis(_next_open(book), night, axis=1)
+    ended = (share > 0) & (returns == nights)
+    became = np.where(ended | (share == 0), NOTHING, share * nights + returns)
+    worth = worth_of(policy, book.freed, became, outcomes.margin, outcomes.loss)
+    place = np.maximum(night - 1, 0)
     avoided = ARM_SHARES[arm] * np.take_along_axis(signals.expected_loss, place, axis=1)
-    nothing = outcomes.margin[:, [NOTHING]]
-    withheld = book.freed[:, None] * float(policy.service.review_days)
-    return Worth(
-        margin=np.where(ended, nothing, worth.margin),
-        loss=np.where(ended, worth.loss - avoided, worth.loss),
-        restored=np.where(ended, 0.0, worth.restored),
-        waited=np.where(ended, withheld, worth.waited),
-    )
+    kept = np.take_along_axis(outcomes.loss, arm, axis=1) - avoided
+    return replace(worth, loss=np.where(ended & (night > 0), kept, worth.loss))
+
+
+def _next_open(book: LoggedBook) -> Ints:
+    """Return `[n, nights]` the first night from each on that finds the gates open; 5 if none."""
+    closed = np.column_stack([book.situation.closed.any(axis=1), book.signals.closed])
+    nights = closed.shape[1]
+    first = np.where(closed, nights, np.arange(nights))
+    return np.minimum.accumulate(first[:, ::-1], axis=1)[:, ::-1]
 
 
 def waits_of(policy: Policy, book: LoggedBook, worth: Worth, shadow_price: float) -> list[Wait]:

@@ -36,7 +36,8 @@ def make_book(make):
         kind = SHARE * (1 - DAYS / 60)
         true_loss = ratio[:, None] * SHARE * (1 - DAYS / 31) * rng.uniform(0.5, 1.5, (n, 1))
         margin = (0.05 * kind + 0.02) * freed[:, None]
-        worth = worth_of(policy, situation, margin, true_loss * freed[:, None])
+        arm = applied_arms(policy, situation)
+        worth = worth_of(policy, freed, arm, margin, true_loss * freed[:, None])
         return situation, Sample(situation.loss_ratio, freed, worth)
 
     return run
@@ -96,7 +97,8 @@ def test_a_closed_gate_leaves_nothing_of_any_arm_and_a_clearing_payment_delays_i
 def test_waiting_is_what_is_late_or_withheld_times_its_days(policy, make):
     cases = make.cases({"freed": 100_000})
     zero = np.zeros((1, 25))
-    worth = worth_of(policy, situation_of(policy, cases), zero, zero)
+    arm = applied_arms(policy, situation_of(policy, cases))
+    worth = worth_of(policy, cases.freed, arm, zero, zero)
     half_in_a_week = ARMS.index((0.5, 7))
     days = 0.5 * 7 + 0.5 * policy.service.review_days
     assert worth.waited[0, half_in_a_week] == 100_000 * days
@@ -148,8 +150,8 @@ def test_an_arm_that_is_not_allowed_is_not_used(policy, make_book):
 
 
 def test_outcomes_that_are_no_numbers_are_refused(policy, make):
-    situation = situation_of(policy, make.cases({}))
+    freed, arm = np.array([100]), np.zeros((1, 25), np.int64)
     with pytest.raises(DataError, match="loss is not a number in 25 places"):
-        worth_of(policy, situation, np.zeros((1, 25)), np.full((1, 25), np.nan))
+        worth_of(policy, freed, arm, np.zeros((1, 25)), np.full((1, 25), np.nan))
     with pytest.raises(DataError, match="margin is"):
-        worth_of(policy, situation, np.zeros((2, 25)), np.zeros((1, 25)))
+        worth_of(policy, freed, arm, np.zeros((2, 25)), np.zeros((1, 25)))

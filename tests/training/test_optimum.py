@@ -1,0 +1,163 @@
+"""The optimiser on a made-up log: waits that pay, groups that are kept, files that read back."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from relimit.data.vocabulary import ARMS
+from relimit.policy import load_policy
+from relimit.policy.arms import tier_of
+from relimit.policy.outcome import Situation
+from relimit.training.arm_outcomes import ArmOutcomes
+from relimit.training.logged_book import LoggedBook, Signals
+from relimit.training.optimum import optimise_book
+from relimit.training.optimum_page import optimum_dict, write_optimum
+from relimit.training.waiting import worth_over_nights
+
+SHARE, DAYS = np.array(ARMS).T
+N = 400
+
+
+def arm(share, days):
+    return ARMS.index((share, days))
+
+
+def make_book(*, closing=0.0, seed=0, **changes):
+    """A book whose loss is its ratio; of the riskiest, a part has a gate closing in three days."""
+    rng = np.random.default_rng(seed)
+    ratio = np.sort(rng.beta(1, 15, N))
+    freed = rng.integers(100, 2000, N) * 1_000
+    loss = ratio[:, None] * SHARE * freed[:, None]
+    margin = (0.02 + 0.05 * SHARE * (1 - DAYS / 180)) * freed[:, None]
+    closes = (rng.uniform(size=N) < closing) & (ratio > 0.05)
+    logged = np.full(N, arm(0.75, 7))
+    nothing = np.zeros(N, np.int64)
+    situation = Situation(
+        freed=freed,
+        room=freed,
+        loss_ratio=ratio,
+        closed=np.zeros((N, 3), bool),
+        clearing_days=nothing,
+        fault_days=nothing,
+        elapsed_days=nothing,
+    )
+    # Whoever's gate closes is the one that goes bad: the rest of the risky are as good as safe.
+    known = np.where(closes, ratio / max(closing, 1e-9), 0.0 if closing else ratio)
+    book = LoggedBook(
+        account_id=np.arange(N),
+        freed=freed,
+        share=SHARE[logged],
+        arm=logged,
+        loss=loss[:, logged[0]],
+        margin=margin[:, logged[0]],
+        outcomes=ArmOutcomes(loss * 0, loss, margin, 0),
+        situation=situation,
+        group=(np.arange(N) % 2).astype(np.int64),
+        groups=("distress", "none of these"),
+        signals=Signals(
+            closed=np.repeat(closes[:, None], 4, axis=1),
+            expected_loss=np.repeat((known * freed)[:, None], 4, axis=1),
+        ),
+    )
+    return replace(book, **changes)
+
+
+def with_value(**changes):
+    policy = load_policy()
+    return replace(policy, value=replace(policy.stated_value, **changes))
+
+
+def test_where_waiting_shows_nothing_nobody_waits():
+    found = optimise_book(with_value(loss_budget=0.03, group_share=0.0), make_book())
+    assert not any(tier.delay_days for tier in found.policy.tiers if tier.share)
+    assert all(wait.net < 0 for wait in found.waits)
+    assert found.named["optimised"].mean_days == 0
+
+
+def test_where_a_gate_closes_on_those_who_go_bad_the_risky_wait_for_it():
+    policy = with_value(loss_budget=0.03, group_share=0.0)
+    found = optimise_book(policy, make_book(closing=0.3))
+    waiting = [tier for tier in found.policy.tiers if tier.share and tier.delay_days]
+    assert [tier.delay_days for tier in waiting] == [3]
+    assert waiting[0].up_to > found.policy.tiers[0].up_to
+    assert all(wait.net > 0 for wait in found.waits if wait.chosen)
+    assert found.named["optimised"].net_yuan > optimise_book(policy, make_book()).named[
+        "optimised"
+    ].net_yuan  # fmt: skip
+
+
+def test_a_closed_gate_returns_its_arm_on_the_first_night_that_finds_it_open():
+    book = make_book()
+    closed = np.zeros((N, 3), bool)
+    closed[:2, 1] = True
+    later = book.signals.closed.copy()
+    later[0, :2] = True
+    later[1] = True
+    later[2, 0] = True
+    signals = replace(book.signals, closed=later)
+    book = replace(book, situation=replace(book.situation, closed=closed), signals=signals)
+    worth = worth_over_nights(load_policy(), book)
+    freed = book.freed.astype(float)
+    # Open again on day 14; never; closed on day 3 alone.
+    assert worth.waited[0, arm(1.0, 0)] == freed[0] * 14
+    assert worth.waited[0, arm(1.0, 30)] == freed[0] * 30
+    assert worth.restored[1].tolist() == [0.0] * 25
+    assert worth.loss[1, arm(1.0, 0)] == 0
+    assert worth.waited[1, arm(1.0, 0)] == freed[1] * 45
+    assert worth.waited[2, arm(1.0, 3)] == freed[2] * 7
+    assert worth.waited[2, arm(1.0, 0)] == 0
+    # What is asked for at the end of the wait is what is avoided then.
+    avoided = book.signals.expected_loss[1, 2]
+    assert worth.loss[1, arm(0.5, 14)] == book.outcomes.loss[1, arm(0.5, 14)] - 0.5 * avoided
+
+
+def test_the_budget_is_kept_by_the_policy_as_its_file_decides():
+    policy = with_value(loss_budget=0.012, group_share=0.0)
+    book = make_book()
+    found = optimise_book(policy, book)
+    tier = tier_of(found.policy, book.situation.loss_ratio)
+    arms = np.array([arm(t.share, t.delay_days) for t in found.policy.tiers])[tier]
+    loss = book.outcomes.loss[np.arange(N), arms].sum() / book.freed.sum()
+    assert loss == pytest.approx(found.named["optimised"].loss_rate)
+    assert loss <= 0.012
+    assert found.found.shadow_price > 0
+
+
+def test_a_group_keeps_what_it_had_and_pays_a_price():
+    book = make_book(group=np.where(np.arange(N) > 330, 0, 1))
+    open_policy = with_value(loss_budget=0.08, group_share=0.0, group_loss=1.0)
+    free = {g.name: g for g in optimise_book(open_policy, book).groups}
+    kept = {
+        g.name: g for g in optimise_book(with_value(loss_budget=0.08, group_loss=1.0), book).groups
+    }
+    assert free["distress"].share < 0.75
+    assert kept["distress"].share >= 0.75
+    assert kept["distress"].price_of_share > 0
+    assert kept["distress"].share_logged == 0.75
+    assert kept["none of these"].price_of_share == 0
+
+
+def test_the_frontier_rises_and_the_optimised_policy_lies_on_it():
+    found = optimise_book(with_value(loss_budget=0.02, group_share=0.0), make_book())
+    points = found.frontier
+    net = [point.figures.net_yuan for point in points]
+    assert net == sorted(net)
+    assert all(p.figures.loss_rate <= p.budget + 1e-9 for p in points)
+    assert all(p.figures.net_yuan <= p.bound_yuan + 1 <= p.free_bound_yuan + 2 for p in points)
+    (own,) = [p for p in points if p.budget == 0.02]
+    assert own.figures.net_yuan == pytest.approx(found.named["optimised"].net_yuan)
+
+
+def test_what_is_written_reads_back(tmp_path):
+    found = optimise_book(with_value(loss_budget=0.02, group_share=0.0), make_book())
+    write_optimum(found, tmp_path)
+    assert load_policy(tmp_path / "policy.toml") == found.policy
+    assert found.policy.gates == load_policy().gates
+    table = pd.read_csv(tmp_path / "frontier.csv")
+    assert table["net_yuan"].tolist() == [p["net_yuan"] for p in optimum_dict(found)["frontier"]]
+    page = (tmp_path / "frontier.html").read_text("utf-8")
+    assert found.policy.version in page
+    assert "<script" not in page
+    assert (tmp_path / "frontier.png").read_bytes().startswith(b"\x89PNG")
