@@ -13,7 +13,7 @@ from relimit.models import RiskModel
 from relimit.policy import Guardrails, Optimised, Policy, Sample, Worth, optimise_tiers, worth_of
 from relimit.policy.arms import tier_of
 from relimit.policy.optimise import sample_bounds
-from relimit.policy.worth import ARM_DAYS, ARM_SHARES, NOTHING
+from relimit.policy.worth import ARM_SHARES, NOTHING
 from relimit.training.frontier import Figures, Point, figures_of, trace_frontier
 from relimit.training.logged_book import LoggedBook, Progress, read_logged_book
 from relimit.training.waiting import Wait, waits_of, worth_over_nights
