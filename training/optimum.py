@@ -182,8 +182,7 @@ def _tiers_that_wait_for_something(
         for wait in idle:
             below = found.tiers[wait.tier - 2].up_to if wait.tier > 1 else -1.0
             bins = (bounds > below) & (bounds <= wait.up_to)
-            same = (wait.share == ARM_SHARES) & (wait.days == ARM_DAYS)
-            allowed[np.ix_(bins, same)] = False
+            allowed[bins, ARMS.index((wait.share, wait.days))] = False
 
 
 def _named(policy: Policy, best: Policy, book: LoggedBook, worth: Worth) -> dict[str, Figures]:
