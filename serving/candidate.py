@@ -23,9 +23,13 @@ class CandidatePolicy:
     ----------
     scorer
         The model and the policy under trial.
+    nights
+        Days after a decision on which it is taken again if nothing came back, as `relimit score`
+        does every night; none to play each decision's first arm alone.
     """
 
     scorer: Scorer
+    nights: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:

@@ -62,6 +62,10 @@ class LenderPolicy(Protocol):
     def name(self) -> str:
         """Return what the log's column `policy` says."""
 
+    @property
+    def nights(self) -> tuple[int, ...]:
+        """Return how many days after a decision that kept everything it is taken again."""
+
     def choose(self, cases: PrepaymentCases) -> tuple[Ints, Floats]:
         """Return the place in `ARMS` of each case's arm, and the probability of choosing it."""
 
@@ -76,6 +80,11 @@ class CoolingOffRule:
     def name(self) -> str:
         """Return the rule's name."""
         return self.settings.name
+
+    @property
+    def nights(self) -> tuple[int, ...]:
+        """Return none: what the rule kept waits for the half-yearly review."""
+        return ()
 
     def choose(self, cases: PrepaymentCases) -> tuple[Ints, Floats]:
         """Return the rule's arm, or a random one near a threshold more often than far from it."""

@@ -1,6 +1,7 @@
 """From a prepayment to its freed limit: the decision, the timetable, what got stuck."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def decide(block: Block, day: int) -> None:
     room = np.maximum(standing.limit[row] - standing.outstanding[row], 0)
     freed = np.minimum(prepaid, room)
     standing.held[row] -= prepaid - freed
-    cases = _cases(block, row, freed, day)
+    cases = _cases(block, row, freed, day, now=standing.decide_time[row], prepaid=prepaid)
     arm, propensity = block.lender.choose(cases)
     arm = np.where(standing.forced_day[row] == day, standing.forced_arm[row], arm)
     decision = block.decisions.append(
@@ -52,11 +53,47 @@ def decide(block: Block, day: int) -> None:
     _schedule(block, row, freed, arm, decision, day=day)
 
 
-def _cases(block: Block, row: Ints, freed: Ints, day: int) -> PrepaymentCases:
+def decide_again(block: Block, day: int) -> None:
+    """Decide again, on the lender's later nights, where everything was kept for the review.
+
+    A cure in the meantime then brings the limit back, as it does where decisions are taken nightly.
+    The wait of the new arm has begun with the decision; the log keeps the first arm.
+    """
+    if not block.lender.nights:
+        return
+    log = block.decisions.columns()
+    for elapsed in block.lender.nights:
+        review = day - elapsed + block.settings.lender.review_days
+        kept = np.flatnonzero((block.pending.day == review) & (block.pending.decision != NEVER))
+        if len(kept):
+            decision = block.pending.decision[kept]
+            kept = kept[block.pending.amount[kept] == log["freed"][decision]]
+        if len(kept):
+            _decide_kept(block, kept, log, day=day, elapsed=elapsed)
+
+
+def _decide_kept(block: Block, kept: Ints, log: dict[str, Any], *, day: int, elapsed: int) -> None:
+    order = kept[np.argsort(block.pending.row[kept], kind="stable")]
+    waiting = block.pending.select(order)
+    now = np.full(len(order), block.calendar.instant(day) + int(_RELEASE_HOURS[1] * HOUR))
+    cases = _cases(
+        block, waiting.row, waiting.amount, day, now=now, prepaid=log["prepaid"][waiting.decision]
+    )
+    arm, _ = block.lender.choose(cases)
+    amount = waiting.amount * _QUARTERS[arm] // 4
+    block.pending.amount[order] -= amount
+    block.pending = block.pending.select(np.flatnonzero(block.pending.amount > 0))
+    back = np.flatnonzero(amount > 0)
+    wait = np.maximum(_DELAYS[arm[back]] - elapsed, 1)
+    _queue(block, waiting.row[back], amount[back], wait, waiting.decision[back], day=day)
+
+
+def _cases(
+    block: Block, row: Ints, freed: Ints, day: int, *, now: Ints, prepaid: Ints
+) -> PrepaymentCases:
     standing, people = block.standing, block.people
     last = standing.last_overdue[row]
-    account_id, decided_at = people.account_id[row], standing.decide_time[row]
-    prepaid = standing.decide_prepaid[row]
+    account_id, decided_at = people.account_id[row], now
     ids = [] if block.decisions.muted else decision_ids(account_id, decided_at, prepaid)
     return PrepaymentCases(
         account_id=account_id,

@@ -80,6 +80,7 @@ def step(block: Block, day: int) -> None:
     behaviour.plan_prepayments(block, day)
     behaviour.make_prepayments(block, day)
     restoration.decide(block, day)
+    restoration.decide_again(block, day)
     behaviour.leave(block, day)
     behaviour.draw(block, day)
 

@@ -10,7 +10,7 @@ import pytest
 from relimit.data.errors import DataError
 from relimit.data.events import blocks_from_table
 from relimit.data.simulator import simulate
-from relimit.data.vocabulary import ARMS, FULL_ARM
+from relimit.data.vocabulary import ARMS, FULL_ARM, MICROSECONDS_PER_DAY
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,26 @@ class Always:
     arm: int
     seen: list = field(default_factory=list)
     name: str = "always"
+    nights: tuple[int, ...] = ()
 
     def choose(self, cases):
         self.seen.append((cases, cases.history()))
         size = len(cases.account_id)
         return np.full(size, self.arm), np.ones(size)
+
+
+@dataclass(frozen=True)
+class OnSecondThought:
+    """Keeps everything at 10:00 and later; at 8:00, on a later night, returns half in two weeks."""
+
+    nights: tuple[int, ...] = (3, 7)
+    name: str = "second thought"
+
+    def choose(self, cases):
+        morning = cases.decided_at % MICROSECONDS_PER_DAY == 0  # 8:00 in Shanghai
+        arm = np.where(morning & (cases.freed % 200 < 100), ARMS.index((0.5, 14)), 0)
+        cases.history()
+        return arm, np.ones(len(arm))
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +96,25 @@ def test_worlds_differ_only_after_the_first_different_decision(generous, tmp_pat
         if turn is not None:
             a, b = a[a.ts <= turn], b[b.ts <= turn]
         assert a.reset_index(drop=True).equals(b.reset_index(drop=True))
+
+
+def test_what_was_kept_is_decided_again_on_later_nights(tmp_path):
+    simulate(tmp_path, accounts=150, months=8, seed=5, workers=1, policy=OnSecondThought())
+    decisions = pq.read_table(tmp_path / "decisions.parquet").to_pandas()
+    events = pq.read_table(tmp_path / "events.parquet").to_pandas().astype({"kind": str})
+    assert (decisions.share == 0).all()
+    back = events[events.kind == "restored"].merge(
+        decisions, left_on=["account_id", "detail"], right_on=["account_id", "decision_id"]
+    )
+    days = (back.ts - back.decided_at).dt.total_seconds() / 86_400
+    early = back[days < 60]
+    settled = decisions.decided_at < decisions.decided_at.max() - np.timedelta64(60, "D")
+    chosen = decisions[settled & (decisions.freed % 200 < 100) & (decisions.freed > 0)]
+    assert len(chosen) > 20
+    assert set(chosen.decision_id) <= set(early.decision_id)
+    assert days[days < 60].between(13, 15).all()
+    assert (early.amount - early.freed / 2).abs().max() <= 1
+    assert early.decision_id.is_unique
 
 
 def test_an_oracle_of_another_policys_world_is_refused(tmp_path):
