@@ -142,7 +142,8 @@ def _draw_intensity(block: Block, day: int) -> Floats:
     standing, people, calendar = block.standing, block.people, block.calendar
     flush = calendar.since_payday[day] < _FLUSH_DAYS
     payday = np.where(flush, block.settings.calendar.payday_borrowing, 1.0)[people.payday]
-    rest = people.draw + standing.draw_heat
+    distress = distressed(block, np.arange(len(people.key)))
+    rest = people.draw + standing.draw_heat + block.settings.behaviour.distress_draw * distress
     return np.where(
         standing.bust_day == NEVER,
         rest * payday * calendar.borrowing[day] * block.activity(day),
@@ -172,10 +173,18 @@ def _need(block: Block, row: Ints, available: Ints, day: int) -> Ints:
     poor = np.clip((high - standing.score[row]) / (high - low), 0.0, 1.0)
     constraint = s.constraint * poor
     wanted = block.people.need[row] * spread * (1.0 - constraint) + constraint * available
+    wanted = np.maximum(wanted, s.distress_fill * distressed(block, row) * available)
     wanted = np.where(standing.bust_day[row] == NEVER, wanted, available)
     floor = block.settings.product.draw_minimum * FEN_PER_YUAN
     rounded = np.rint(wanted / HUNDRED_YUAN).astype(np.int64) * HUNDRED_YUAN
     return np.minimum(np.maximum(rounded, floor), available)
+
+
+def distressed(block: Block, row: Ints) -> Floats:
+    """Return how far the latent stress has become distress, from 0 to 1."""
+    low, high = block.settings.behaviour.distress_stress
+    distress: Floats = np.clip((block.standing.stress[row] - low) / (high - low), 0.0, 1.0)
+    return distress
 
 
 def _purpose(block: Block, row: Ints, day: int) -> Ints:

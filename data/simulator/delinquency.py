@@ -54,6 +54,7 @@ def miss_probability(block: Block, row: Ints, day: int) -> Floats:
     odds = (
         block.settings.types.forgetful[people.kind[row]]
         + s.by_stress * standing.stress[row]
+        + s.by_use * standing.outstanding[row] / standing.limit[row]
         + s.by_burden * np.minimum(burden, 2.0) * np.maximum(standing.stress[row], 0.0)
     )
     risk = 1.0 / (1.0 + np.exp(-odds)) * block.calendar.arrears[day]

@@ -40,7 +40,8 @@ def turn_month(block: Block, day: int) -> None:
 
 def _move(block: Block, row: Ints, day: int) -> None:
     standing, s = block.standing, block.settings.behaviour
-    home = block.settings.types.stress[block.people.kind[row]]
+    drift = block.settings.drift.stress * day / block.calendar.days
+    home = block.settings.types.stress[block.people.kind[row]] + drift
     pull = s.stress_reversion * (home - standing.stress[row])
     shock = s.stress_shock * block.normal(row, day, Purpose.STRESS)
     standing.stress[row] += pull + shock

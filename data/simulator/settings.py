@@ -106,6 +106,9 @@ class BehaviourSettings:
     held_long_share: float
     prepay_by_stress: float
     second_prepayment: float
+    distress_stress: tuple[float, ...]
+    distress_draw: float
+    distress_fill: float
     bust_monthly: float
     bust_tenure_days: int
     stress_reversion: float
@@ -122,6 +125,7 @@ class DelinquencySettings:
     by_stress: float
     debt_service: float
     by_burden: float
+    by_use: float
     cure_by_stress: float
     cure_1_29: float
     cure_30_59: float
@@ -197,6 +201,7 @@ class DriftSettings:
     from_: float
     share: NDArray[np.float64]
     activity: float
+    stress: float
     score_shift: float
 
 
@@ -236,7 +241,7 @@ def load_settings(
     >>> load_settings().product.open_loans
     5
     >>> load_settings("shock").delinquency.entry_multiplier
-    2.0
+    2.3
     """
     world = _world()
     described = world.pop("scenarios")

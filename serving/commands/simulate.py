@@ -36,6 +36,13 @@ def _candidate(policy: Path, model: str, tracking_uri: str | None) -> LenderPoli
 @click.option("--model", default=CHAMPION, show_default=True, help="... by this model's risk.")
 @tracking_option
 @click.option("--oracle", type=click.IntRange(min=0), default=0, help="Branch this many decisions.")
+@click.option(
+    "--redelivered",
+    type=click.FloatRange(min=0, max=1),
+    default=0.0,
+    metavar="SHARE",
+    help="Deliver this share of the events twice, and all out of order.",
+)
 @workers_option
 @json_option
 def command(
@@ -49,6 +56,7 @@ def command(
     model: str,
     tracking_uri: str | None,
     oracle: int,
+    redelivered: float,
     workers: int,
     as_json: bool,
 ) -> None:
@@ -69,6 +77,7 @@ def command(
             scenario=scenario,
             policy=lender,
             oracle=oracle,
+            redelivered=redelivered,
             workers=workers,
             progress=advance,
         ).to_dict()
