@@ -1,6 +1,14 @@
 """Risk models: a scorecard and monotone trees, calibrated, with an expected-loss head."""
 
-from relimit.models.arms import ARM_COLUMNS, ARM_DIRECTIONS, arm_grid, at_arm, expand_by_arms
+from relimit.models.arms import (
+    ARM_COLUMNS,
+    ARM_DIRECTIONS,
+    arm_grid,
+    arms_tried,
+    at_arm,
+    bound_by_tried,
+    expand_by_arms,
+)
 from relimit.models.artifact import load_model, save_model
 from relimit.models.base import Frame, Head, RiskEstimator, design_matrix
 from relimit.models.boosting import BoostedHead, BoostedTrees
@@ -65,8 +73,10 @@ __all__ = [
     "ScorecardHead",
     "TreeSeverity",
     "arm_grid",
+    "arms_tried",
     "assumed_loss",
     "at_arm",
+    "bound_by_tried",
     "cause_of_feature",
     "causes_of_features",
     "choose_calibration",

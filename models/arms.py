@@ -1,11 +1,15 @@
 """The arm of a restoration as two columns beside the features."""
 
+from collections.abc import Collection
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relimit.data.vocabulary import ARMS
+
+Arm = tuple[float, float]
+"""Share and delay in days."""
 
 ARM_COLUMNS: Final = ("restored_share", "delay_days")
 """The share of the freed limit that returns, and the days until it does."""
@@ -24,6 +28,46 @@ def arm_grid() -> NDArray[np.float64]:
            [ 1., 30.]])
     """
     return np.array(ARMS, dtype=np.float64)
+
+
+def arms_tried(taken: NDArray[np.float64]) -> tuple[Arm, ...]:
+    """Return which of the 25 arms occur among rows of (share, delay in days), in their order.
+
+    Examples
+    --------
+    >>> arms_tried(np.array([[1.0, 0.0], [0.5, 7.0], [0.6, 7.0], [1.0, 0.0]]))
+    ((0.5, 7), (1.0, 0))
+    """
+    found = {(float(share), float(delay)) for share, delay in np.unique(taken, axis=0)}
+    return tuple(arm for arm in ARMS if arm in found)
+
+
+def bound_by_tried(
+    risk: NDArray[np.float64], tried: Collection[Arm]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the least and the largest risk that the tried arms leave to each arm, [n, 25] each.
+
+    Risk may not fall as the share rises, nor rise as the delay grows. An arm that was never tried
+    is therefore no safer than any tried one with no more share and no less delay, and no riskier
+    than any with no less share and no more delay; 0 and 1 where there is none. A tried arm's own
+    risk is both of its bounds.
+
+    Parameters
+    ----------
+    risk
+        [n, 25] in the order of `ARMS`, rising with the share and falling with the delay.
+    tried
+        Arms that some row took.
+    """
+    share, delay = arm_grid().T
+    known = np.array([arm in tried for arm in ARMS])
+    low, high = np.zeros_like(risk), np.ones_like(risk)
+    for place in range(len(ARMS)):
+        milder = known & (share <= share[place]) & (delay >= delay[place])
+        bolder = known & (share >= share[place]) & (delay <= delay[place])
+        low[:, place] = risk[:, milder].max(axis=1, initial=0.0)
+        high[:, place] = risk[:, bolder].min(axis=1, initial=1.0)
+    return low, high
 
 
 def at_arm(X: NDArray[np.float64], arm: tuple[float, float]) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from relimit.data.errors import ModelError
-from relimit.data.vocabulary import SCHEMA_VERSION
+from relimit.data.vocabulary import ARMS, SCHEMA_VERSION
 from relimit.features import catalogue_hash
 from relimit.models.arms import ARM_COLUMNS
 from relimit.models.calibration import calibration_from_json
@@ -86,6 +86,7 @@ def save_model(
         "features_sha256": sha256(encode([list(model.feature_names), definitions])),
         "catalogue_hash": catalogue_hash(),
         "has_arms": model.has_arms,
+        "arms_tried": [list(arm) for arm in model.tried],
         "libraries": {name: version(name) for name in _LIBRARIES},
         "files": {
             name: {"bytes": len(content), "sha256": sha256(content)}
@@ -169,6 +170,7 @@ def _read_model(
         calibration=calibration_from_json(calibration, _CALIBRATION_FILE),
         loss=loss_from_json(loss, files, names, _LOSS_FILE),
         has_arms=manifest["has_arms"],
+        tried=tuple((arm[0], arm[1]) for arm in manifest["arms_tried"]),
         reference=Reference.from_json(reference, names, _REFERENCE_FILE),
     )
 
@@ -182,6 +184,7 @@ _KINDS: Final[dict[str, type]] = {
     "feature_definitions": dict,
     "features_sha256": str,
     "has_arms": bool,
+    "arms_tried": list,
     "files": dict,
 }
 
@@ -203,6 +206,11 @@ def _checked_manifest(manifest: Any, where: str) -> dict[str, Any]:
     fits = sorted(map(str, names)) == sorted(definitions) and len(set(definitions)) == len(names)
     if not fits or manifest["features_sha256"] != sha256(encode([names, definitions])):
         raise ModelError("the feature list doesn't fit its hash", where=where, mend=mend)
+    strangers = [
+        arm for arm in manifest["arms_tried"] if arm not in [list(known) for known in ARMS]
+    ]
+    if strangers:
+        raise ModelError(f"arms that are none of the 25: {strangers[:3]}", where=where, mend=mend)
     if not all(_is_listing(stated) for stated in manifest["files"].values()):
         raise ModelError("a file without its size and SHA-256", where=where, mend=mend)
     return manifest

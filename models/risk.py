@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from relimit.data.errors import ModelError
 from relimit.data.vocabulary import ARMS, FULL_ARM
-from relimit.models.arms import ARM_COLUMNS, at_arm
+from relimit.models.arms import ARM_COLUMNS, Arm, arms_tried, at_arm, bound_by_tried
 from relimit.models.base import Frame, Head, RiskEstimator, design_matrix
 from relimit.models.calibration import Calibration
 from relimit.models.loss import LossHead, expected_loss
@@ -25,6 +25,7 @@ class RiskModel:
     Every method takes `X` float64 [n, F] with the columns `feature_names` in their order, NaN
     for missing, or a DataFrame in any order. Rows are independent: one row scores to the last
     bit as it does in a batch. `version` is the start of the artifact's digest, empty until saved.
+    `tried` are the arms that some row fitted on took.
     """
 
     feature_names: tuple[str, ...]
@@ -34,6 +35,7 @@ class RiskModel:
     loss: LossHead
     has_arms: bool
     reference: Reference
+    tried: tuple[Arm, ...] = (FULL_ARM,)
     manifest: dict[str, Any] = field(default_factory=dict)
     version: str = ""
 
@@ -45,10 +47,12 @@ class RiskModel:
         calibration: Calibration,
         loss: LossHead,
         reference_rows: Frame,
+        arms_taken: Float | None = None,
     ) -> Self:
         """Join a fitted estimator with its calibration and loss head.
 
         `reference_rows` are the training rows; their deciles become the yardstick for drift.
+        `arms_taken` [n, 2] are their shares and delays; None: all were restored in full, at once.
 
         Raises
         ------
@@ -70,7 +74,8 @@ class RiskModel:
         rows = design_matrix(reference_rows, names)
         log_odds = head.log_odds(at_arm(rows, FULL_ARM) if has_arms else rows)
         reference = Reference.of(rows, names, calibration.apply(log_odds))
-        return cls(names, head.family, head, calibration, loss, has_arms, reference)
+        tried = (FULL_ARM,) if arms_taken is None else arms_tried(arms_taken)
+        return cls(names, head.family, head, calibration, loss, has_arms, reference, tried)
 
     def log_odds(self, X: Frame, arm: tuple[float, float] = FULL_ARM) -> Float:
         """Return the log-odds of bad under one arm, before calibration, float64 [n]."""
@@ -90,6 +95,14 @@ class RiskModel:
             return np.repeat(self.restoration_risk(matrix)[:, None], len(ARMS), axis=1)
         risks = [self.calibration.apply(self.log_odds(matrix, arm)) for arm in ARMS]
         return np.column_stack(risks)
+
+    def risk_bounds_by_arm(self, X: Frame) -> tuple[Float, Float]:
+        """Return the least and the largest P(bad) that what was tried leaves to each arm, [n, 25].
+
+        Both are `risk_by_arm` where the arm was tried; elsewhere the risks of the nearest tried
+        arms bound it, 0 and 1 where there are none. See `bound_by_tried`.
+        """
+        return bound_by_tried(self.risk_by_arm(X), self.tried)
 
     def expected_loss(self, X: Frame, freed: ArrayLike) -> Float:
         """Return the loss in fen that restoring all of `freed` (fen, [n]) at once can add.

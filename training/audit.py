@@ -22,7 +22,7 @@ def audit_version(events: Path, accounts: pa.Table, data: TrainingData, fitted: 
     """Return how the groups of the audit columns fare on the test rows.
 
     Rows with a freed amount are decided by the packaged policy under the model's risk. Where none
-    has one, a low risk counts as favourable.
+    has one, a low risk counts as favourable, and the days are those logged, where any are.
 
     Parameters
     ----------
@@ -50,7 +50,8 @@ def audit_version(events: Path, accounts: pa.Table, data: TrainingData, fitted: 
         words = BY_POLICY.format(version=policy.version)
     else:
         favourable = risk <= float(np.median(fitted.model.reference.risk.edges))
-        days, words = np.full(len(rows), np.nan), BY_RISK
+        days = np.where(test.share > 0.0, test.delay_days, np.nan)
+        words = BY_RISK
     groups = audit_groups(accounts, data.labelled.account_id[data.split.test])
     chosen = freed if freed.any() else np.ones(len(freed), np.bool_)
     treated = [

@@ -37,6 +37,8 @@ class GroupTreatment:
         Mean days until the limit returns, where it does; NaN if unknown.
     days_gap
         Those days less the reference's.
+    days_difference
+        The same in pooled standard deviations.
     """
 
     attribute: str
@@ -47,6 +49,7 @@ class GroupTreatment:
     risk_difference: float
     days: float
     days_gap: float
+    days_difference: float
 
 
 def audit_groups(accounts: pa.Table, account_id: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -90,6 +93,7 @@ def treatment(
     eligible = np.where((counts >= SMALL_GROUP) & (names != UNKNOWN), rates, -1.0)
     best = int(np.argmax(eligible if eligible.max() >= 0.0 else rates))
     reference = place == best
+    returned = ~np.isnan(days)
     found = []
     for i, name in enumerate(names):
         rows = place == i
@@ -104,6 +108,9 @@ def treatment(
                 risk_difference=standardised_difference(risk[rows], risk[reference]),
                 days=waits,
                 days_gap=waits - _mean(days[reference]),
+                days_difference=standardised_difference(
+                    days[rows & returned], days[reference & returned]
+                ),
             )
         )
     return found

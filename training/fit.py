@@ -148,6 +148,7 @@ def fit_model(
             random_state=seed,
         ),
         reference_rows=frame.iloc[split.fit],
+        arms_taken=labelled.arms[split.fit] if weight is not None else None,
     )
     report("testing")
     test = labelled.take(split.test)

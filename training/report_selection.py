@@ -5,6 +5,7 @@ import numpy as np
 from relimit.data.vocabulary import ARMS
 from relimit.training.discrimination import Interval
 from relimit.training.document import Block, Grid, Notice, Section
+from relimit.training.explain import EXPLAINED_ROWS, sample_rows
 from relimit.training.fairness import FOUR_FIFTHS, GroupTreatment
 from relimit.training.judged import Judged
 from relimit.training.propensity import LEAST_WEIGHT, MOST_WEIGHT
@@ -59,6 +60,7 @@ def fairness(judged: Judged) -> Section:
         "risk difference",
         "days to restore",
         "days gap",
+        "days difference",
     )
     rows = tuple(
         (
@@ -70,15 +72,16 @@ def fairness(judged: Judged) -> Section:
             t.risk_difference,
             t.days,
             t.days_gap,
+            t.days_difference,
         )
         for t in audit.treatments
     )
     return Section(
         "Fairness",
         (
-            f"Favourable: {audit.favourable}. Ratios, standardised differences of risk and gaps in "
-            "days are against the group of the same column that fares best. The audit columns are "
-            "never features.",
+            f"Favourable: {audit.favourable}. Ratios, gaps in the days until the limit returns and "
+            "standardised differences of risk and of days are against the group of the same column "
+            "that fares best. The audit columns are never features.",
             *notes,
             Grid("By audit column", columns, rows),
         ),
@@ -92,8 +95,8 @@ def _never_tried(judged: Judged) -> list[Block]:
     return [
         Notice(
             f"History never tried {found.arms_never_tried} of the 25 arms: a risk there is "
-            "extrapolated along the constraints, and has the risks of the nearest arms tried as "
-            "its bounds."
+            "extrapolated along the constraints. The table of arms shows bounds in its place, from "
+            "the nearest arms that the rows fitted on tried."
         )
     ]
 
@@ -119,19 +122,24 @@ def _trust(judged: Judged) -> Block:
 
 
 def _arms(judged: Judged) -> Grid:
-    labelled = judged.data.labelled
+    """Return what the log holds of each arm, and the risk there: bounds where it was not tried."""
+    labelled, model = judged.data.labelled, judged.fitted.model
+    X = judged.test_features
+    sampled = X[sample_rows(len(X), EXPLAINED_ROWS)]
+    low, high = (bound.mean(axis=0) for bound in model.risk_bounds_by_arm(sampled))
     rows = []
-    for share, delay in ARMS:
+    for place, (share, delay) in enumerate(ARMS):
         taken = (labelled.share == share) & (labelled.delay_days == delay)
         bads, count = int(labelled.bad[taken].sum()), int(taken.sum())
         rate = bads / count if count else float("nan")
-        rows.append((f"{share:.0%} after {delay} days", count, bads, rate))
+        bounds = float(low[place]), float(high[place])
+        rows.append((f"{share:.0%} after {delay} days", count, bads, rate, *bounds))
     other = len(labelled) - sum(row[1] for row in rows)
     if other:
-        rows.append(
-            ("another arm", other, int(labelled.bad.sum()) - sum(r[2] for r in rows), np.nan)
-        )
-    return Grid("Arms that the log holds", ("arm", "rows", "bads", "bad rate"), tuple(rows))
+        bads = int(labelled.bad.sum()) - sum(row[2] for row in rows)
+        rows.append(("another arm", other, bads, np.nan, np.nan, np.nan))
+    columns = ("arm", "rows", "bads", "bad rate", "mean risk, at least", "at most")
+    return Grid("Arms that the log holds", columns, tuple(rows))
 
 
 def _names(low: list[GroupTreatment]) -> str:

@@ -59,7 +59,11 @@ def _make_model(family: str, *, arms: bool = True, losses: bool = True) -> RiskM
         freed = np.full(len(train), 10_000)
         loss = fit_loss(features, bad=train["bad"], freed=freed, loss=lost)
     return RiskModel.assemble(
-        estimator, calibration=calibration, loss=loss, reference_rows=features
+        estimator,
+        calibration=calibration,
+        loss=loss,
+        reference_rows=features,
+        arms_taken=np.array([[0.5, 7.0], [1.0, 0.0]]) if arms else None,
     )
 
 

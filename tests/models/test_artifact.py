@@ -53,6 +53,10 @@ def test_a_model_comes_back_to_the_last_bit(
         np.testing.assert_array_equal(again.contributions(rows), model.contributions(rows))
     assert again.feature_names == model.feature_names
     assert again.reference == model.reference
+    for mine, kept in zip(
+        again.risk_bounds_by_arm(rows), model.risk_bounds_by_arm(rows), strict=True
+    ):
+        np.testing.assert_array_equal(mine, kept)
     assert (again.version, again.family) == (digest[:12], model.family)
     assert again.manifest["training_window"] == NOTES["training_window"]
     assert np.isnan(again.manifest["metrics"]["ks"])
@@ -273,3 +277,9 @@ def test_a_failed_save_leaves_nothing(
 def test_files_beside_the_model_are_not_read(copy: Path) -> None:
     (copy / "MLmodel").write_bytes(b"\x00\xff")
     load_model(copy, installed=INSTALLED)
+
+
+def test_arms_that_are_none_of_the_25_are_refused(copy: Path) -> None:
+    edit_manifest(copy, lambda manifest: manifest.update(arms_tried=[[0.3, 1]]))
+    with pytest.raises(ModelError, match="none of the 25"):
+        load_model(copy, installed=INSTALLED)

@@ -154,3 +154,25 @@ def test_a_loss_head_over_other_columns_is_refused(
 def test_an_absent_feature_is_named(model: RiskModel, rows: np.ndarray) -> None:
     with pytest.raises(ModelError, match="1 of 4 columns are absent: score"):
         model.restoration_risk(pd.DataFrame(rows[:, [0, 2, 3]], columns=["dpd", "count", "free"]))
+
+
+def test_bounds_are_the_risk_where_an_arm_was_tried(model: RiskModel, rows: np.ndarray) -> None:
+    risk = model.risk_by_arm(rows)
+    low, high = model.risk_bounds_by_arm(rows)
+    for arm in ((0.5, 7), (1.0, 0)):
+        place = ARMS.index(arm)
+        np.testing.assert_array_equal(low[:, place], risk[:, place])
+        np.testing.assert_array_equal(high[:, place], risk[:, place])
+    assert ((low <= risk) & (risk <= high)).all()
+    assert (low[:, ARMS.index((0.25, 0))] == 0.0).all()
+
+
+def test_without_arms_rows_count_as_restored_in_full(
+    make_model: Callable[..., RiskModel], rows: np.ndarray
+) -> None:
+    model = make_model("scorecard", arms=False)
+    low, high = model.risk_bounds_by_arm(rows)
+    full = model.restoration_risk(rows)
+    np.testing.assert_array_equal(low[:, ARMS.index((1.0, 0))], full)
+    np.testing.assert_array_equal(high, np.tile(full[:, None], 25))
+    assert (np.delete(low, ARMS.index((1.0, 0)), axis=1) == 0.0).all()

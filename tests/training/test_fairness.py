@@ -39,11 +39,14 @@ def test_groups_are_measured_against_the_one_that_fares_best():
     rng = np.random.default_rng(1)
     group = np.repeat(["a", "b", "tiny", "not stated"], [200, 300, 5, 40])
     favourable = np.concatenate([rng.random(200) < 0.5, rng.random(300) < 0.8, np.ones(45, bool)])
-    days = np.where(favourable, np.where(group == "a", 4.0, 1.0), np.nan)
+    days = np.where(favourable, rng.uniform(0, 1, 545) + 3.0 * (group == "a"), np.nan)
     found = {t.group: t for t in treatment("x", group, favourable, rng.random(545), days)}
     assert found["b"].impact.value == 1.0
     assert found["b"].days_gap == found["b"].risk_difference == 0.0
-    assert found["a"].days_gap == pytest.approx(3.0)
+    assert found["a"].days_gap == pytest.approx(3.0, abs=0.1)
+    a, b = (days[(group == name) & favourable] for name in "ab")
+    t = ttest_ind(a, b).statistic
+    assert found["a"].days_difference == pytest.approx(t * np.sqrt(1 / a.size + 1 / b.size))
     assert found["a"].impact.value == pytest.approx(
         favourable[:200].mean() / favourable[200:500].mean()
     )

@@ -62,6 +62,7 @@ def test_training_twice_gives_the_same_predictions(decisions, family):
 def test_logged_decisions_bring_arms_weights_and_observed_losses(decisions):
     fitted = fit(decisions, "lightgbm")
     assert fitted.model.has_arms
+    assert fitted.model.tried == ((0.5, 7), (1.0, 0))
     assert fitted.propensities.fitted == 0
     assert fitted.propensities.arms_never_tried == 23
     assert 0 < fitted.propensities.effective_rows < len(decisions.labelled)

@@ -144,6 +144,11 @@ def test_few_bads_and_arms_never_tried_are_said_aloud(page, tested):
     arms = page.column("Arms that the log holds", 1)
     assert arms["100% after 0 days"] != "0"
     assert arms["75% after 0 days"] == "0"
+    low, high = (page.column("Arms that the log holds", place) for place in (4, 5))
+    for arm in ("100% after 0 days", "50% after 7 days"):
+        assert low[arm] == high[arm] != "–"
+    assert low["75% after 0 days"] == low["50% after 7 days"]
+    assert high["75% after 0 days"] == high["100% after 0 days"]
 
 
 def test_directions_hold_and_families_and_drift_are_listed(page):
@@ -158,6 +163,9 @@ def test_directions_hold_and_families_and_drift_are_listed(page):
 def test_fairness_names_the_groups_and_escapes_them(page, trained):
     rows = [row[:3] for row in page.tables["By audit column"][1:]]
     assert [row[:2] for row in rows] == [["sex", "f"], ["sex", "m"], ["region", "<b>"]]
+    head = page.tables["By audit column"][0]
+    assert head[-2:] == ["days gap", "days difference"]
+    assert page.tables["By audit column"][1][-1] != "–"
     assert "<b>" not in (trained[1] / FILES[0]).read_text(encoding="utf-8")
     text = (trained[1] / FILES[1]).read_text(encoding="utf-8")
     assert text.startswith("# Model card: a&b (lightgbm)")
