@@ -55,7 +55,7 @@ class LoggedBook:
 
     Attributes
     ----------
-    account_id
+    decision_id, account_id
         Ids.
     freed
         Fen.
@@ -77,6 +77,7 @@ class LoggedBook:
         What waiting would have shown.
     """
 
+    decision_id: NDArray[Any]
     account_id: NDArray[Any]
     freed: Ints
     share: Floats
@@ -127,6 +128,7 @@ def read_logged_book(
     names = (*CAUSES, UNTROUBLED)
     shown = np.column_stack([evidence(policy, cases), np.ones(len(freed), bool)])
     return LoggedBook(
+        decision_id=log["decision_id"].to_numpy(),
         account_id=log["account_id"].to_numpy(),
         freed=freed,
         share=share,

@@ -187,18 +187,24 @@ def _tiers_that_wait_for_something(
 
 def _named(policy: Policy, best: Policy, book: LoggedBook, worth: Worth) -> dict[str, Figures]:
     """Return figures by policy; the log's arms are its own, the rules don't touch them."""
-    own = np.broadcast_to(np.where(ARM_SHARES > 0, np.arange(len(ARMS)), NOTHING), worth.loss.shape)
-    logged = worth_of(policy, book.freed, own, book.outcomes.margin, book.outcomes.loss)
+    logged = logged_worth(policy, book)
     full = np.full(len(book), FULL)
     return {
         "as logged": figures_of(policy, logged, book.freed, book.arm),
-        "given policy": figures_of(policy, worth, book.freed, _tier_arm(policy, book)),
-        "optimised": figures_of(policy, worth, book.freed, _tier_arm(best, book)),
+        "given policy": figures_of(policy, worth, book.freed, tier_arm(policy, book)),
+        "optimised": figures_of(policy, worth, book.freed, tier_arm(best, book)),
         "restore all": figures_of(policy, worth, book.freed, full),
     }
 
 
-def _tier_arm(policy: Policy, book: LoggedBook) -> Ints:
+def logged_worth(policy: Policy, book: LoggedBook) -> Worth:
+    """Return the worth of every arm as the log's lender would carry it out, without our rules."""
+    arm = np.where(ARM_SHARES > 0, np.arange(len(ARMS)), NOTHING)
+    arms = np.broadcast_to(arm, book.outcomes.loss.shape)
+    return worth_of(policy, book.freed, arms, book.outcomes.margin, book.outcomes.loss)
+
+
+def tier_arm(policy: Policy, book: LoggedBook) -> Ints:
     """Return `[n]` the place in `ARMS` of each row's tier, before gates and the rest."""
     arms = [ARMS.index((tier.share, tier.delay_days)) for tier in policy.tiers]
     return np.array(arms)[tier_of(policy, book.situation.loss_ratio)]

@@ -46,6 +46,7 @@ def make_book(*, closing=0.0, seed=0, **changes):
     # Whoever's gate closes is the one that goes bad: the rest of the risky are as good as safe.
     known = np.where(closes, ratio / max(closing, 1e-9), 0.0 if closing else ratio)
     book = LoggedBook(
+        decision_id=np.arange(N).astype(str),
         account_id=np.arange(N),
         freed=freed,
         share=SHARE[logged],

@@ -1,0 +1,316 @@
+"""What an optimised policy is worth in a world that it was not found in, lived anew under it.
+
+    python benchmarks/frontier.py [--accounts 12000] [--oracle 1200] [--seed 1] [--keep FOLDER]
+
+A model is trained and `relimit policy optimise` run on one simulated book, at the loss that its
+incumbent's log is expected to have. Another seed's world is then lived twice: under the incumbent,
+and under the optimised policy, which decides again on later nights where a gate was closed. What
+returned is read from the `restored` events of the 45 days after a decision, the loss from what
+happened. A sample of the incumbent's decisions has every arm played out: there the optimised policy
+is held against the best arms that a policy could choose that knows each arm's probability of bad
+at the incumbent's loss (margins and severities as the sample's averages by arm).
+
+Prints every target as met or MISSED, and exits 1 if one is missed.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from relimit.data import Book, observe, read_parquet, realised
+from relimit.data.schema import decisions_log_schema
+from relimit.data.simulator import simulate
+from relimit.data.simulator.oracle import read_latent_types, read_oracle
+from relimit.data.vocabulary import ARMS, DELAYS_DAYS
+from relimit.models import RiskModel, load_model
+from relimit.policy import Policy, load_policy
+from relimit.policy.knapsack import choose_arms
+from relimit.serving.candidate import CandidatePolicy
+from relimit.serving.scorer import Scorer
+from relimit.training import resolve_model, train
+from relimit.training.arm_outcomes import ArmOutcomes
+from relimit.training.frontier import figures_of
+from relimit.training.logged_book import LoggedBook, read_logged_book
+from relimit.training.optimum import Optimum, logged_worth, optimise_book, tier_arm
+from relimit.training.waiting import worth_over_nights
+
+Floats = NDArray[np.float64]
+
+MONTHS = 30
+NIGHTS = DELAYS_DAYS[1:]
+REPLICATES = 20
+LIQUIDITY = "cycler"
+DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class Lived:
+    """What came of a world's matured decisions: a row each."""
+
+    rows: pd.DataFrame
+
+    def total(self, column: str) -> float:
+        """Return a sum in yuan, or in yuan-days."""
+        return float(self.rows[column].sum()) / 100
+
+    @property
+    def share(self) -> float:
+        """Restored over freed."""
+        return self.total("back") / self.total("freed")
+
+    @property
+    def days(self) -> float:
+        """Mean days to restore, by amount."""
+        return self.total("waited") / self.total("back")
+
+    @property
+    def loss_rate(self) -> float:
+        """Loss over freed."""
+        return self.total("loss") / self.total("freed")
+
+    def of_type(self, name: str) -> "Lived":
+        """Return the decisions of one latent type."""
+        return Lived(self.rows[self.rows["type"] == name])
+
+
+def log_of(book: Path) -> pa.Table:
+    """Return a book's decision log."""
+    return read_parquet(book / "decisions.parquet", decisions_log_schema(), table="decisions")
+
+
+def lived(book: Path, types: pa.Table, within_days: int) -> Lived:
+    """Return a world's matured decisions with what was back, and when, within some days."""
+    came = realised(book / "events.parquet", log_of(book)).to_pandas()
+    came = came[came["loss"].notna() & (came["freed"] > 0)]
+    events = pq.read_table(
+        book / "events.parquet",
+        columns=["ts", "amount", "detail"],
+        filters=pc.field("kind") == "restored",
+    ).to_pandas()
+    back = events.astype({"detail": str}).merge(
+        came[["decision_id", "decided_at"]], left_on="detail", right_on="decision_id"
+    )
+    back["days"] = (back["ts"] - back["decided_at"]).dt.total_seconds() / 86_400
+    back = back[back["days"] <= within_days]
+    back["waited"] = back["amount"] * back["days"]
+    sums = back.groupby("decision_id")[["amount", "waited"]].sum()
+    came = came.join(sums.rename(columns={"amount": "back"}), on="decision_id")
+    came[["back", "waited"]] = came[["back", "waited"]].fillna(0)
+    return Lived(came.merge(types.to_pandas(), on="account_id"))
+
+
+def loss_ratio_interval(ours: Lived, theirs: Lived) -> tuple[float, float]:
+    """Return the 95% interval of the ratio of loss rates, accounts drawn together in both."""
+    sums = [x.rows.groupby("account_id")[["loss", "freed"]].sum() for x in (ours, theirs)]
+    pair = sums[0].join(sums[1], how="outer", lsuffix="_a", rsuffix="_b").fillna(0).to_numpy()
+    rng = np.random.default_rng(0)
+    draws = []
+    for _ in range(DRAWS):
+        a, freed_a, b, freed_b = pair[rng.integers(0, len(pair), len(pair))].sum(axis=0)
+        draws.append((a / freed_a) / (b / freed_b))
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def trained(book: Path, folder: Path) -> RiskModel:
+    """Train on a book as `relimit train` does, and load what was registered."""
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    opened = Book.open(book)
+    observations = observe(opened.events, decisions=log_of(book), as_of=opened.as_of)
+    result = train(opened.events, observations, "lightgbm", tracking_uri=uri)
+    artifact, digest = resolve_model(result.model_uri, uri)
+    return load_model(artifact, digest=digest)
+
+
+def optimised(model: RiskModel, book: Path) -> Optimum:
+    """Optimise the packaged policy at the loss that the incumbent's log is expected to have."""
+    policy = load_policy()
+    logged = read_logged_book(book / "events.parquet", log_of(book), model, policy)
+    worth = logged_worth(policy, logged)
+    incumbent = figures_of(policy, worth, logged.freed, logged.arm).loss_rate
+    value = replace(policy.stated_value, loss_budget=incumbent)
+    return optimise_book(replace(policy, value=value), logged)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The played-out decisions of a book, `[n, 25]`: probability of bad, and money as expected."""
+
+    rows: NDArray[np.int64]
+    outcomes: ArmOutcomes
+
+
+def truth_of(book: Path, logged: LoggedBook, *, shrunk: bool) -> Truth:
+    """Return what every arm of the sampled decisions brings, as far as twenty replays tell.
+
+    Loss is the probability times the arm's mean severity, margin the arm's mean gain for a yuan
+    freed. Shrunk: the probability is the posterior mean under a beta prior fitted to the sample, so
+    that choosing the luckiest of 25 counts gains nothing.
+    """
+    table = read_oracle(book)
+    n = table.num_rows // len(ARMS)
+    place = pd.Index(logged.decision_id).get_indexer(table["decision_id"].to_numpy()[:: len(ARMS)])
+    found = place >= 0
+    bad, loss, margin, p = (
+        table[name].to_numpy().astype(float).reshape(n, len(ARMS))[found]
+        for name in ("bad", "loss", "margin", "p_bad")
+    )
+    rows = place[found]
+    freed = logged.freed[rows].astype(float)
+    severity = loss.sum(axis=0) / np.maximum(freed @ bad, 1.0)
+    gain = (margin - margin[:, [0]]).sum(axis=0) / freed.sum()
+    if shrunk:
+        mean, spread = p.mean(axis=0), p.var(axis=0)
+        size = np.maximum(
+            (mean * (1 - mean) - spread) / (spread - mean * (1 - mean) / REPLICATES), 1
+        )
+        p = (p * REPLICATES + mean * size) / (REPLICATES + size)
+    money = freed[:, None]
+    return Truth(rows, ArmOutcomes(p, p * severity * money, gain * money, 0))
+
+
+def sampled_part(logged: LoggedBook, truth: Truth) -> LoggedBook:
+    """Return the sampled rows of a book, with the truth in place of estimates."""
+    rows = truth.rows
+    signals = logged.signals
+    return replace(
+        logged,
+        freed=logged.freed[rows],
+        arm=logged.arm[rows],
+        situation=logged.situation.take(rows),
+        signals=replace(
+            signals, closed=signals.closed[rows], expected_loss=signals.expected_loss[rows]
+        ),
+        outcomes=truth.outcomes,
+    )
+
+
+def captured(policy: Policy, logged: LoggedBook, truth: Truth) -> tuple[float, float, float]:
+    """Return net yuan under the incumbent, the policy, and whoever knows the probabilities."""
+    part = sampled_part(logged, truth)
+    own = logged_worth(policy, part)
+    rows = np.arange(len(part))
+    net = own.net(policy)
+    budget = float(own.loss[rows, part.arm].sum())
+    best = choose_arms(net, own.loss, budget).arm
+    ours = worth_over_nights(policy, part).net(policy)[rows, tier_arm(policy, part)]
+    return tuple(float(x.sum()) / 100 for x in (net[rows, part.arm], ours, net[rows, best]))
+
+
+def line(text: str, met: bool) -> bool:
+    """Print a target and whether it was met."""
+    print(f"{'met   ' if met else 'MISSED'}  {text}")
+    return met
+
+
+def verdicts(
+    ours: Lived, theirs: Lived, gaps: Sequence[tuple[str, tuple[float, float, float]]]
+) -> bool:
+    """Print every target; return whether all were met."""
+    more = ours.total("back") / theirs.total("back")
+    low, high = loss_ratio_interval(ours, theirs)
+    loss = ours.loss_rate / theirs.loss_rate
+    said = [
+        line(
+            f"loss / freed at most the incumbent's: x{loss:.2f} ({low:.2f} to {high:.2f})",
+            loss <= 1,
+        ),
+        line(f"yuan restored at least x1.25: x{more:.3f}", more >= 1.25),
+        line(
+            f"mean days to restore halved: {theirs.days:.2f} to {ours.days:.2f}",
+            ours.days <= theirs.days / 2,
+        ),
+    ]
+    for place, (name, (incumbent, policy, best)) in enumerate(gaps):
+        part = (policy - incumbent) / (best - incumbent)
+        text = f"{part:.0%} of the gap to the oracle, {name}"
+        if place == 0:
+            said.append(line(f"at least 80%: {text}", part >= 0.8))
+        else:
+            print(f"        {text}")
+    mine, its = ours.of_type(LIQUIDITY), theirs.of_type(LIQUIDITY)
+    rises = mine.share > its.share and mine.loss_rate <= its.loss_rate
+    shares = f"{its.share:.1%} to {mine.share:.1%}"
+    losses = f"loss / freed {its.loss_rate:.3%} to {mine.loss_rate:.3%}"
+    text = f"liquidity cyclers' share rises without more loss: {shares}, {losses}"
+    said.append(line(text, rises))
+    return all(said)
+
+
+def report(name: str, world: Lived) -> None:
+    """Print what came of a world."""
+    print(
+        f"{name:<11}{world.total('freed'):>16,.0f}{world.total('back'):>16,.0f}{world.share:>8.1%}"
+        f"{world.days:>8.2f}{world.loss_rate:>9.3%}{world.total('loss'):>13,.0f}"
+        f"{world.total('margin'):>14,.0f}"
+    )
+
+
+def run(folder: Path, accounts: int, sampled: int, seed: int) -> bool:
+    """Optimise on one book and judge on another seed's world."""
+    learn, judge, again = folder / "learn", folder / "judge", folder / "again"
+    start = time.perf_counter()
+
+    def done(what: str) -> None:
+        print(f"[{time.perf_counter() - start:5.0f} s] {what}", file=sys.stderr, flush=True)
+
+    if not (judge / "book.json").exists():
+        simulate(learn, accounts=accounts, months=MONTHS, seed=seed)
+        simulate(judge, accounts=accounts, months=MONTHS, seed=seed + 1, oracle=sampled)
+    done("two worlds lived under the incumbent")
+    model = trained(learn, folder)
+    found = optimised(model, learn)
+    done("trained and optimised")
+    candidate = CandidatePolicy(Scorer(model, found.policy), NIGHTS)
+    simulate(again, accounts=accounts, months=MONTHS, seed=seed + 1, policy=candidate)
+    done("the second world lived anew")
+    for tier in found.policy.tiers:
+        print(f"up to {tier.up_to:.2%}: {tier.share:.0%} after {tier.delay_days} days")
+    print(f"shadow price of the loss budget {found.found.shadow_price:.2f}\n")
+    types = read_latent_types(judge)
+    days = found.policy.service.review_days
+    theirs, ours = lived(judge, types, days), lived(again, types, days)
+    print(
+        f"{'yuan':<11}{'freed':>16}{'restored':>16}{'share':>8}{'days':>8}{'loss':>9}{'':>13}{'margin':>14}"
+    )
+    report("incumbent", theirs)
+    report("optimised", ours)
+    logged = read_logged_book(judge / "events.parquet", log_of(judge), model, found.policy)
+    gaps = []
+    for name, shrunk in (("probabilities as counted", False), ("probabilities shrunk", True)):
+        gaps.append((name, captured(found.policy, logged, truth_of(judge, logged, shrunk=shrunk))))
+    done("held against the oracle")
+    print()
+    return verdicts(ours, theirs, gaps)
+
+
+def main() -> None:
+    """Run in a folder that is kept, or in one that goes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--accounts", type=int, default=12_000)
+    parser.add_argument("--oracle", type=int, default=1_200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="keep the books here, and use those that are")
+    given = parser.parse_args()
+    size = (given.accounts, given.oracle, given.seed)
+    if given.keep is not None:
+        met = run(given.keep, *size)
+    else:
+        with tempfile.TemporaryDirectory() as name:
+            met = run(Path(name), *size)
+    sys.exit(not met)
+
+
+if __name__ == "__main__":
+    main()
