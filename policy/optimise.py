@@ -35,7 +35,7 @@ class Guardrails:
     names
         Of the G groups.
     group
-        `[n]` the place of each row's group.
+        `[n]` the place of each row's group; -1 for rows in none.
     least_share
         `[G]` of what the group freed, so much must return.
     most_loss

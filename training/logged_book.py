@@ -35,14 +35,14 @@ UNTROUBLED = "none of these"
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What is known at the end of each of `WAITS`, `[n, 4]`.
+    """What is known at the end of each of `WAITS`.
 
     Attributes
     ----------
     closed
-        Whether a gate is closed by then.
+        `[n, 4, 3]` which of `GATES` are closed then.
     expected_loss
-        Fen, of restoring everything then.
+        `[n, 4]` fen, of restoring everything then.
     """
 
     closed: NDArray[np.bool_]
@@ -208,6 +208,6 @@ class _Points:
 
     def signals(self) -> Signals:
         freed = self.log["freed"].to_numpy()
-        closed = [closed_gates(self.policy, self.facts(days)).any(axis=1) for days in WAITS]
+        closed = [closed_gates(self.policy, self.facts(days)) for days in WAITS]
         losses = [self.model.expected_loss(self.features(days), freed) for days in WAITS]
-        return Signals(np.column_stack(closed), np.column_stack(losses))
+        return Signals(np.stack(closed, axis=1), np.column_stack(losses))

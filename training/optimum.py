@@ -15,6 +15,7 @@ from relimit.policy.arms import tier_of
 from relimit.policy.optimise import sample_bounds
 from relimit.policy.worth import ARM_SHARES, NOTHING
 from relimit.training.frontier import Figures, Point, figures_of, trace_frontier
+from relimit.training.gate_costs import GateCost, gate_costs
 from relimit.training.logged_book import LoggedBook, Progress, read_logged_book
 from relimit.training.waiting import Wait, waits_of, worth_over_nights
 
@@ -23,6 +24,8 @@ Ints = NDArray[np.int64]
 
 POINTS: Final = 16
 """Budgets of the frontier, evenly from a sixteenth of the loss of restoring everything to all."""
+LEAST_GROUP: Final = 0.01
+"""Groups with a smaller part of the freed limit are reported but not guarded: chance rules them."""
 FULL: Final = ARMS.index((1.0, 0))
 
 
@@ -31,7 +34,7 @@ class Group:
     """One group of borrowers: share restored before and after, and what guarding it costs.
 
     `price_of_share` is the net yuan that a yuan less of its floor would bring; `price_of_loss`
-    that of a yuan more of its largest loss.
+    that of a yuan more of its largest loss; NaN where the group is too small to be guarded.
     """
 
     name: str
@@ -64,6 +67,8 @@ class Optimum:
         Borrowers by the cause that their history shows.
     waits
         What waiting is worth in each tier.
+    gates
+        What each hard gate costs under the optimised tiers.
     """
 
     policy: Policy
@@ -73,6 +78,7 @@ class Optimum:
     frontier: tuple[Point, ...]
     groups: tuple[Group, ...]
     waits: tuple[Wait, ...]
+    gates: tuple[GateCost, ...]
 
 
 def optimise_policy(
@@ -135,6 +141,7 @@ def optimise_book(
         frontier=tuple(trace_frontier(policy, free, budgets)),
         groups=tuple(_groups(policy, book, sample, found)),
         waits=tuple(waits),
+        gates=tuple(gate_costs(best, book, found.arm)),
     )
 
 
@@ -142,7 +149,8 @@ def _sample(policy: Policy, book: LoggedBook) -> Sample:
     worth = worth_over_nights(policy, book)
     weighed = policy.stated_value
     left = worth.restored[:, FULL] / book.freed
-    guarded = [place for place in range(len(book.groups)) if (book.group == place).any()]
+    part = np.bincount(book.group, weights=book.freed, minlength=len(book.groups))
+    guarded = np.flatnonzero(part >= LEAST_GROUP * part.sum()).tolist()
     floors = []
     for place in guarded:
         rows = book.group == place
@@ -150,7 +158,9 @@ def _sample(policy: Policy, book: LoggedBook) -> Sample:
         floors.append(weighed.group_share * min(before, most))
     guardrails = Guardrails(
         names=tuple(book.groups[place] for place in guarded),
-        group=np.searchsorted(guarded, book.group),
+        group=np.array([guarded.index(g) if g in guarded else -1 for g in range(len(part))])[
+            book.group
+        ],
         least_share=np.array(floors),
         most_loss=np.full(len(guarded), weighed.group_loss),
     )
@@ -217,6 +227,6 @@ def _groups(policy: Policy, book: LoggedBook, sample: Sample, found: Optimised) 
         if rows.any():
             its = figures_of(policy, sample.worth.take(rows), book.freed[rows], found.arm[rows])
             before = _mean(book.share, book.freed, rows)
-            prices = found.group_prices[name]
+            prices = found.group_prices.get(name, (float("nan"), float("nan")))
             groups.append(Group(name, int(rows.sum()), before, its.share, its.loss_rate, *prices))
     return groups

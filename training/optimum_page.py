@@ -29,6 +29,11 @@ WAITING: Final = (
     "a closed gate holds a promise back; a tier that would be riskier by then does not. A yuan of "
     "loss counts with the shadow price of the budget."
 )
+GATE_COSTS: Final = (
+    "What more would come of the same tiers if a gate were never closed, and the expected loss "
+    "rate of the decisions that it holds beside that of the others. The gates are the given policy's: "
+    "nothing here changes them."
+)
 GROUPS: Final = (
     "Each group keeps its share of what was restored before, as far as the gates leave it, and "
     "its largest loss. A price is what keeping that limit costs, in yuan for a yuan."
@@ -47,6 +52,7 @@ def optimum_dict(found: Optimum) -> dict[str, Any]:
         "frontier": [_flat(point) for point in found.frontier],
         "groups": [asdict(group) for group in found.groups],
         "waits": [asdict(wait) for wait in found.waits],
+        "gates": [asdict(gate) for gate in found.gates],
     }
 
 
@@ -109,6 +115,7 @@ def _document(found: Optimum, picture: bytes) -> Document:
         Section("The tiers", (_grid("As the policy file has them", _dicts(found.policy.tiers)),)),
         Section("The frontier", frontier),
         Section("Waiting", (WAITING, _grid("Each wait in each tier", _dicts(found.waits)))),
+        Section("Gates", (GATE_COSTS, _grid("Each hard gate", _dicts(found.gates)))),
         Section("Groups", (GROUPS, _grid("By what the history shows", _dicts(found.groups)))),
     )
     return Document(f"Optimised policy {found.policy.version}", sections)

@@ -81,7 +81,7 @@ def worth_over_nights(policy: Policy, book: LoggedBook) -> Worth:
 
 def _next_open(book: LoggedBook) -> Ints:
     """Return `[n, nights]` the first night from each on that finds the gates open; 5 if none."""
-    closed = np.column_stack([book.situation.closed.any(axis=1), book.signals.closed])
+    closed = np.column_stack([book.situation.closed.any(axis=1), book.signals.closed.any(axis=2)])
     nights = closed.shape[1]
     first = np.where(closed, nights, np.arange(nights))
     return np.minimum.accumulate(first[:, ::-1], axis=1)[:, ::-1]
@@ -135,5 +135,5 @@ def _seen(
     return {
         "riskier": float((later > tier).mean()),
         "safer": float((later < tier).mean()),
-        "gate_closes": float(book.signals.closed[rows, place].mean()),
+        "gate_closes": float(book.signals.closed[rows, place].any(axis=1).mean()),
     }

@@ -58,7 +58,7 @@ def make_book(*, closing=0.0, seed=0, **changes):
         group=(np.arange(N) % 2).astype(np.int64),
         groups=("distress", "none of these"),
         signals=Signals(
-            closed=np.repeat(closes[:, None], 4, axis=1),
+            closed=np.repeat(closes, 12).reshape(N, 4, 3) & [True, False, False],
             expected_loss=np.repeat((known * freed)[:, None], 4, axis=1),
         ),
     )
@@ -94,9 +94,9 @@ def test_a_closed_gate_returns_its_arm_on_the_first_night_that_finds_it_open():
     closed = np.zeros((N, 3), bool)
     closed[:2, 1] = True
     later = book.signals.closed.copy()
-    later[0, :2] = True
-    later[1] = True
-    later[2, 0] = True
+    later[0, :2, 1] = True
+    later[1, :, 1] = True
+    later[2, 0, 0] = True
     signals = replace(book.signals, closed=later)
     book = replace(book, situation=replace(book.situation, closed=closed), signals=signals)
     worth = worth_over_nights(load_policy(), book)
@@ -162,3 +162,21 @@ def test_what_is_written_reads_back(tmp_path):
     assert found.policy.version in page
     assert "<script" not in page
     assert (tmp_path / "frontier.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_gates_cost_is_what_the_same_tiers_bring_without_it():
+    book = make_book()
+    closed = np.zeros((N, 3), bool)
+    closed[:100, 1] = True
+    signals = replace(book.signals, closed=np.zeros((N, 4, 3), bool) | closed[:, None, :])
+    held = replace(book, situation=replace(book.situation, closed=closed), signals=signals)
+    policy = with_value(loss_budget=1.0, group_share=0.0, group_loss=1.0)
+    found = optimise_book(policy, held)
+    (gate,) = found.gates
+    assert (gate.gate, gate.rows) == ("unsettled_interest", 0.25)
+    assert gate.loss_rate < gate.loss_rate_elsewhere  # the safest rows are held
+    assert gate.restored_yuan == pytest.approx(book.freed[:100].sum() / 100)
+    opened = worth_over_nights(policy, book).net(policy)
+    shut = worth_over_nights(policy, held).net(policy)
+    rows = np.arange(N)
+    assert gate.net_yuan == pytest.approx((opened - shut)[rows, found.found.arm].sum() / 100)

@@ -1,0 +1,71 @@
+"""What each hard gate costs: the same tiers with that gate never closed."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relimit.data.vocabulary import FEN_PER_YUAN
+from relimit.policy import Policy
+from relimit.policy.gates import GATES
+from relimit.training.logged_book import LoggedBook
+from relimit.training.waiting import worth_over_nights
+
+
+@dataclass(frozen=True, slots=True)
+class GateCost:
+    """One gate.
+
+    Attributes
+    ----------
+    gate
+        Its name.
+    rows
+        Part of the decisions that it holds when they are taken.
+    loss_rate, loss_rate_elsewhere
+        Expected loss over freed limit of restoring everything: of the rows that it holds, and of
+        those that no gate does. A gate on risk holds the riskier.
+    restored_yuan, loss_yuan, net_yuan
+        What more would come of the same tiers if it were never closed.
+    """
+
+    gate: str
+    rows: float
+    loss_rate: float
+    loss_rate_elsewhere: float
+    restored_yuan: float
+    loss_yuan: float
+    net_yuan: float
+
+
+def gate_costs(policy: Policy, book: LoggedBook, arm: NDArray[np.int64]) -> list[GateCost]:
+    """Return what each gate that holds something costs under `[n]` tiers' arms."""
+    rows = np.arange(len(book))
+    now = worth_over_nights(policy, book)
+    held = book.situation.closed
+    lost = book.situation.loss_ratio * book.freed
+    free = ~held.any(axis=1)
+    elsewhere = lost[free].sum() / max(float(book.freed[free].sum()), 1.0)
+    found = []
+    for place, name in enumerate(GATES):
+        if not held[:, place].any():
+            continue
+        its = held[:, place]
+        then = worth_over_nights(policy, _without(book, place))
+        changes = (
+            then.restored - now.restored,
+            then.loss - now.loss,
+            then.net(policy) - now.net(policy),
+        )
+        sums = [float(change[rows, arm].sum()) / FEN_PER_YUAN for change in changes]
+        rate = float(lost[its].sum() / book.freed[its].sum())
+        found.append(GateCost(name, float(its.mean()), rate, float(elsewhere), *sums))
+    return found
+
+
+def _without(book: LoggedBook, gate: int) -> LoggedBook:
+    """Return the book with one gate open at every look."""
+    keep = np.arange(len(GATES)) != gate
+    situation = replace(book.situation, closed=book.situation.closed & keep)
+    signals = replace(book.signals, closed=book.signals.closed & keep)
+    return replace(book, situation=situation, signals=signals)
