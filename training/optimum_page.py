@@ -31,8 +31,8 @@ WAITING: Final = (
 )
 GATE_COSTS: Final = (
     "What more would come of the same tiers if a gate were never closed, and the expected loss "
-    "rate of the decisions that it holds beside that of the others. The gates are the given policy's: "
-    "nothing here changes them."
+    "rate of the decisions that it holds beside that of the others. The gates are the given "
+    "policy's: nothing here changes them."
 )
 GROUPS: Final = (
     "Each group keeps its share of what was restored before, as far as the gates leave it, and "
