@@ -159,15 +159,15 @@ class BoostedTrees(RiskEstimator):
             raise ModelError(f"validation_share is {self.validation_share}", where="BoostedTrees")
         matrix, bad, weight, columns = self._start_fit(X, y, sample_weight)
         _check_names(columns)
-        kept = np.ones(len(matrix), dtype=bool)
         if eval_set is None:
             kept = self._kept(bad)
             later = matrix[~kept], bad[~kept], weight[~kept]
+            matrix, bad, weight = matrix[kept], bad[kept], weight[kept]
         else:
             later = _read_slice(eval_set, columns)
-        train = lgb.Dataset(matrix[kept], bad[kept], weight=weight[kept], feature_name=[*columns])
+        train = lgb.Dataset(matrix, bad, weight=weight, feature_name=[*columns])
         grown = lgb.train(
-            self._settings(columns, int(kept.sum())),
+            self._settings(columns, len(matrix)),
             train,
             num_boost_round=self.max_trees,
             valid_sets=[lgb.Dataset(later[0], later[1], weight=later[2], reference=train)],

@@ -1,7 +1,7 @@
 """A risk model ready to score: head, calibration, loss head, and what it was trained on."""
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,8 @@ from relimit.models.loss import LossHead, expected_loss
 from relimit.models.reference import Reference
 
 Float = NDArray[np.float64]
+REFERENCE_ROWS: Final = 100_000
+"""Rows that the reference is taken from: a tenth is then known to a thousandth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class RiskModel:
                 f"{len(names)} of the estimator, or in another order",
                 mend="Fit it on the same columns, without the arms.",
             )
-        rows = design_matrix(reference_rows, names)
+        rows = _sampled(design_matrix(reference_rows, names))
         log_odds = head.log_odds(at_arm(rows, FULL_ARM) if has_arms else rows)
         reference = Reference.of(rows, names, calibration.apply(log_odds))
         tried = (FULL_ARM,) if arms_taken is None else arms_tried(arms_taken)
@@ -126,3 +128,11 @@ class RiskModel:
     def _inputs(self, X: Frame, arm: tuple[float, float]) -> Float:
         matrix = design_matrix(X, self.feature_names)
         return at_arm(matrix, arm) if self.has_arms else matrix
+
+
+def _sampled(rows: Float) -> Float:
+    """Return at most `REFERENCE_ROWS` of the rows, always the same ones, in their order."""
+    if len(rows) <= REFERENCE_ROWS:
+        return rows
+    drawn = np.random.default_rng(0).choice(len(rows), REFERENCE_ROWS, replace=False)
+    return rows[np.sort(drawn)]

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from relimit.training.discrimination import Floats, Interval
 
 DRAWS: Final = 1000
+MOST_GROUPS: Final = 2_000
+"""More clusters are dealt at random over so many groups, which are resampled in their place (random
+groups, Wolter 2007): the interval's width is then known to about 2%, at a fiftieth of the cost."""
 
 
 def bootstrap_ratio(
@@ -41,10 +44,12 @@ def bootstrap_ratio(
     if groups < 2:
         return Interval(value, -float("inf"), float("inf"))
     rng = np.random.default_rng(seed)
-    drawn = np.empty(draws)
-    for draw in range(draws):
-        rows = rng.integers(0, groups, groups)
-        drawn[draw] = tops[rows].sum() / bottoms[rows].sum()
+    if groups > MOST_GROUPS:
+        dealt = rng.permutation(groups) % MOST_GROUPS
+        tops, bottoms = (np.bincount(dealt, weights=part) for part in (tops, bottoms))
+        groups = MOST_GROUPS
+    rows = rng.integers(0, groups, (draws, groups))
+    drawn = tops[rows].sum(axis=1) / bottoms[rows].sum(axis=1)
     low, high = np.quantile(drawn, [0.5 - level / 2.0, 0.5 + level / 2.0])
     return Interval(value, float(low), float(high))
 

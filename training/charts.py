@@ -18,17 +18,32 @@ DOTS_PER_INCH: Final = 80
 GREY: Final = "#8c959f"
 
 
+def blank(
+    width: float, height: float, *, left: float = 0.8, bottom: float = 0.7, top: float = 0.3
+) -> Figure:
+    """Return an empty figure, in inches, with room for labels at its sides.
+
+    The room is stated because matplotlib's search for it draws everything a second time. pyplot
+    doesn't know the figure: nothing is to be closed and no screen is needed.
+    """
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    figure.subplots_adjust(
+        left=left / width, right=1.0 - 0.2 / width, bottom=bottom / height, top=1.0 - top / height
+    )
+    return figure
+
+
 def png(figure: Figure) -> bytes:
     """Return a figure as PNG; the same figure gives the same bytes."""
     held = io.BytesIO()
-    FigureCanvasAgg(figure)
     figure.savefig(held, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return held.getvalue()
 
 
 def draw_calibration(views: Mapping[str, tuple[Floats, Floats, Floats]]) -> Figure:
     """Draw mean risk against bad rate for each view's `(mean risk, bad rate, share)`."""
-    figure = Figure(figsize=(5.5, 4.2), layout="constrained")
+    figure = blank(5.5, 4.2)
     axes = figure.add_subplot(xlabel="mean risk", ylabel="bad rate")
     top = 0.0
     for view, (mean_risk, bad_rate, _) in views.items():
@@ -41,7 +56,7 @@ def draw_calibration(views: Mapping[str, tuple[Floats, Floats, Floats]]) -> Figu
 
 def draw_expected(groups: Sequence[Expected]) -> Figure:
     """Draw observed over expected bads of each group with its limits."""
-    figure = Figure(figsize=(7.5, 3.4), layout="constrained")
+    figure = blank(7.5, 3.8, bottom=1.1)
     axes = figure.add_subplot(ylabel="observed / expected")
     ratios = np.array([[g.ratio.value, g.ratio.low, g.ratio.high] for g in groups])
     places = np.arange(len(groups))
@@ -55,7 +70,7 @@ def draw_expected(groups: Sequence[Expected]) -> Figure:
 
 def draw_gains(gains: Sequence[Gain]) -> Figure:
     """Draw the share of bads, and of the loss, that the riskiest rows hold."""
-    figure = Figure(figsize=(5.5, 4.2), layout="constrained")
+    figure = blank(5.5, 4.2)
     axes = figure.add_subplot(xlabel="share of rows, the riskiest first", ylabel="share captured")
     rows = [0.0, *(gain.rows_share for gain in gains)]
     axes.plot(rows, [0.0, *(gain.bads_share for gain in gains)], marker="o", label="bads")
@@ -68,7 +83,7 @@ def draw_gains(gains: Sequence[Gain]) -> Figure:
 
 def draw_summary(names: Sequence[str], X: Floats, contributions: Floats) -> Figure:
     """Draw each feature's contributions, a dot a row, coloured by the rank of its value."""
-    figure = Figure(figsize=(7.5, 0.36 * len(names) + 1.2), layout="constrained")
+    figure = blank(8.5, 0.36 * len(names) + 1.2, left=3.0)
     axes = figure.add_subplot(xlabel="contribution to the log-odds of bad")
     rng = np.random.default_rng(0)
     for place in range(len(names)):
@@ -85,7 +100,8 @@ def draw_summary(names: Sequence[str], X: Floats, contributions: Floats) -> Figu
 def draw_dependence(names: Sequence[str], X: Floats, contributions: Floats) -> Figure:
     """Draw each feature's contribution against its value, three to a row."""
     lines = -(-len(names) // 3)
-    figure = Figure(figsize=(8.5, 2.6 * lines), layout="constrained")
+    figure = blank(9.0, 2.6 * lines, bottom=0.4, top=0.4)
+    figure.subplots_adjust(wspace=0.25, hspace=0.4)
     for place, name in enumerate(names):
         axes = figure.add_subplot(lines, 3, place + 1)
         axes.scatter(X[:, place], contributions[:, place], s=4)

@@ -43,7 +43,7 @@ class TrainingData:
             "first_as_of": _iso(as_of.min()),
             "last_as_of": _iso(as_of.max()),
             "observations_sha256": self.labelled.fingerprint(),
-            "features_sha256": hashlib.sha256(self.X.tobytes()).hexdigest(),
+            "features_sha256": hashlib.sha256(np.ascontiguousarray(self.X).data).hexdigest(),
             "slices": {
                 name: _slice(self.labelled.take(getattr(self.split, name))) for name in SLICES
             },

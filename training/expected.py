@@ -54,7 +54,7 @@ def observed_expected(
         `[n]` labels that sort.
     """
     weights = weights_or_ones(weight, bad.size)
-    names, place = np.unique(group, return_inverse=True)
+    place, names = pd.factorize(group, sort=True)
     return [
         _of_group(str(name), bad[rows], risk[rows], weights[rows])
         for name, rows in ((name, place == i) for i, name in enumerate(names))
@@ -77,8 +77,8 @@ def months(as_of: NDArray[np.int64]) -> NDArray[Any]:
     >>> months(np.array(["2026-03-31T17:00"], "datetime64[us]").astype(np.int64)).tolist()
     ['2026-04']
     """
-    local = pd.to_datetime(as_of, unit="us", utc=True).tz_convert(CALENDAR)
-    return np.asarray(local.strftime("%Y-%m"), dtype=str)
+    local = pd.to_datetime(as_of, unit="us", utc=True).tz_convert(CALENDAR).tz_localize(None)
+    return local.to_numpy().astype("datetime64[M]").astype(str)
 
 
 def risk_tiers(risk: Floats, reference: Distribution) -> NDArray[Any]:

@@ -14,6 +14,7 @@ from relimit.models import (
     ARM_COLUMNS,
     BoostedTrees,
     CalibrationChoice,
+    LossHead,
     LossSettings,
     RiskEstimator,
     RiskModel,
@@ -137,16 +138,7 @@ def fit_model(
     model = RiskModel.assemble(
         estimator,
         calibration=calibration.calibration,
-        loss=fit_loss(
-            frame.iloc[split.fit][list(names)],
-            bad=labelled.bad[split.fit],
-            freed=labelled.freed[split.fit],
-            loss=labelled.loss[split.fit],
-            share=labelled.share[split.fit] if weight is not None else None,
-            sample_weight=_take(weight, split.fit),
-            settings=loss,
-            random_state=seed,
-        ),
+        loss=_fit_loss(X, names, labelled, split.fit, weight, settings=loss, seed=seed),
         reference_rows=frame.iloc[split.fit],
         arms_taken=labelled.arms[split.fit] if weight is not None else None,
     )
@@ -172,10 +164,9 @@ def logged_risk(model: RiskModel, X: Floats, labelled: Labelled) -> Floats:
 
 
 def _frame(X: Floats, names: Sequence[str], arms: Labelled | None) -> pd.DataFrame:
-    frame = pd.DataFrame(X, columns=list(names))
     if arms is None:
-        return frame
-    return frame.assign(**dict(zip(ARM_COLUMNS, arms.arms.T, strict=True)))
+        return pd.DataFrame(X, columns=list(names))
+    return pd.DataFrame(np.column_stack([X, arms.arms]), columns=[*names, *ARM_COLUMNS])
 
 
 def _estimator(family: str, workers: int, seed: int) -> RiskEstimator:
@@ -229,6 +220,30 @@ def _fit(
         estimator.fit(*rows)
 
 
+def _fit_loss(
+    X: Floats,
+    names: Sequence[str],
+    labelled: Labelled,
+    rows: NDArray[np.int64],
+    weight: Floats | None,
+    *,
+    settings: LossSettings | None,
+    seed: int,
+) -> LossHead:
+    """Fit severity; only the bads can tell it, so the other rows are not copied for it."""
+    bads = rows[labelled.bad[rows]]
+    return fit_loss(
+        pd.DataFrame(X[bads], columns=list(names)),
+        bad=labelled.bad[bads],
+        freed=labelled.freed[bads],
+        loss=labelled.loss[bads],
+        share=labelled.share[bads] if weight is not None else None,
+        sample_weight=_take(weight, bads),
+        settings=settings,
+        random_state=seed,
+    )
+
+
 def _test_metrics(
     risk: Floats, labelled: Labelled, split: Split, views: Mapping[str, Mapping[str, float]]
 ) -> dict[str, float]:
@@ -239,7 +254,7 @@ def _test_metrics(
         if view != NAIVE:
             found |= _prefixed(view, figures)
     learnt = labelled.account_id[np.concatenate([split.fit, split.calibrate])]
-    unseen = ~np.isin(test.account_id.astype(str), learnt.astype(str))
+    unseen = ~pd.Index(test.account_id).isin(pd.Index(learnt))
     if test.bad[unseen].sum() >= SMALL_SLICE and not unseen.all():
         found |= _prefixed("new_accounts", evaluate(test.bad[unseen], risk[unseen]))
     return found

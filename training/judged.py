@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from relimit.training.backtest import BacktestMonth
@@ -46,6 +47,8 @@ class Judged:
         None without an accounts table.
     backtest
         Empty unless months were asked for.
+    plots
+        PNG by name, see `draw_plots`: the report and the run show the same.
     """
 
     data: TrainingData
@@ -54,6 +57,7 @@ class Judged:
     settings: Mapping[str, Any]
     audit: Audit | None = None
     backtest: tuple[BacktestMonth, ...] = field(default=())
+    plots: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def test(self) -> Labelled:
@@ -76,7 +80,7 @@ class Judged:
         """The test rows of accounts that nothing was learnt from."""
         split = self.data.split
         learnt = self.data.labelled.account_id[np.concatenate([split.fit, split.calibrate])]
-        return ~np.isin(self.test.account_id.astype(str), learnt.astype(str))
+        return np.asarray(~pd.Index(self.test.account_id).isin(pd.Index(learnt)), np.bool_)
 
     @property
     def few_bads(self) -> str | None:

@@ -6,10 +6,10 @@ from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from relimit.training.charts import blank, png
 from relimit.training.discrimination import Bools, Floats, roc_points
 from relimit.training.metrics import reliability
 
@@ -51,11 +51,14 @@ PLOTS: Final[dict[str, Draw]] = {
 }
 
 
+def draw_plots(bad: Bools, risk: Floats) -> dict[str, bytes]:
+    """Return every plot as PNG by its name."""
+    return {name: png(draw(bad, risk)) for name, draw in PLOTS.items()}
+
+
 @contextmanager
 def _axes(title: str, x: str, y: str) -> Iterator[tuple[Figure, Axes]]:
-    """Give a figure that pyplot doesn't know: nothing to close, no screen wanted."""
-    figure = Figure(figsize=(5.0, 4.0), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank(5.0, 4.0)
     axes = figure.add_subplot()
     axes.set(title=title, xlabel=x, ylabel=y)
     yield figure, axes

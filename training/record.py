@@ -15,9 +15,8 @@ from relimit.models import save_model
 from relimit.training.dataset import TrainingData
 from relimit.training.fit import Fitted
 from relimit.training.judged import Judged
-from relimit.training.plots import PLOTS
 from relimit.training.tested import FINGERPRINT, NAME, tested_table
-from relimit.training.tracking import LoggedArtifact, TrackedRun, register_version, start_run
+from relimit.training.tracking import LoggedArtifact, register_version, start_run
 
 EXAMPLE_ROWS: Final = 3
 
@@ -72,7 +71,8 @@ def record_version(
         run.params(_params(judged))
         run.json(about, "training")
         run.table(tested_table(data, fitted.test_risk), NAME)
-        _draw(run, data, fitted)
+        for plot, image in judged.plots.items():
+            run.image(image, plot)
         for file, text in documents.items():
             run.text(text, file)
         path = Path(folder) / "artifact"
@@ -126,11 +126,6 @@ def _params(judged: Judged) -> dict[str, object]:
         "catalogue_hash": catalogue_hash(),
         "code_revision": about["code_revision"] or "unknown",
     }
-
-
-def _draw(run: TrackedRun, data: TrainingData, fitted: Fitted) -> None:
-    for name, draw in PLOTS.items():
-        run.figure(draw(data.labelled.bad[data.split.test], fitted.test_risk), name)
 
 
 def _example(fitted: Fitted, names: tuple[str, ...]) -> pd.DataFrame:

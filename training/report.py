@@ -1,5 +1,6 @@
 """The validation report and the model card of a version, from the same facts."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from relimit.training.document import (
@@ -12,11 +13,11 @@ from relimit.training.document import (
     to_markdown,
 )
 from relimit.training.judged import Judged
-from relimit.training.report_model import drivers, families, stability
+from relimit.training.report_model import drivers, families, shifts_of, stability
 from relimit.training.report_performance import backtest, calibration, discrimination, gains
 from relimit.training.report_selection import fairness, selection
 from relimit.training.splits import SLICES
-from relimit.training.stability import feature_shifts, risk_shift
+from relimit.training.stability import Shift
 
 USE: Final = (
     "Estimates the probability that a borrower on a revolving consumer line falls overdue if a "
@@ -45,12 +46,13 @@ def validation_report(judged: Judged) -> Document:
 
     Every figure is of the test slice, which the model has neither been fitted nor calibrated on.
     """
+    shifts = shifts_of(judged)
     sections = [
-        _summary(judged),
+        _summary(judged, shifts),
         trained_on(judged),
         discrimination(judged),
         calibration(judged),
-        stability(judged),
+        stability(shifts),
         gains(judged),
         *drivers(judged),
         families(judged),
@@ -125,13 +127,12 @@ def verdicts(judged: Judged) -> list[str]:
     ]
 
 
-def _summary(judged: Judged) -> Section:
-    model, X = judged.fitted.model, judged.test_features
-    shift = risk_shift(model, model.restoration_risk(X))
-    moved = [item.name for item in feature_shifts(model, X) if item.verdict == "shifted"]
+def _summary(judged: Judged, shifts: Sequence[Shift]) -> Section:
+    shift, *features = shifts
+    moved = [item.name for item in features if item.verdict == "shifted"]
     words = (
         f"The risk's PSI against training is {shift.index:.3f} ({shift.verdict}); "
-        f"{len(moved)} of {len(model.feature_names)} features have shifted."
+        f"{len(moved)} of {len(features)} features have shifted."
     )
     return Section("Summary", (*_warnings(judged), *verdicts(judged), words))
 

@@ -1,5 +1,6 @@
 """The report's sections on the model itself: drift of its inputs, drivers, feature families."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from relimit.training.charts import draw_dependence, draw_summary, png
@@ -21,10 +22,14 @@ DRAWN: Final = 12
 DEPENDENCES: Final = 6
 
 
-def stability(judged: Judged) -> Section:
-    """Return the PSI of the risk and the CSI of every feature, against the model's reference."""
+def shifts_of(judged: Judged) -> list[Shift]:
+    """Return the shift of the risk, first, and of every feature on the test rows."""
     model, X = judged.fitted.model, judged.test_features
-    shifts = [risk_shift(model, model.restoration_risk(X)), *feature_shifts(model, X)]
+    return [risk_shift(model, model.restoration_risk(X)), *feature_shifts(model, X)]
+
+
+def stability(shifts: Sequence[Shift]) -> Section:
+    """Return the PSI of the risk and the CSI of every feature, against the model's reference."""
     columns = ("", "index", "noise", "missing in training", "missing in test", "verdict")
     return Section(
         "Stability",

@@ -15,7 +15,6 @@ from relimit.training.expected import Expected, months, observed_expected, risk_
 from relimit.training.gains import gains_table
 from relimit.training.judged import Judged
 from relimit.training.metrics import reliability
-from relimit.training.plots import draw_roc, draw_score_distribution
 from relimit.training.views import EXPLORED, NAIVE, WEIGHTED, explored
 
 RANKING: Final = ("auc", "gini", "ks", "h_measure", "pr_auc")
@@ -27,6 +26,10 @@ TRUTH: Final = (
     "calibration_intercept",
     "spiegelhalter_z",
 )
+SHOWN: Final = {
+    "roc": "Receiver operating characteristic",
+    "score_distribution": "Risk by outcome",
+}
 VIEWS: Final = (
     "Three views: naive, as the log is; weighted by the inverse of the older policy's propensity; "
     "explored, the rows whose arm that policy drew although it preferred another. A view that the "
@@ -36,7 +39,6 @@ VIEWS: Final = (
 
 def discrimination(judged: Judged) -> Section:
     """Return how well the risk ranks, by view, with intervals clustered by account."""
-    risk, bad = judged.fitted.test_risk, judged.test.bad
     few = [Notice(judged.few_bads)] if judged.few_bads else []
     return Section(
         "Discrimination",
@@ -44,8 +46,7 @@ def discrimination(judged: Judged) -> Section:
             *few,
             VIEWS,
             views_grid("Ranking, with 95% limits (DeLong, clustered by account)", judged, RANKING),
-            Picture("Receiver operating characteristic", png(draw_roc(bad, risk))),
-            Picture("Risk by outcome", png(draw_score_distribution(bad, risk))),
+            *(Picture(words, judged.plots[name]) for name, words in SHOWN.items()),
         ),
     )
 
@@ -114,10 +115,9 @@ def segments(judged: Judged) -> dict[str, NDArray[Any]]:
         "account": np.where(judged.new_accounts, "new account", "seen in learning")
     }
     if judged.fitted.model.has_arms:
-        arms = zip(test.share, test.delay_days, strict=True)
-        found["arm taken"] = np.array(
-            [f"{100 * share:03.0f}% after {days:02.0f} days" for share, days in arms]
-        )
+        arms, place = np.unique(test.arms, axis=0, return_inverse=True)
+        words = [f"{100 * share:03.0f}% after {days:02.0f} days" for share, days in arms]
+        found["arm taken"] = np.array(words)[place]
     if (test.freed > 0.0).any():
         edges = np.unique(np.nanquantile(test.freed, [0.25, 0.5, 0.75]))
         names = np.array([f"quarter {i}" for i in range(1, 5)] + ["unknown"])

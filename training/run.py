@@ -13,6 +13,7 @@ from relimit.training.dataset import read_training_data
 from relimit.training.document import write_texts
 from relimit.training.fit import Progress, fit_model
 from relimit.training.judged import Judged
+from relimit.training.plots import draw_plots
 from relimit.training.record import TrainResult, code_revision, record_version
 from relimit.training.report import render
 from relimit.training.tune import Parameters, TuneBudget, require_optuna
@@ -132,6 +133,7 @@ def train(
         settings=settings,
         audit=None if accounts is None else audit_version(events, accounts, data, fitted),
         backtest=months,
+        plots=draw_plots(data.labelled.bad[data.split.test], fitted.test_risk),
     )
     documents = render(judged)
     report("recording the version")

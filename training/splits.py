@@ -136,10 +136,21 @@ def split_before(
         Length of the outcome window.
     test
         Row numbers, ascending, not none. Rows after the first of them are in no other slice.
+
+    Notes
+    -----
+    Two kinds of rows are left out on purpose. Rows whose outcome was not known when the test
+    starts: whoever had trained then could not have had them, and a shock that falls into their
+    windows falls into the test's too, whichever account it is; so account-disjoint slices would not
+    do here. And, between fit and calibration, rows of calibrating accounts whose windows cross the
+    cut, and later rows of the other accounts: learning from these would make the calibration slice
+    no later than the fit. Purging all accounts at the cut in place of that would cost another
+    horizon of rows of every account.
     """
     horizon = horizon_days * MICROSECONDS_PER_DAY
     test_from = int(as_of[test].min())
     learn = as_of + horizon <= test_from
+    reaching = int((~learn & (as_of < test_from)).sum())
     calibrate_from = _cut(as_of[learn], CALIBRATE_SHARE) if learn.any() else test_from
     calibrates = account_hash(account_id) < CALIBRATE_ACCOUNTS
     calibrate = learn & (as_of >= calibrate_from) & calibrates
@@ -154,7 +165,7 @@ def split_before(
         left_out=len(as_of) - int(fit.sum()) - int(calibrate.sum()) - len(test),
         description=(
             f"out of time: tested from {_day(test_from)}, calibrated from {_day(calibrate_from)}; "
-            f"outcome windows end before the test starts"
+            f"outcome windows end before the test starts, of {reaching:,} rows they don't"
         ),
     )
 

@@ -21,7 +21,6 @@ from relimit.training.store import artifact_root, default_uri, require_store, st
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
     from mlflow import MlflowClient
 
 ARTIFACT_FOLDER: Final = "data/artifact"
@@ -73,9 +72,12 @@ class TrackedRun:
         ]
         self.client.log_batch(self.run_id, metrics=entries)
 
-    def figure(self, figure: "Figure", name: str) -> None:
+    def image(self, png: bytes, name: str) -> None:
         """Record a plot as `plots/<name>.png`."""
-        self.client.log_figure(self.run_id, figure, f"plots/{name}.png")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"{name}.png"
+            path.write_bytes(png)
+            self.client.log_artifact(self.run_id, str(path), "plots")
 
     def text(self, content: str, name: str) -> None:
         """Record a text as the file `name`."""

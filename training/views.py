@@ -3,6 +3,7 @@
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
 from relimit.training.discrimination import Bools, Floats
 from relimit.training.labelled import Labelled
@@ -38,12 +39,12 @@ def three_views(test: Labelled, risk: Floats, weight: Floats | None) -> dict[str
     weight
         `[n]` propensity weights; None if the rows have no arms.
     """
-    found = {NAIVE: evaluate(test.bad, risk, clusters=test.account_id)}
+    account = pd.factorize(test.account_id)[0]
+    found = {NAIVE: evaluate(test.bad, risk, clusters=account)}
     if weight is None:
         return found
-    found[WEIGHTED] = evaluate(test.bad, risk, weight, clusters=test.account_id)
+    found[WEIGHTED] = evaluate(test.bad, risk, weight, clusters=account)
     rows = explored(test)
     if SMALL_SLICE <= test.bad[rows].sum() < rows.sum():
-        accounts = test.account_id[rows]
-        found[EXPLORED] = evaluate(test.bad[rows], risk[rows], clusters=accounts)
+        found[EXPLORED] = evaluate(test.bad[rows], risk[rows], clusters=account[rows])
     return found

@@ -1,8 +1,10 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from relimit.data.errors import ModelError
-from relimit.models import Distribution, Reference
+from relimit.models import Distribution, Reference, RiskModel
 from relimit.models.serial import decode, encode
 
 
@@ -53,3 +55,15 @@ def test_golden_rows_hold_no_training_row_but_missing_values_too() -> None:
     assert golden.shape == (16, 3)
     assert np.isnan(golden).any()
     assert not {tuple(row) for row in golden} & {tuple(row) for row in X}
+
+
+def test_the_reference_of_very_many_rows_is_that_of_a_sample(
+    make_model: Callable[..., RiskModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = make_model("scorecard").reference
+    monkeypatch.setattr("relimit.models.risk.REFERENCE_ROWS", 1500)
+    sampled, again = (make_model("scorecard").reference for _ in range(2))
+    assert (whole.rows, sampled.rows) == (3000, 1500)
+    assert sampled == again
+    for a, b in zip(whole.risk.edges, sampled.risk.edges, strict=True):
+        assert a == pytest.approx(b, rel=0.3)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from relimit.training.bootstrap import bootstrap_mean, bootstrap_ratio
+from relimit.training.bootstrap import MOST_GROUPS, bootstrap_mean, bootstrap_ratio
 
 
 def test_limits_agree_with_scipys_bootstrap_over_clusters():
@@ -43,3 +43,14 @@ def test_the_seed_decides_and_one_account_has_no_interval():
     first, second, other = (bootstrap_mean(values, np.arange(50), seed=seed) for seed in (0, 0, 1))
     assert first == second != other
     assert bootstrap_mean(values, np.zeros(50)).high == np.inf
+
+
+def test_many_clusters_are_resampled_in_groups_with_an_interval_as_wide():
+    rng = np.random.default_rng(4)
+    account = np.repeat(np.arange(5 * MOST_GROUPS), 2)
+    values = rng.normal(size=5 * MOST_GROUPS)[account] + rng.normal(size=account.size)
+    found = bootstrap_mean(values, account)
+    sums = np.bincount(account, weights=values)
+    half = 1.96 * sums.std() / 2.0 / np.sqrt(sums.size)  # of a mean over pairs, in closed form
+    assert found.value == pytest.approx(values.mean())
+    assert found.high - found.low == pytest.approx(2 * half, rel=0.1)

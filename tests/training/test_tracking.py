@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import matplotlib.figure
 import mlflow
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from mlflow.models import Model
 
@@ -31,7 +31,7 @@ def log_version(tracking_uri: str, folder: Path, name: str = "risk") -> tuple[st
     with start_run("tests", "one", {"who": "test"}, tracking_uri) as run:
         run.params({"seed": 3})
         run.json({"rows": 2}, "data")
-        run.figure(matplotlib.figure.Figure(), "empty")
+        run.image(b"\x89PNG", "empty")
         return run.run_id, register_version(run, name, artifact)
 
 
@@ -170,25 +170,27 @@ def test_no_global_state_of_mlflow_is_touched(tracking_uri, logged):
 
 
 IN_A_PROCESS = """
-import hashlib, sys
+import sys
 from pathlib import Path
-import pandas as pd
-from relimit.training.tracking import LoggedArtifact, register_version, start_run
-uri, folder = sys.argv[1], Path(sys.argv[2])
-digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
-frame = pd.DataFrame({"draws": [1.0]})
-with start_run("tests", "one", {}, uri) as run:
-    print(register_version(run, "shared", LoggedArtifact(folder, digest, frame, {}, {}, "")))
+import pyarrow.parquet as pq
+from relimit.training import train
+uri, events, observations = sys.argv[1:]
+observed = pq.read_table(observations)
+print(train(Path(events), observed, "lightgbm", name="shared", tracking_uri=uri, workers=1).version)
 """
 
 
-def test_three_trainings_at_once_on_a_fresh_store_all_succeed(fresh_uri, artifact_folder):
-    command = [sys.executable, "-c", IN_A_PROCESS, fresh_uri, str(artifact_folder)]
+def test_three_trainings_at_once_on_a_fresh_store_all_succeed(
+    fresh_uri, history, observations, tmp_path
+):
+    pq.write_table(observations, tmp_path / "observations.parquet")
+    files = [str(history[0]), str(tmp_path / "observations.parquet")]
+    command = [sys.executable, "-c", IN_A_PROCESS, fresh_uri, *files]
     processes = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    results = [process.communicate(timeout=120) for process in processes]
+    results = [process.communicate(timeout=300) for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], results
     assert sorted(out.strip() for out, _ in results) == ["1", "2", "3"]
 
