@@ -38,7 +38,7 @@ EVENTS_PER_ACCOUNT = 50
 DECISIONS_PER_ACCOUNT = 5
 DAYS = 1_080
 HORIZON_DAYS = 180
-WORKERS = 2
+WORKERS = 1  # threads that wait for one another burn processor time and blur the ratio
 PATCHED = "relimit.training.dataset.model_feature_names"
 KINDS = ("draw", "prepayment", "repayment", "due", "interest", "income", "inquiry", "overdue")
 

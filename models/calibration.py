@@ -19,7 +19,7 @@ from relimit.data.errors import ModelError
 
 SMALLEST: Final = 1e-6
 """No risk is nearer to 0 or 1 than this."""
-JUDGED_ROWS: Final = 50_000
+JUDGED_ROWS: Final = 20_000
 """Rows that the candidates are judged on; the chosen one is fitted on all."""
 
 Float = NDArray[np.float64]

@@ -18,6 +18,8 @@ from relimit.models.base import Frame, column_names, design_matrix, weights
 from relimit.models.boosting import parse_booster
 
 LOSS_TREES_FILE: Final = "loss.txt"
+JUDGED_BADS: Final = 10_000
+"""Bads on which trees are held against a constant; the better one is fitted on all."""
 
 Float = NDArray[np.float64]
 
@@ -181,9 +183,9 @@ def fit_loss(
     if usable.sum() < settings.min_bads:
         return constant
     rows = matrix[usable]
-    rng = np.random.default_rng(random_state)
-    part = rng.permutation(len(rows)) % 5
-    if not _trees_predict_better(rows, ratio, exposure, part, random_state):
+    judged = np.random.default_rng(random_state).permutation(len(rows))[:JUDGED_BADS]
+    part = np.arange(len(judged)) % 5
+    if not _trees_predict_better(rows[judged], ratio[judged], exposure[judged], part, random_state):
         return constant
     booster = _grow(rows, ratio, exposure, random_state, columns)
     return TreeSeverity(booster, len(rows), settings)

@@ -17,14 +17,16 @@ from relimit.training.explain import (
 from relimit.training.judged import Judged
 from relimit.training.stability import Shift, feature_shifts, risk_shift
 
+SHIFT_ROWS: Final = 50_000
 LISTED: Final = 20
 DRAWN: Final = 12
 DEPENDENCES: Final = 6
 
 
 def shifts_of(judged: Judged) -> list[Shift]:
-    """Return the shift of the risk, first, and of every feature on the test rows."""
+    """Return the shift of the risk, first, and of every feature on the test rows or a sample."""
     model, X = judged.fitted.model, judged.test_features
+    X = X[sample_rows(len(X), SHIFT_ROWS)]
     return [risk_shift(model, model.restoration_risk(X)), *feature_shifts(model, X)]
 
 

@@ -57,6 +57,13 @@ SHOWN: Final = {
     metavar="MINUTES",
     help="Search for better settings of lightgbm for so long; needs the extra `tune`.",
 )
+@click.option(
+    "--backtest",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="MONTHS",
+    help="Judge so many of the last months by models that learnt before them; each is a training.",
+)
 @click.option("--out", type=PATH, help="Folder for the validation report and the model card.")
 @plugin_option
 @workers_option
@@ -72,6 +79,7 @@ def command(
     horizon: int,
     seed: int,
     tune: float | None,
+    backtest: int,
     out: Path | None,
     workers: int,
     as_json: bool,
@@ -96,6 +104,7 @@ def command(
             horizon_days=horizon,
             seed=seed,
             accounts=data.accounts,
+            backtest_months=backtest,
             budget=TuneBudget(minutes=tune) if tune else None,
             report_out=out,
             progress=stage,
