@@ -7,18 +7,20 @@ log-loss is finite.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, ClassVar, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import expit, log_expit
+from scipy.special import expit, log_expit, logit
 from sklearn.isotonic import IsotonicRegression
 
 from relimit.data.errors import ModelError
 
 SMALLEST: Final = 1e-6
 """No risk is nearer to 0 or 1 than this."""
+NEWTON_STEPS: Final = 100
+NEWTON_TOLERANCE: Final = 1e-10
 JUDGED_ROWS: Final = 20_000
 """Rows that the candidates are judged on; the chosen one is fitted on all."""
 
@@ -218,27 +220,52 @@ def _parts(bad: NDArray[np.bool_], folds: int, random_state: int) -> NDArray[np.
 
 
 def _fit_logistic(inputs: list[Float], bad: NDArray[np.bool_], weight: Float) -> Float:
-    """Maximise the likelihood over coefficients at least 0 and a free intercept (the last)."""
-    design = np.column_stack([*inputs, np.ones(len(bad))])
+    """Maximise the likelihood over coefficients at least 0 and a free intercept (the last).
+
+    The likelihood is concave: if its top has a negative coefficient, the best within bounds has one
+    that is 0, so that of the tops with some inputs left out the best allowed one is the answer.
+    """
     bads, goods = weight[bad].sum(), weight[~bad].sum()
     target = np.where(bad, (bads + 1.0) / (bads + 2.0), 1.0 / (goods + 2.0))
     share = weight / weight.sum()
+    best, least = np.zeros(len(inputs) + 1), np.inf
+    for kept in sorted(product([True, False], repeat=len(inputs)), key=sum, reverse=True):
+        places = [*np.flatnonzero(kept), len(inputs)]
+        design = np.stack([*(inputs[i] for i in places[:-1]), np.ones(len(bad))])
+        top, loss = _newton(design, target, share)
+        if (top[:-1] >= 0.0).all() and loss < least:
+            best, least = np.zeros(len(inputs) + 1), loss
+            best[places] = top
+            if all(kept):
+                break
+    return best
 
-    def loss(theta: Float) -> tuple[float, Float]:
-        z = design @ theta
-        gradient = design.T @ (share * (expit(z) - target))
-        return float(share @ (-log_expit(-z) - target * z)), gradient
 
-    free = len(inputs)
-    fitted = minimize(
-        loss,
-        np.r_[np.ones(free), 0.0],
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(0.0, None)] * free + [(None, None)],
-        options={"maxiter": 500, "ftol": 1e-14, "gtol": 1e-9},
-    )
-    return np.asarray(fitted.x, dtype=np.float64)
+def _newton(design: Float, target: Float, share: Float) -> tuple[Float, float]:
+    """Return the unbounded optimum over the rows of `design` [k, n], and its loss.
+
+    Written with `einsum`: on such narrow matrices BLAS's threads wait for one another.
+    """
+
+    def loss(theta: Float) -> float:
+        z = np.einsum("k,kn->n", theta, design)
+        return float(np.einsum("n,n", share, -log_expit(-z) - target * z))
+
+    theta = np.zeros(len(design))
+    theta[-1] = logit(np.einsum("n,n", share, target))
+    now = loss(theta)
+    for _ in range(NEWTON_STEPS):
+        risk = expit(np.einsum("k,kn->n", theta, design))
+        gradient = np.einsum("kn,n->k", design, share * (risk - target))
+        curvature = np.einsum("jn,kn,n->jk", design, design, share * risk * (1.0 - risk))
+        step = np.linalg.lstsq(curvature, gradient, rcond=None)[0]
+        size = 1.0
+        while (then := loss(theta - size * step)) > now and size > SMALLEST:
+            size /= 2.0
+        if then > now or np.abs(size * step).max() < NEWTON_TOLERANCE:
+            break
+        theta, now = theta - size * step, then
+    return theta, now
 
 
 def _interpolate(p: Float, x: Float, y: Float) -> Float:
