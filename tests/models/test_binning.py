@@ -151,3 +151,12 @@ def test_chance_is_what_a_feature_that_says_nothing_stays_below() -> None:
     above = np.array(found) > [chance_information(b, 1) for b in drawn]
     assert 0.006 < above.mean() < 0.016
     assert chance_information(drawn[0], 0) > chance_information(drawn[0], 1)
+
+
+def test_a_small_bin_that_smoothing_takes_out_of_order_joins_its_neighbour() -> None:
+    x, bad, weight = rows_of((0.0, 1000, 20), (1.0, 1000, 200), (2.0, 80, 26))
+    options = {"direction": 1, "max_bins": 8, "min_share": 0.02}
+    np.testing.assert_array_equal(fit_bins(x, bad, weight, smoothing=1.0, **options).edges, [0, 1])
+    bins = fit_bins(x, bad, weight, smoothing=200.0, **options)
+    np.testing.assert_array_equal(bins.edges, [0.0])
+    assert (np.diff(bins.weight_of_evidence(200.0)[:2]) >= 0).all()
