@@ -49,6 +49,7 @@ Fit = Callable[[Array, Array, Array], Scorer]
 MONTHS = 30
 ACCOUNTS = 20_000
 PERMUTATIONS = 6
+FOLDS = 5
 BORROWING_ACCOUNTS = 5_000
 SEED = 7
 
@@ -88,10 +89,10 @@ def latent_state(accounts: int) -> tuple[Array, Array]:
 
 
 def out_of_account(fit: Fit, X: Array, y: Array, group: Array) -> float:
-    """Return the AUC of three folds, no account on both sides."""
+    """Return the AUC of `FOLDS` folds, no account on both sides."""
     score = np.empty(len(y))
-    for fold in range(3):
-        test = group % 3 == fold
+    for fold in range(FOLDS):
+        test = group % FOLDS == fold
         score[test] = fit(X[~test], y[~test], group[~test])(X[test])
     return float(roc_auc_score(y, score))
 
