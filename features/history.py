@@ -206,8 +206,9 @@ class History:
         if select.at_least is not None:
             chosen &= block.has_value[rows] & (block.value[rows] >= select.at_least)
         if select.detail is not None or select.prefix is not None:
-            fits = [select.takes(word) for word in block.details]
-            chosen &= np.array([*fits, False])[block.detail[rows]]
+            fits = np.zeros(len(block.details) + 1, np.bool_)  # the last stands for null
+            fits[select.among(block.details)] = True
+            chosen &= fits[block.detail[rows]]
         return chosen
 
     def derive(self, name: str, compute: Callable[[], tuple[Ints, Ints]]) -> Series:

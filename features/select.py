@@ -1,5 +1,8 @@
 """Which events, and when: what a feature asks a history for."""
 
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 
@@ -30,10 +33,6 @@ class Select(NamedTuple):
     at_least
         The smallest `value`; None takes any, null too.
 
-    Examples
-    --------
-    >>> Select("draw", prefix="coupon:").takes("coupon:home")
-    True
     """
 
     kind: str
@@ -41,7 +40,31 @@ class Select(NamedTuple):
     prefix: str | None = None
     at_least: int | None = None
 
-    def takes(self, word: str) -> bool:
-        """Return whether events with this detail are chosen."""
+    def among(self, words: Sequence[str]) -> list[int]:
+        """Return the places of the chosen details among sorted words.
+
+        Found by bisection: a block has a word for each decision that was ever restored.
+
+        Examples
+        --------
+        >>> Select("draw", prefix="coupon:").among(["coupon:home", "coupon:other", "home"])
+        [0, 1]
+        >>> Select("draw", detail=("home", "travel")).among(["coupon:home", "home", "other"])
+        [1]
+        """
+        prefix = self.prefix or ""
+        if self.detail is None:
+            first = bisect_left(words, prefix)
+            following = islice(words, first, None)
+            return list(range(first, first + sum(1 for _ in takewhile(_begins(prefix), following))))
         choice = (self.detail,) if isinstance(self.detail, str) else self.detail
-        return (choice is None or word in choice) and word.startswith(self.prefix or "")
+        places = [(word, bisect_left(words, word)) for word in set(choice)]
+        return sorted(
+            place
+            for word, place in places
+            if word.startswith(prefix) and place < len(words) and words[place] == word
+        )
+
+
+def _begins(prefix: str) -> Callable[[str], bool]:
+    return lambda word: word.startswith(prefix)

@@ -8,7 +8,7 @@ from relimit.policy.decisions import Decisions, decisions_schema
 from relimit.policy.facts import gather_facts
 from relimit.policy.optimise import Guardrails, Optimised, Sample, optimise_tiers
 from relimit.policy.outcome import bound_by_risk
-from relimit.policy.reasons import REASONS
+from relimit.policy.reasons import REASONS, reads_contributions
 from relimit.policy.release import Earlier, decide_again
 from relimit.policy.remedies import ACTIONS
 from relimit.policy.worth import Worth, worth_of
@@ -37,5 +37,6 @@ __all__ = [
     "optimise_tiers",
     "policy_text",
     "published_terms",
+    "reads_contributions",
     "worth_of",
 ]

@@ -104,7 +104,7 @@ class Cases:
         `[n]` facts of the accounts.
     contributions
         `[n, F]` additive contributions to the log-odds of the risk; null for reasons without them.
-        Rows that `bound_by_risk` does not name may be 0.
+        Rows that `reads_contributions` does not name may be 0.
     feature_names
         The F features' names.
     model_version

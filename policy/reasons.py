@@ -10,7 +10,7 @@ from relimit.policy.cases import Bools, Cases, Floats
 from relimit.policy.causes import CAUSES, cause_contributions, evidence, loss_without
 from relimit.policy.config import Policy
 from relimit.policy.gates import GATES
-from relimit.policy.outcome import Outcome, Ruling, Situation, outcome_of
+from relimit.policy.outcome import Outcome, Ruling, Situation, bound_by_risk, outcome_of
 
 SYSTEM_FAULT: Final = "system_fault"
 PAYMENT_CLEARING: Final = "payment_clearing"
@@ -23,6 +23,15 @@ REASONS: Final = (*RULES, *CAUSES, ASSESSMENT)
 """Every reason code, the binding rule first."""
 
 NO_REASON: Final = -1
+
+
+def reads_contributions(policy: Policy, cases: Cases) -> Bools:
+    """Return `[n]`: the cases whose reasons may hang on the model's contributions, which are dear.
+
+    Those whose tier holds something back, and whose history shows a cause that could be named.
+    """
+    read: Bools = bound_by_risk(policy, cases) & evidence(policy, cases).any(axis=1)
+    return read
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,17 @@ from relimit.data.events import EventBlock
 from relimit.data.supposed import suppose
 from relimit.data.vocabulary import CURED, INTEREST_PAYMENT, REPAYMENT
 from relimit.features import History, feature_matrix
-from relimit.models import RiskModel
+from relimit.models import RiskModel, expected_loss
 from relimit.policy import (
     Cases,
     Decisions,
     Earlier,
     Facts,
     Policy,
-    bound_by_risk,
     decide,
     decide_again,
     gather_facts,
+    reads_contributions,
 )
 
 Ints = NDArray[np.int64]
@@ -67,23 +67,24 @@ class Scorer:
         """Return the prepayments with their scores, facts and, where they are read, reasons."""
         history = History(block, prepayments.account, prepayments.as_of)
         matrix = feature_matrix(history, self.model.feature_names)
+        risk, loss = _scores(self.model, matrix, prepayments.freed)
         cases = Cases(
             decision_id=prepayments.decision_id,
             account_id=block.account_ids[prepayments.account],
             as_of=prepayments.as_of,
             prepaid=prepayments.prepaid,
             freed=prepayments.freed,
-            risk=self.model.restoration_risk(matrix),
-            expected_loss=self.model.expected_loss(matrix, prepayments.freed),
+            risk=risk,
+            expected_loss=loss,
             facts=gather_facts(history, self.policy),
             model_version=self.model.version,
         )
         return self._explained(cases, matrix)
 
     def _explained(self, cases: Cases, matrix: Floats) -> Cases:
-        """Add the model's contributions where risk decides; elsewhere nobody reads them."""
+        """Add the model's contributions where a reason may hang on them."""
         contributions = np.zeros(matrix.shape)
-        rows = np.flatnonzero(bound_by_risk(self.policy, cases))
+        rows = np.flatnonzero(reads_contributions(self.policy, cases))
         contributions[rows] = self.model.contributions(matrix[rows])
         return replace(
             cases, contributions=contributions, feature_names=tuple(self.model.feature_names)
@@ -111,5 +112,10 @@ class _Rescore:
         matrix = feature_matrix(
             History(supposed, np.arange(len(rows)), as_of), self.model.feature_names
         )
-        freed = self.prepayments.freed[rows]
-        return self.model.restoration_risk(matrix), self.model.expected_loss(matrix, freed)
+        return _scores(self.model, matrix, self.prepayments.freed[rows])
+
+
+def _scores(model: RiskModel, matrix: Floats, freed: Ints) -> tuple[Floats, Floats]:
+    """Return risk and expected loss, with one prediction for both."""
+    risk = model.restoration_risk(matrix)
+    return risk, expected_loss(risk, model.loss.severity(matrix), freed)

@@ -3,11 +3,12 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relimit.policy import decide, load_policy
+from relimit.policy import decide, load_policy, reads_contributions
 from relimit.policy.causes import CAUSES
 from relimit.policy.settings import CapSettings, ReasonSettings
 
@@ -143,3 +144,16 @@ def test_low_need_is_only_named_where_little_of_the_limit_was_used(decided):
         ["assessment"],
         ["assessment"],
     ]
+
+
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(data=st.data())
+def test_contributions_that_are_not_read_change_nothing(make, rows_strategy, data):
+    cases = make.cases(*(data.draw(rows_strategy) for _ in range(5)))
+    read = reads_contributions(POLICY, cases)
+    other = np.where(read[:, None], cases.contributions, -7.0 - cases.contributions)
+    assert decide(POLICY, replace(cases, contributions=other)).to_table() == (
+        decide(POLICY, cases).to_table()
+    )
