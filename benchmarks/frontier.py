@@ -2,8 +2,7 @@
 
     python benchmarks/frontier.py [--accounts 12000] [--oracle 1200] [--seed 1] [--keep FOLDER]
 
-A model is trained and `relimit policy optimise` run on one simulated book, at the loss that its
-incumbent's log is expected to have. Another seed's world is then lived twice: under the incumbent,
+A model is trained and `relimit policy optimise` run on one simulated book, at its incumbent's loss. Another seed's world is then lived twice: under the incumbent,
 and under the optimised policy, which decides again on later nights where a gate was closed. What
 returned is read from the `restored` events of the 45 days after a decision, the loss from what
 happened. A sample of the incumbent's decisions has every arm played out: there the optimised policy
@@ -32,7 +31,7 @@ from relimit.data import Book, observe, read_parquet, realised
 from relimit.data.schema import decisions_log_schema
 from relimit.data.simulator import simulate
 from relimit.data.simulator.oracle import read_latent_types, read_oracle
-from relimit.data.vocabulary import ARMS, DELAYS_DAYS
+from relimit.data.vocabulary import ARMS, DELAYS_DAYS, FEN_PER_YUAN
 from relimit.models import RiskModel, load_model
 from relimit.policy import Policy, load_policy
 from relimit.policy.knapsack import choose_arms
@@ -113,7 +112,7 @@ def lived(book: Path, types: pa.Table, within_days: int) -> Lived:
 def loss_ratio_interval(ours: Lived, theirs: Lived) -> tuple[float, float]:
     """Return the 95% interval of the ratio of loss rates, accounts drawn together in both."""
     sums = [x.rows.groupby("account_id")[["loss", "freed"]].sum() for x in (ours, theirs)]
-    pair = sums[0].join(sums[1], how="outer", lsuffix="_a", rsuffix="_b").fillna(0).to_numpy()
+    pair = pd.concat(sums, axis=1).fillna(0).to_numpy()
     rng = np.random.default_rng(0)
     draws = []
     for _ in range(DRAWS):
@@ -133,9 +132,17 @@ def trained(book: Path, folder: Path) -> RiskModel:
     return load_model(artifact, digest=digest)
 
 
-def optimised(model: RiskModel, book: Path) -> Optimum:
-    """Optimise the packaged policy at the loss that the incumbent's log is expected to have."""
+def given_policy(tolerance: int | None) -> Policy:
+    """Return the packaged policy, its gate on interest opened to so many yuan if that is asked."""
     policy = load_policy()
+    if tolerance is None:
+        return policy
+    gates = replace(policy.gates, unsettled_interest=tolerance * FEN_PER_YUAN)
+    return replace(policy, gates=gates)
+
+
+def optimised(policy: Policy, model: RiskModel, book: Path) -> Optimum:
+    """Optimise a policy at the loss that the incumbent's log had."""
     logged = read_logged_book(book / "events.parquet", log_of(book), model, policy)
     worth = logged_worth(policy, logged)
     incumbent = figures_of(policy, worth, logged.freed, logged.arm).loss_rate
@@ -252,12 +259,12 @@ def report(name: str, world: Lived) -> None:
     """Print what came of a world."""
     print(
         f"{name:<11}{world.total('freed'):>16,.0f}{world.total('back'):>16,.0f}{world.share:>8.1%}"
-        f"{world.days:>8.2f}{world.loss_rate:>9.3%}{world.total('loss'):>13,.0f}"
+        f"{world.days:>8.2f}{world.loss_rate:>10.3%}{world.total('loss'):>13,.0f}"
         f"{world.total('margin'):>14,.0f}"
     )
 
 
-def run(folder: Path, accounts: int, sampled: int, seed: int) -> bool:
+def run(folder: Path, accounts: int, sampled: int, seed: int, tolerance: int | None) -> bool:
     """Optimise on one book and judge on another seed's world."""
     learn, judge, again = folder / "learn", folder / "judge", folder / "again"
     start = time.perf_counter()
@@ -270,20 +277,25 @@ def run(folder: Path, accounts: int, sampled: int, seed: int) -> bool:
         simulate(judge, accounts=accounts, months=MONTHS, seed=seed + 1, oracle=sampled)
     done("two worlds lived under the incumbent")
     model = trained(learn, folder)
-    found = optimised(model, learn)
+    found = optimised(given_policy(tolerance), model, learn)
     done("trained and optimised")
     candidate = CandidatePolicy(Scorer(model, found.policy), NIGHTS)
     simulate(again, accounts=accounts, months=MONTHS, seed=seed + 1, policy=candidate)
     done("the second world lived anew")
     for tier in found.policy.tiers:
         print(f"up to {tier.up_to:.2%}: {tier.share:.0%} after {tier.delay_days} days")
+    for gate in found.gates:
+        print(
+            f"gate {gate.gate}: holds {gate.rows:.1%}, expected loss {gate.loss_rate:.2%} beside "
+            f"{gate.loss_rate_elsewhere:.2%} elsewhere, costs {gate.net_yuan:,.0f} yuan net"
+        )
     print(f"shadow price of the loss budget {found.found.shadow_price:.2f}\n")
     types = read_latent_types(judge)
     days = found.policy.service.review_days
     theirs, ours = lived(judge, types, days), lived(again, types, days)
-    print(
-        f"{'yuan':<11}{'freed':>16}{'restored':>16}{'share':>8}{'days':>8}{'loss':>9}{'':>13}{'margin':>14}"
-    )
+    heads = (("yuan", -11), ("freed", 16), ("restored", 16), ("share", 8), ("days", 8))
+    heads += (("loss rate", 10), ("loss", 13), ("margin", 14))
+    print("".join(f"{name:<11}" if width < 0 else f"{name:>{width}}" for name, width in heads))
     report("incumbent", theirs)
     report("optimised", ours)
     logged = read_logged_book(judge / "events.parquet", log_of(judge), model, found.policy)
@@ -301,9 +313,12 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=12_000)
     parser.add_argument("--oracle", type=int, default=1_200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--tolerance", type=int, help="yuan of unsettled interest that the gate lets pass"
+    )
     parser.add_argument("--keep", type=Path, help="keep the books here, and use those that are")
     given = parser.parse_args()
-    size = (given.accounts, given.oracle, given.seed)
+    size = (given.accounts, given.oracle, given.seed, given.tolerance)
     if given.keep is not None:
         met = run(given.keep, *size)
     else:

@@ -1,7 +1,7 @@
 """A decision log as the policy sees it: what each arm would bring, and what the rules look at."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from relimit.policy.gates import closed_gates
 from relimit.policy.outcome import Situation, situation_of
 from relimit.training.arm_outcomes import ArmOutcomes, LoggedOutcomes, fit_arm_outcomes
 from relimit.training.labelled import Labelled
+from relimit.training.loss_scale import scale_losses
 from relimit.training.replay import facts_at
 
 Floats = NDArray[np.float64]
@@ -66,7 +67,8 @@ class LoggedBook:
     loss, margin
         Fen that came of it.
     outcomes
-        `[n, 25]` what is expected of every arm, from folds without the row's account.
+        `[n, 25]` what is expected of every arm, from folds without the row's account; losses on
+        the scale of the log, see `scale_losses`.
     situation
         What the rules look at, under the model.
     group
@@ -124,6 +126,8 @@ def read_logged_book(
     outcomes = fit_arm_outcomes(
         X, share, days, LoggedOutcomes.of(log), log["account_id"].to_numpy(), seed=seed
     )
+    arm = grid_arm(np.rint(freed * share).astype(np.int64), freed, days)
+    loss = _numbers(log["loss"])
     progress("looking at what waiting would show")
     names = (*CAUSES, UNTROUBLED)
     shown = np.column_stack([evidence(policy, cases), np.ones(len(freed), bool)])
@@ -132,10 +136,10 @@ def read_logged_book(
         account_id=log["account_id"].to_numpy(),
         freed=freed,
         share=share,
-        arm=grid_arm(np.rint(freed * share).astype(np.int64), freed, days),
-        loss=_numbers(log["loss"]),
+        arm=arm,
+        loss=loss,
         margin=_numbers(log["margin"]),
-        outcomes=outcomes,
+        outcomes=replace(outcomes, loss=scale_losses(outcomes.loss, loss, freed, arm)),
         situation=situation_of(policy, cases),
         group=shown.argmax(axis=1),
         groups=names,
