@@ -2,12 +2,13 @@
 
     python benchmarks/frontier.py [--accounts 12000] [--oracle 1200] [--seed 1] [--keep FOLDER]
 
-A model is trained and `relimit policy optimise` run on one simulated book, at its incumbent's loss. Another seed's world is then lived twice: under the incumbent,
-and under the optimised policy, which decides again on later nights where a gate was closed. What
-returned is read from the `restored` events of the 45 days after a decision, the loss from what
-happened. A sample of the incumbent's decisions has every arm played out: there the optimised policy
-is held against the best arms that a policy could choose that knows each arm's probability of bad
-at the incumbent's loss (margins and severities as the sample's averages by arm).
+A model is trained and `relimit policy optimise` run on one simulated book, at its incumbent's loss.
+Another seed's world is then lived twice: under the incumbent, and under the optimised policy, which
+decides again on later nights where a gate was closed. What returned is read from the `restored`
+events of the 45 days after a decision, the loss from what happened. A sample of the incumbent's
+decisions has every arm played out: there the optimised policy is held against the best arms that
+somebody could choose who knows each arm's probability of bad, at the incumbent's loss (margins and
+severities as the sample's averages by arm).
 
 Prints every target as met or MISSED, and exits 1 if one is missed.
 """

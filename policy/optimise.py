@@ -128,7 +128,7 @@ def optimise_tiers(
         No tiers keep the budget and the guardrails; the message says which are short, by how much.
     """
     total = float(sample.freed.sum())
-    bounds = sample_bounds(sample) if bounds is None else bounds
+    bounds = sample_bounds(policy, sample) if bounds is None else bounds
     net = sample.worth.net(policy)
     binned, limits, names = _binned(sample, net, bounds, budget)
     if allowed is not None:
@@ -149,9 +149,10 @@ def optimise_tiers(
     )
 
 
-def sample_bounds(sample: Sample) -> Floats:
-    """Return the candidate bounds of a sample's tiers."""
-    return candidate_bounds(sample.ratio, sample.freed.astype(float), BINS)
+def sample_bounds(policy: Policy, sample: Sample) -> Floats:
+    """Return the candidate bounds of a sample's tiers, the given policy's own among them."""
+    even = candidate_bounds(sample.ratio, sample.freed.astype(float), BINS)
+    return np.union1d(even, [tier.up_to for tier in policy.tiers])
 
 
 def _share(group: str) -> str:

@@ -179,7 +179,7 @@ def _tiers_that_wait_for_something(
     Delays only grow from tier to tier, so that one tier's wait can force another's, which is not
     worth it: that wait is ruled out between its bounds, and the tiers are chosen anew.
     """
-    bounds = sample_bounds(sample)
+    bounds = sample_bounds(policy, sample)
     allowed = np.ones((len(bounds), len(ARMS)), bool)
     budget = policy.stated_value.loss_budget
     while True:

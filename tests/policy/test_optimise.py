@@ -149,6 +149,13 @@ def test_an_arm_that_is_not_allowed_is_not_used(policy, make_book):
     assert not any(t.delay_days and t.share for t in found.tiers)
 
 
+def test_the_given_tiers_are_never_better_where_they_keep_the_budget(policy, make_book):
+    for seed in range(5):
+        situation, sample = make_book(policy, seed)
+        value, loss, _ = deployed(policy, situation, sample, policy.tiers)
+        assert optimise_tiers(policy, sample, budget=max(loss, 0.5)).value >= value - 1e-12
+
+
 def test_outcomes_that_are_no_numbers_are_refused(policy, make):
     freed, arm = np.array([100]), np.zeros((1, 25), np.int64)
     with pytest.raises(DataError, match="loss is not a number in 25 places"):
