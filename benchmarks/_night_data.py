@@ -87,7 +87,7 @@ def make_model(seed: Path, folder: Path) -> None:
     """Save a model of `TREES` trees with `LEAVES` leaves over the features that models may use."""
     names = list(model_feature_names())
     rng = np.random.default_rng(2)
-    accounts = np.repeat(np.arange(SEED_ACCOUNTS), 3)
+    accounts = np.arange(SEED_ACCOUNTS)
     ids = pc.unique(pq.read_table(seed / "events.parquet", columns=["account_id"])["account_id"])
     end = np.datetime64(end_of(seed).replace(tzinfo=None), "us").astype(np.int64)
     as_of = end - rng.integers(0, 60 * 86_400_000_000, len(accounts))
@@ -105,7 +105,7 @@ def make_model(seed: Path, folder: Path) -> None:
         "min_child_samples": 20,
         "learning_rate": 0.01,
         "verbosity": -1,
-        "num_threads": 2,
+        "num_threads": 1,
         "seed": 0,
     }
     columns = estimator.head_.columns

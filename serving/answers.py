@@ -1,15 +1,15 @@
 """From events to answers: read, decided in threads, and given in the order of the accounts."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
 from relimit.data.events import blocks_from_table
 from relimit.data.overlap import in_order
-from relimit.data.stream import EventPlan
+from relimit.data.stream import BLOCK_ROWS, EventPlan
 from relimit.policy import decisions_schema
 from relimit.serving.blocks import Answers, decide_block
 from relimit.serving.clock import Clock
@@ -21,11 +21,16 @@ Progress = Callable[[int, int], None]
 """Told how many events have been worked through, and of how many."""
 
 
+TOGETHER: Final = BLOCK_ROWS // 2
+"""Events of chosen accounts that are put together: few decisions cost as much as some hundreds."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """The events of all accounts in `(after, through]`; None is an open end."""
+    """The chosen of `read` events of all accounts in `(after, through]`; None is an open end."""
 
     events: pa.Table
+    read: int
     after: Any
     through: Any
 
@@ -59,24 +64,31 @@ class Answering:
         rest = self.plan if after is None else self.plan.following(after)
         done, total = self.plan.rows - rest.rows, self.plan.rows
 
-        def work(span: _Span) -> tuple[int, Answers]:
-            with clock.stage("deciding"):
-                return span.events.num_rows, self._answer(span)
+        def choose(span: _Span) -> _Span:
+            with clock.stage("choosing"):
+                return replace(span, events=self.request.chosen(span.events))
 
-        spans = clock.timed("reading", _spans(rest))
-        for events, answers in in_order(work, spans, workers=self.workers):
-            done += events
-            if progress is not None:
-                progress(done, total)
-            yield answers
+        def answer(span: _Span) -> Answers:
+            with clock.stage("deciding"):
+                return self._answer(span)
+
+        def chosen() -> Iterator[_Span]:
+            seen = done
+            spans = clock.timed("reading", _spans(rest))
+            for span in in_order(choose, spans, workers=self.workers):
+                seen += span.read
+                if progress is not None:
+                    progress(seen, total)
+                yield span
+
+        yield from in_order(answer, _together(chosen()), workers=self.workers)
         if progress is not None:
             progress(total, total)
 
     def _answer(self, span: _Span) -> Answers:
-        chosen = self.request.chosen(span.events)
-        block = blocks_from_table(chosen)
+        block = blocks_from_table(span.events)
         answers = (
-            decide_block(self.scorer, self.request, block) if chosen.num_rows else self.empty()
+            decide_block(self.scorer, self.request, block) if span.events.num_rows else self.empty()
         )
         missing = self.request.without_events(block.account_ids, span.after, span.through)
         if not missing.num_rows:
@@ -91,6 +103,24 @@ def _spans(plan: EventPlan) -> Iterator[_Span]:
     after = plan.after
     for events in plan.tables():
         through = events["account_id"][-1].as_py()
-        yield _Span(events, after, through)
+        yield _Span(events, events.num_rows, after, through)
         after = through
-    yield _Span(plan.schema.empty_table(), after, None)
+    yield _Span(plan.schema.empty_table(), 0, after, None)
+
+
+def _together(spans: Iterator[_Span]) -> Iterator[_Span]:
+    """Join neighbouring spans until their events are enough."""
+    held: list[_Span] = []
+    for span in spans:
+        held.append(span)
+        if sum(one.events.num_rows for one in held) >= TOGETHER:
+            yield _joined(held)
+            held = []
+    if held:
+        yield _joined(held)
+
+
+def _joined(spans: list[_Span]) -> _Span:
+    tables = [span.events for span in spans if span.events.num_rows] or [spans[0].events]
+    events = pa.concat_tables(tables, promote_options="permissive")
+    return _Span(events, sum(span.read for span in spans), spans[0].after, spans[-1].through)

@@ -74,6 +74,7 @@ def run(events: Path, model: Path, out: Path, deadly: int | None, told: Path) ->
     """Score the night in small lots and small blocks, and tell what was passed."""
     batch.LOT_ROWS = 30
     EventPlan.tables.__defaults__ = (80,)
+    answers.TOGETHER = 80
     points = Points(out, deadly)
     scorer = Scorer(load_model(model), load_policy(None))
     since, as_of = (datetime.fromisoformat(os.environ[name]) for name in ("SINCE", "AS_OF"))

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from relimit.data.errors import DataError
-from relimit.serving import batch
+from relimit.serving import answers, batch
 from relimit.serving.batch import score
 from relimit.serving.scorer import Scorer
 
@@ -24,7 +24,7 @@ def killed(
 ) -> tuple[Path, dict[str, Any]]:
     """The folder of the runs, and what came of each."""
     folder = tmp_path_factory.mktemp("killed")
-    pq.write_table(night.book(200, 1, spoilt=3), folder / "events.parquet", row_group_size=170)
+    pq.write_table(night.book(200, 1, spoilt=3), folder / "events.parquet", row_group_size=60)
     words = [folder / "events.parquet", small_model, folder, POINTS]
     environment = {"SINCE": night.since.isoformat(), "AS_OF": night.as_of.isoformat()}
     driver = subprocess.run(
@@ -76,6 +76,7 @@ def interrupted(
 
     monkeypatch.setattr(batch, "LOT_ROWS", 10)
     monkeypatch.setattr("relimit.data.stream.EventPlan.tables.__defaults__", (60,))
+    monkeypatch.setattr(answers, "TOGETHER", 60)
     with pytest.raises(KeyboardInterrupt):
         score(scorer, events, night.request, out, progress=stop)
 
