@@ -55,7 +55,7 @@ def test_a_killed_run_is_finished_by_the_next_to_the_last_byte(
 def test_what_was_done_is_not_done_again(killed: tuple[Path, dict[str, Any]]) -> None:
     whole, outcomes = killed[1]["whole"], killed[1]["outcomes"]
     blocks = [outcome["blocks"] for outcome in outcomes]
-    assert blocks[0] == whole["blocks"] > 8  # killed before anything was finished
+    assert blocks[0] == whole["blocks"] > 5  # killed before anything was finished
     assert blocks[-1] == 0  # killed when all was decided
     assert sum(0 < count < whole["blocks"] for count in blocks) >= POINTS // 3
 
