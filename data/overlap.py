@@ -2,7 +2,8 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 import numpy as np
@@ -25,16 +26,33 @@ def in_order(
     >>> list(in_order(lambda number: number * number, range(5), workers=2))
     [0, 1, 4, 9, 16]
     """
-    _keep_memory()
+    with worker_pool(workers) as pool:
+        yield from in_order_of(work, items, pool, most=2 * workers)
+
+
+def in_order_of(
+    work: Callable[[Item], Result], items: Iterable[Item], pool: Executor, *, most: int
+) -> Iterator[Result]:
+    """Yield what `in_order` does, from a pool that may read the items as well.
+
+    At most `most` items wait or are worked on.
+    """
     running: deque[Future[Result]] = deque()
+    for item in items:
+        running.append(pool.submit(work, item))
+        while len(running) > most:
+            yield running.popleft().result()
+    while running:
+        yield running.popleft().result()
+
+
+@contextmanager
+def worker_pool(workers: int) -> Iterator[Executor]:
+    """Yield a pool of threads; in the end, what has not begun never does."""
+    _keep_memory()
     pool = ThreadPoolExecutor(max_workers=workers)
     try:
-        for item in items:
-            running.append(pool.submit(work, item))
-            while len(running) > 2 * workers:
-                yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
+        yield pool
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -1,10 +1,13 @@
 """The row groups of a table of events: which accounts each may hold, read a few at a time."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +15,9 @@ import pyarrow.parquet as pq
 
 from relimit.data.events import Ids, conform_events
 from relimit.data.files import unreadable
+
+AHEAD: Final = 2
+"""Lots that a pool reads before they are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +62,31 @@ def row_groups(path: Path) -> Iterator[RowGroup]:
             yield RowGroup(path, number, group.num_rows, *bounds)
 
 
-def read_groups(groups: Sequence[RowGroup], schema: pa.Schema, rows: int) -> Iterator[pa.Table]:
-    """Read row groups one after another, small ones of a file together until they make `rows`."""
+def read_groups(
+    groups: Sequence[RowGroup], schema: pa.Schema, rows: int, pool: Executor | None = None
+) -> Iterator[pa.Table]:
+    """Read row groups one after another, small ones of a file together until they make `rows`.
+
+    With a pool its threads read `AHEAD` lots before they are asked for, one thread a lot.
+    """
+    reads = _reads(groups, schema, rows, threads=pool is None)
+    if pool is None:
+        yield from (read() for read in reads)
+        return
+    begun = deque(pool.submit(read) for read in itertools.islice(reads, AHEAD))
+    while begun:
+        table = begun.popleft().result()
+        begun.extend(pool.submit(read) for read in itertools.islice(reads, 1))
+        yield table
+
+
+def _reads(
+    groups: Sequence[RowGroup], schema: pa.Schema, rows: int, *, threads: bool
+) -> Iterator[Callable[[], pa.Table]]:
     for path, mine in itertools.groupby(groups, key=lambda group: group.path):
-        with _open(path) as file:
-            for lot in _lots(mine, rows):
-                yield _read(file, lot, schema)
+        footer = _footer(path)
+        for lot in _lots(mine, rows):
+            yield partial(_read, path, footer, lot, schema, threads=threads)
 
 
 def _lots(groups: Iterable[RowGroup], rows: int) -> Iterator[list[RowGroup]]:
@@ -75,32 +100,45 @@ def _lots(groups: Iterable[RowGroup], rows: int) -> Iterator[list[RowGroup]]:
         yield lot
 
 
-def _open(path: Path) -> pq.ParquetFile:
+def _footer(path: Path) -> pq.FileMetaData:
     try:
-        footer = pq.read_metadata(path)
-        words = [name for name in ("kind", "detail") if name in footer.schema.names]
-        return pq.ParquetFile(
-            path, metadata=footer, page_checksum_verification=True, read_dictionary=words
-        )
+        return pq.read_metadata(path)
     except (OSError, pa.ArrowException) as error:
         raise unreadable(path, error) from error
 
 
-def _read(file: pq.ParquetFile, lot: list[RowGroup], schema: pa.Schema) -> pa.Table:
-    names = [name for name in schema.names if name in file.schema_arrow.names]
+def _open(path: Path, footer: pq.FileMetaData) -> pq.ParquetFile:
+    words = [name for name in ("kind", "detail") if name in footer.schema.names]
+    return pq.ParquetFile(
+        path, metadata=footer, page_checksum_verification=True, read_dictionary=words
+    )
+
+
+def _read(
+    path: Path,
+    footer: pq.FileMetaData,
+    lot: list[RowGroup],
+    schema: pa.Schema,
+    *,
+    threads: bool,
+) -> pa.Table:
+    names = [name for name in schema.names if name in footer.schema.names]
     try:
-        table = file.read_row_groups([group.number for group in lot], columns=names)
+        with _open(path, footer) as file:
+            numbers = [group.number for group in lot]
+            table = file.read_row_groups(numbers, columns=names, use_threads=threads)
     except (OSError, pa.ArrowException) as error:
-        raise unreadable(lot[0].path, error) from error
-    return conform_events(table, where=str(lot[0].path))
+        raise unreadable(path, error) from error
+    return conform_events(table, where=str(path))
 
 
 def read_batches(path: Path, names: Sequence[str], rows: int) -> Iterator[pa.Table]:
     """Read a file in pieces of at most `rows`, however large its row groups are."""
-    with _open(path) as file:
-        wanted = [name for name in names if name in file.schema_arrow.names]
-        try:
+    footer = _footer(path)
+    wanted = [name for name in names if name in footer.schema.names]
+    try:
+        with _open(path, footer) as file:
             for batch in file.iter_batches(rows, columns=wanted):
                 yield pa.Table.from_batches([batch])
-        except (OSError, pa.ArrowException) as error:
-            raise unreadable(path, error) from error
+    except (OSError, pa.ArrowException) as error:
+        raise unreadable(path, error) from error

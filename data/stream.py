@@ -3,6 +3,7 @@
 import itertools
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -61,14 +62,19 @@ def iter_event_blocks(
 
 
 def iter_event_tables(
-    path: Path, *, accounts: Ids | None = None, rows: int = BLOCK_ROWS
+    path: Path,
+    *,
+    accounts: Ids | None = None,
+    rows: int = BLOCK_ROWS,
+    pool: Executor | None = None,
 ) -> Iterator[pa.Table]:
     """Yield what `iter_event_blocks` does, as tables that are still to be sorted within accounts.
 
-    That leaves the work on each block to whoever takes it, another thread for instance. Accounts
-    that were not asked for may come along: copying the rest can cost more than they do.
+    That leaves the work on each block to whoever takes it, another thread for instance; the threads
+    of `pool` also read ahead. Accounts that were not asked for may come along: copying the rest can
+    cost more than they do.
     """
-    return EventPlan.of(path, accounts=accounts).tables(rows)
+    return EventPlan.of(path, accounts=accounts).tables(rows, pool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +124,17 @@ class EventPlan:
         """How many events there are to read; some may be of other accounts."""
         return sum(group.rows for group in self.groups)
 
-    def tables(self, rows: int = BLOCK_ROWS) -> Iterator[pa.Table]:
+    def tables(
+        self, rows: int = BLOCK_ROWS, pool: Executor | None = None
+    ) -> Iterator[pa.Table]:
         """Yield the tables of `iter_event_tables`."""
-        tables = self._ascending_tables(rows)
+        tables = self._ascending_tables(rows, pool)
         return tables if self.after is None else _following(tables, self.after)
 
-    def _ascending_tables(self, rows: int) -> Iterator[pa.Table]:
+    def _ascending_tables(self, rows: int, pool: Executor | None) -> Iterator[pa.Table]:
         ordered = _ascending(self.groups)
         if ordered is not None:
-            groups = read_groups(ordered, self.schema, rows)
+            groups = read_groups(ordered, self.schema, rows, pool)
             yield from _whole_accounts(groups, self.accounts, rows)
             return
         with tempfile.TemporaryDirectory(prefix="relimit-") as folder:

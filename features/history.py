@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relimit.data.events import EventBlock
-from relimit.data.vocabulary import KINDS, MICROSECONDS_PER_DAY
+from relimit.data.vocabulary import MICROSECONDS_PER_DAY
+from relimit.features.kinds import ByKind, Kind
 from relimit.features.select import Select, Window
-from relimit.features.series import Bools, Cut, Floats, Ints, Kind, Series
+from relimit.features.series import Bools, Cut, Floats, Ints, Series
 
 __all__ = ["Bools", "Events", "Floats", "History", "Ints", "Select", "Window", "pick"]
 
@@ -32,8 +33,6 @@ FEW: Final = 16
 """Up to this many snapshots, all the usual days are looked up at once: calls cost most then."""
 
 _ENDS: Final = (None, *USUAL)
-_KIND_STARTS: Final = np.arange(len(KINDS) + 1, dtype=np.int8)
-_PLACE: Final = {kind: place for place, kind in enumerate(KINDS)}
 
 
 class _Before(dict[int | None, Ints]):
@@ -117,12 +116,15 @@ class History:
         """
         block = self.block
         accounts = len(block.account_ids)
-        index = np.repeat(np.arange(accounts), np.diff(block.starts))
+        length = np.diff(block.starts)
         first, last = int(block.known_at.min()), int(block.known_at.max())
         span = last - first + 2
         if span * (accounts + 1) < 2**62:
-            return index * span + (block.known_at - (first - 1)), first - 1, span, None
+            key = np.repeat(np.arange(accounts) * span - (first - 1), length)
+            key += block.known_at
+            return key, first - 1, span, None
         times, rank = np.unique(block.known_at, return_inverse=True)
+        index = np.repeat(np.arange(accounts), length)
         return index * (len(times) + 1) + rank + 1, 0, len(times) + 1, times
 
     def _search(self, ago: int | Ints) -> Ints:
@@ -181,22 +183,14 @@ class History:
         return found
 
     @cached_property
-    def _by_kind(self) -> tuple[Ints, Ints]:
-        """The rows sorted by kind, ascending within each, and where each kind begins.
-
-        Sorting bytes takes no longer than looking for two of the kinds.
-        """
-        kind = self.block.kind
-        order = np.argsort(kind, kind="stable")
-        return order, kind[order].searchsorted(_KIND_STARTS)
+    def _by_kind(self) -> ByKind:
+        return ByKind(self.block.kind)
 
     def _select(self, events: Events) -> Series:
         if isinstance(events, Series):
             return events
         if isinstance(events, str):
-            order, starts = self._by_kind
-            place = _PLACE[events]
-            return Kind(order[starts[place] : starts[place + 1]], self.block.amount)
+            return Kind(events, self._by_kind, self.block.amount)
         whole = self.series(events.kind)
         return _part_of(whole, self._chosen(events, whole.rows))
 
@@ -237,14 +231,18 @@ class History:
         found: Series = self._cache[key]
         return found
 
+    @cached_property
+    def _all_have_amounts(self) -> bool:
+        return bool(self.block.has_amount.all())
+
     def amounts(self, events: Events) -> Series:
         """Return the events that have an amount; a derived series has its value instead."""
         found = self._amounts.get(events)
         if found is None:
             found = self.series(events)
-            there = self.block.has_amount[found.rows]
-            if not isinstance(events, Series) and not there.all():
-                found = _part_of(found, there)
+            if not isinstance(events, Series) and not self._all_have_amounts:
+                there = self.block.has_amount[found.rows]
+                found = found if there.all() else _part_of(found, there)
             self._amounts[events] = found
         return found
 

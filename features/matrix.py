@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from relimit.data.events import EventBlock, blocks_from_table
-from relimit.data.overlap import in_order
+from relimit.data.overlap import in_order_of, worker_pool
 from relimit.data.schema import events_schema
 from relimit.data.stream import iter_event_tables
 from relimit.features.history import Floats, History, Ints
@@ -67,7 +67,7 @@ def iter_features(
     snapshots
         Columns `account_id` and `as_of`; any order, repeats allowed.
     workers
-        Threads that compute while another one reads.
+        Threads that read and compute.
     names
         Which features, in which order; None takes the catalogue.
     progress
@@ -116,7 +116,7 @@ def compute_features(
 def _in_order(
     events: Path, points: Snapshots, features: Sequence[Feature], workers: int
 ) -> Iterator[tuple[Ints, Floats]]:
-    """Compute blocks in threads while this one reads ahead; yield them as they were read."""
+    """Read and compute in the threads of one pool; yield the blocks as they are in the file."""
 
     def work(table: pa.Table) -> tuple[Ints, Floats]:
         block = blocks_from_table(table)
@@ -125,9 +125,9 @@ def _in_order(
             return rows, np.empty((0, len(features)))
         return rows, _matrix(History(block, account, points.as_of[rows]), features)
 
-    yield from in_order(
-        work, iter_event_tables(events, accounts=points.account_ids), workers=workers
-    )
+    with worker_pool(workers) as pool:
+        tables = iter_event_tables(events, accounts=points.account_ids, pool=pool)
+        yield from in_order_of(work, tables, pool, most=2 * workers)
     rows = points.without_events()
     if len(rows):
         yield rows, _matrix(_empty_history(points, rows), features)

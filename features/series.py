@@ -8,13 +8,40 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-
+Words = NDArray[np.uint64]
 
 _WORD = 32
 """Rows to a word of a bit vector: its upper half counts, its lower half has a bit a row."""
 
+_HALF = np.uint64(_WORD)
+_BELOW = (np.uint64(1) << np.arange(_WORD, dtype=np.uint64)) - np.uint64(1)
+
 LOOKUPS = 256
 """Up to this many rows are searched for one by one: making a bit vector costs more."""
+
+
+def padded(size: int) -> int:
+    """Return how many bits the words have that answer for a block of `size` rows."""
+    return (size // _WORD + 1) * _WORD
+
+
+def words_of(chosen: Bools) -> Words:
+    """Return bit vectors: a bit for each row, in words that begin with the count of the bits before.
+
+    Such a vector answers how many rows come before any other (Jacobson 1989), and is made in
+    a tenth of the time of one count a row.
+
+    Parameters
+    ----------
+    chosen
+        `[..., padded(events)]` which rows have a bit.
+    """
+    packed = np.packbits(chosen.reshape(-1), bitorder="little").view("<u4")
+    packed = packed.reshape(*chosen.shape[:-1], -1)
+    words = packed.astype(np.uint64)
+    bits = np.bitwise_count(packed[..., :-1])
+    words[..., 1:] += np.add.accumulate(bits, axis=-1, dtype=np.uint64) << _HALF
+    return words
 
 
 class Cut:
@@ -36,10 +63,9 @@ class Cut:
         return word
 
     @cached_property
-    def below(self) -> NDArray[np.uint64]:
+    def below(self) -> Words:
         """The bits of the rows of that word that come before each row."""
-        bit = (self.row & (_WORD - 1)).astype(np.uint64)
-        below: NDArray[np.uint64] = (np.uint64(1) << bit) - np.uint64(1)
+        below: Words = _BELOW.take(self.row & (_WORD - 1))
         return below
 
 
@@ -57,11 +83,16 @@ class Series:
     """
 
     def __init__(self, rows: Ints, value: Ints, size: int) -> None:
-        self.rows = rows
+        self._rows = rows
         self._value = value
         self.size = size
         self._total: Ints | None = None
         self._tables: dict[str, SparseTable] = {}
+
+    @property
+    def rows(self) -> Ints:
+        """`[m]` int64, ascending rows of the block."""
+        return self._rows
 
     @property
     def value(self) -> Ints:
@@ -71,35 +102,28 @@ class Series:
     @property
     def chosen(self) -> Bools:
         """`[events]`: whether the series has each row of the block."""
-        chosen = np.zeros(self.size, np.bool_)
-        chosen[self.rows] = True
-        return chosen
+        return self._flags[: self.size]
+
+    @property
+    def _flags(self) -> Bools:
+        flags = np.zeros(padded(self.size), np.bool_)
+        flags[self.rows] = True
+        return flags
 
     @cached_property
-    def _words(self) -> NDArray[np.uint64]:
-        """A bit for each row of the block, in words that begin with the count of the bits before.
-
-        Such a vector answers how many rows come before any other (Jacobson 1989), and is made in
-        a tenth of the time of one count a row.
-        """
-        chosen = self.chosen
-        words = np.zeros(len(chosen) // _WORD + 1, np.uint64)
-        packed = np.packbits(chosen, bitorder="little")
-        flags = np.zeros(len(words) * (_WORD // 8), np.uint8)
-        flags[: len(packed)] = packed
-        words += flags.view("<u4")
-        bits = np.bitwise_count(words[:-1])
-        words[1:] += np.add.accumulate(bits, dtype=np.uint64) << np.uint64(_WORD)
-        return words
+    def words(self) -> Words:
+        """A bit for each row of the block: see `words_of`."""
+        return words_of(self._flags)
 
     def before(self, row: Ints | Cut) -> Ints:
         """Return how many rows of the series come before a row of the block."""
         cut = row if isinstance(row, Cut) else Cut(row)
         if cut.row.size <= LOOKUPS:
             return self.rows.searchsorted(cut.row)
-        word = self._words[cut.word]
-        count: Ints = (word >> np.uint64(_WORD)).view(np.int64)
-        count += np.bitwise_count(word & cut.below)
+        word = self.words.take(cut.word)
+        count: Ints = (word >> _HALF).view(np.int64)
+        word &= cut.below
+        count += np.bitwise_count(word)
         return count
 
     @property
@@ -127,28 +151,6 @@ class Series:
         if name not in self._tables:
             self._tables[name] = SparseTable(value)
         return self._tables[name]
-
-
-class Kind(Series):
-    """The events of one kind with their amounts, which are looked up once somebody asks.
-
-    Parameters
-    ----------
-    rows
-        `[m]` int64, ascending rows of the block.
-    amount
-        `[events]` int64 fen.
-    """
-
-    def __init__(self, rows: Ints, amount: Ints) -> None:
-        super().__init__(rows, amount[:0], len(amount))
-        self._amount = amount
-
-    @cached_property
-    def value(self) -> Ints:
-        """`[m]`: the amount of each row."""
-        value: Ints = self._amount[self.rows]
-        return value
 
 
 class SparseTable:

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relimit.features.series import LOOKUPS, Cut, Kind, Series, SparseTable
+from relimit.data.vocabulary import KINDS
+from relimit.features.kinds import ByKind, Kind
+from relimit.features.series import LOOKUPS, Cut, Series, SparseTable
 
 
 @given(
@@ -23,17 +25,24 @@ def test_rows_before_any_row_are_counted(size: int, density: float, asked: int, 
     row[-1] = size
     expected = [int(chosen[:place].sum()) for place in row]
     rows = np.flatnonzero(chosen)
-    for series in (Kind(rows, amount), Series(rows, amount[rows], size)):
+    for series in (a_kind(chosen, amount), Series(rows, amount[rows], size)):
         assert series.before(row).tolist() == expected
         assert series.before(Cut(row)).tolist() == expected
+        assert series.rows.tolist() == rows.tolist()
+        assert series.chosen.tolist() == chosen.tolist()
         assert series.value.tolist() == amount[chosen].tolist()
+
+
+def a_kind(chosen: np.ndarray, amount: np.ndarray) -> Kind:
+    """The chosen rows are draws, the others of an unknown kind."""
+    by_kind = ByKind(np.where(chosen, KINDS.index("draw"), -1).astype(np.int8))
+    return Kind("draw", by_kind, amount)
 
 
 def test_rows_are_counted_in_a_block_of_many_words() -> None:
     chosen = np.arange(300_000) % 3 == 0
     row = np.array([*range(0, 300_000, 997), 300_000])
-    series = Kind(np.flatnonzero(chosen), np.zeros(300_000, np.int64))
-    assert np.array_equal(series.before(row), (row + 2) // 3)
+    assert np.array_equal(a_kind(chosen, np.zeros(300_000, np.int64)).before(row), (row + 2) // 3)
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 64, 65, 500])
