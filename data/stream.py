@@ -18,7 +18,7 @@ from relimit.data.row_groups import RowGroup, read_groups, row_groups
 from relimit.data.schema import events_schema
 from relimit.data.spill import spill
 
-BLOCK_ROWS: Final = 100_000
+BLOCK_ROWS: Final = 150_000
 """Rows a block: the arrays of larger ones leave the processor's cache, smaller ones cost calls."""
 
 LARGEST_GROUP: Final = 4_000_000

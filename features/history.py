@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from relimit.data.events import EventBlock
 from relimit.data.vocabulary import MICROSECONDS_PER_DAY
+from relimit.features.bits import Bools, Cut, Ints
 from relimit.features.kinds import ByKind, Kind
 from relimit.features.select import Select, Window
-from relimit.features.series import Bools, Cut, Floats, Ints, Series
+from relimit.features.series import Floats, Series
 
 __all__ = ["Bools", "Events", "Floats", "History", "Ints", "Select", "Window", "pick"]
 

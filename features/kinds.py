@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relimit.data.vocabulary import KINDS
-from relimit.features.series import Bools, Ints, Series, Words, padded, words_of
+from relimit.features.bits import Bools, Ints, Words, padded, words_of
+from relimit.features.series import Series
 
 _PLACES: Final = np.arange(len(KINDS) + 1, dtype=np.int8)
 _PLACE: Final = {kind: place for place, kind in enumerate(KINDS)}

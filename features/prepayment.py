@@ -1,4 +1,8 @@
-"""Prepayment: how often, how much, how evenly principal comes back early."""
+"""Prepayment: how often, how much, how evenly principal comes back early.
+
+There is no "days early ÷ term": the events tell no schedule before its instalments fall due, so the
+term could only be had by looking ahead.
+"""
 
 from relimit.data.vocabulary import DRAW, PREPAYMENT
 from relimit.features.arithmetic import ratio, variation_of_recent

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relimit.data.vocabulary import KINDS
+from relimit.features.bits import Cut
 from relimit.features.kinds import ByKind, Kind
-from relimit.features.series import LOOKUPS, Cut, Series, SparseTable
+from relimit.features.series import LOOKUPS, Series, SparseTable
 
 
 @given(
