@@ -139,7 +139,7 @@ class EventPlan:
             return
         with tempfile.TemporaryDirectory(prefix="relimit-") as folder:
             files = list(dict.fromkeys(group.path for group in self.groups))
-            yield from _whole_accounts(spill(files, Path(folder)), self.accounts, rows)
+            yield from _whole_accounts(spill(files, Path(folder), pool), self.accounts, rows)
 
 
 def _following(tables: Iterator[pa.Table], account: Any) -> Iterator[pa.Table]:

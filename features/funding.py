@@ -1,7 +1,7 @@
 """Funding: whose money the prepayment was made with.
 
-There is no "payer is not the owner": no event tells who paid; `detail` is the channel of a repayment
-and, of a prepayment, whether it was full.
+There is no "payer is not the owner": no event tells who paid; `detail` is the channel of a
+repayment and, of a prepayment, whether it was full.
 """
 
 from relimit.data.vocabulary import INFLOW, LENDER, OPERATION, PREPAYMENT

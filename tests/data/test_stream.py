@@ -1,5 +1,6 @@
 """Streaming gives whole accounts, ascending, whatever the file's order, parts and row groups."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from relimit.data import stream
 from relimit.data.errors import DataError
 from relimit.data.events import EventBlock, blocks_from_table
 from relimit.data.schema import events_schema
-from relimit.data.stream import EventPlan, iter_event_blocks
+from relimit.data.stream import EventPlan, iter_event_blocks, iter_event_tables
 
 ARRAYS = ("account_ids", "ts", "known_at", "kind", "amount", "has_amount", "value", "has_value")
 
@@ -75,6 +76,31 @@ def test_an_unsorted_file_gives_the_same_blocks(
     blocks = list(iter_event_blocks(tmp_path / "events.parquet", rows=60))
     assert joined(blocks) == expected(table)
     assert len(blocks) > 5
+
+
+@pytest.mark.parametrize("words", [False, True])
+@pytest.mark.parametrize("sorted_file", [True, False])
+def test_a_pool_that_reads_ahead_gives_the_same_blocks(
+    tmp_path: Path, words: bool, sorted_file: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spill_module, "BUCKET_ROWS", 100)
+    table = book(words=words)
+    written = table if sorted_file else shuffled(table)
+    pq.write_table(written, tmp_path / "events.parquet", row_group_size=50)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        tables = list(iter_event_tables(tmp_path / "events.parquet", rows=60, pool=pool))
+    assert joined([blocks_from_table(table) for table in tables]) == expected(table)
+    assert len(tables) > 5
+
+
+@pytest.mark.parametrize("far", [1, 2**61])
+def test_a_bucket_is_sorted_by_account_then_time_however_far_its_ids_lie_apart(far: int) -> None:
+    rng = np.random.default_rng(3)
+    account, known_at = rng.integers(-3, 3, 500) * far, rng.integers(-(10**15), 10**15, 500)
+    order = spill_module._order(account, known_at)
+    assert np.array_equal(account[order], np.sort(account))
+    pairs = list(zip(account[order], known_at[order], strict=True))
+    assert pairs == sorted(zip(account, known_at, strict=True))
 
 
 def test_a_row_group_too_large_to_sort_is_parted(
