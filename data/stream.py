@@ -124,9 +124,7 @@ class EventPlan:
         """How many events there are to read; some may be of other accounts."""
         return sum(group.rows for group in self.groups)
 
-    def tables(
-        self, rows: int = BLOCK_ROWS, pool: Executor | None = None
-    ) -> Iterator[pa.Table]:
+    def tables(self, rows: int = BLOCK_ROWS, pool: Executor | None = None) -> Iterator[pa.Table]:
         """Yield the tables of `iter_event_tables`."""
         tables = self._ascending_tables(rows, pool)
         return tables if self.after is None else _following(tables, self.after)
