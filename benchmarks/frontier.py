@@ -1,6 +1,6 @@
 """What an optimised policy is worth in a world that it was not found in, lived anew under it.
 
-    python benchmarks/frontier.py [--accounts 12000] [--oracle 1200] [--seed 1] [--keep FOLDER]
+    python benchmarks/frontier.py [--accounts 12000] [--oracle 1000] [--budget RATE]
 
 A model is trained and `relimit policy optimise` run on one simulated book, at its incumbent's loss.
 Another seed's world is then lived twice: under the incumbent, and under the optimised policy, which
@@ -142,12 +142,12 @@ def given_policy(tolerance: int | None) -> Policy:
     return replace(policy, gates=gates)
 
 
-def optimised(policy: Policy, model: RiskModel, book: Path) -> Optimum:
-    """Optimise a policy at the loss that the incumbent's log had."""
+def optimised(policy: Policy, model: RiskModel, book: Path, budget: float | None) -> Optimum:
+    """Optimise a policy at a loss budget, or at the loss that the incumbent's log had."""
     logged = read_logged_book(book / "events.parquet", log_of(book), model, policy)
     worth = logged_worth(policy, logged)
     incumbent = figures_of(policy, worth, logged.freed, logged.arm).loss_rate
-    value = replace(policy.stated_value, loss_budget=incumbent)
+    value = replace(policy.stated_value, loss_budget=incumbent if budget is None else budget)
     return optimise_book(replace(policy, value=value), logged)
 
 
@@ -265,8 +265,9 @@ def report(name: str, world: Lived) -> None:
     )
 
 
-def run(folder: Path, accounts: int, sampled: int, seed: int, tolerance: int | None) -> bool:
+def run(folder: Path, given: argparse.Namespace) -> bool:
     """Optimise on one book and judge on another seed's world."""
+    size = {"accounts": given.accounts, "months": MONTHS}
     learn, judge, again = folder / "learn", folder / "judge", folder / "again"
     start = time.perf_counter()
 
@@ -274,14 +275,14 @@ def run(folder: Path, accounts: int, sampled: int, seed: int, tolerance: int | N
         print(f"[{time.perf_counter() - start:5.0f} s] {what}", file=sys.stderr, flush=True)
 
     if not (judge / "book.json").exists():
-        simulate(learn, accounts=accounts, months=MONTHS, seed=seed)
-        simulate(judge, accounts=accounts, months=MONTHS, seed=seed + 1, oracle=sampled)
+        simulate(learn, **size, seed=given.seed)
+        simulate(judge, **size, seed=given.seed + 1, oracle=given.oracle)
     done("two worlds lived under the incumbent")
     model = trained(learn, folder)
-    found = optimised(given_policy(tolerance), model, learn)
+    found = optimised(given_policy(given.tolerance), model, learn, given.budget)
     done("trained and optimised")
     candidate = CandidatePolicy(Scorer(model, found.policy), NIGHTS)
-    simulate(again, accounts=accounts, months=MONTHS, seed=seed + 1, policy=candidate)
+    simulate(again, **size, seed=given.seed + 1, policy=candidate)
     done("the second world lived anew")
     for tier in found.policy.tiers:
         print(f"up to {tier.up_to:.2%}: {tier.share:.0%} after {tier.delay_days} days")
@@ -312,19 +313,19 @@ def main() -> None:
     """Run in a folder that is kept, or in one that goes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--accounts", type=int, default=12_000)
-    parser.add_argument("--oracle", type=int, default=1_200)
+    parser.add_argument("--oracle", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--budget", type=float, help="loss over freed; default: the incumbent's")
     parser.add_argument(
         "--tolerance", type=int, help="yuan of unsettled interest that the gate lets pass"
     )
     parser.add_argument("--keep", type=Path, help="keep the books here, and use those that are")
     given = parser.parse_args()
-    size = (given.accounts, given.oracle, given.seed, given.tolerance)
     if given.keep is not None:
-        met = run(given.keep, *size)
+        met = run(given.keep, given)
     else:
         with tempfile.TemporaryDirectory() as name:
-            met = run(Path(name), *size)
+            met = run(Path(name), given)
     sys.exit(not met)
 
 
