@@ -6,17 +6,17 @@ import pytest
 from relimit.data.vocabulary import ARMS
 from relimit.training.loss_scale import scale_losses
 
-SHARE, DAYS = np.array(ARMS).T
+SHARE = np.array(ARMS)[:, 0]
 USED = [ARMS.index(arm) for arm in ((1.0, 0), (1.0, 3), (0.75, 7), (0.5, 14), (0.0, 30))]
 
 
-def made(n=60_000, delay=0.5):
-    """Losses whose rate goes with the square of the share and falls by half in 30 days."""
+def made(n=60_000, power=2):
+    """Losses whose rate goes with a power of the share."""
     rng = np.random.default_rng(3)
     risk = rng.lognormal(-4.0, 0.8, n)
     freed = rng.integers(50, 150, n) * 10_000
     arm = rng.choice(USED, n)
-    law = risk[:, None] * SHARE**2 * delay ** (DAYS / 30)
+    law = risk[:, None] * SHARE**power
     bad = rng.uniform(size=n) < law[np.arange(n), arm] / 0.5
     # Shrunk, at half the level, and in proportion to the share.
     estimated = 0.5 * np.sqrt(risk * risk.mean())[:, None] * SHARE * freed[:, None]
@@ -38,11 +38,12 @@ def test_level_spread_and_arms_are_those_of_the_law():
     assert scaled[np.arange(len(arm)), arm].sum() == pytest.approx(loss.sum())
 
 
-def test_more_back_never_loses_less_and_a_longer_wait_never_more():
-    estimated, loss, freed, arm, _ = made(delay=3.0)
+def test_a_part_never_loses_more_than_its_part_and_a_wait_avoids_nothing():
+    estimated, loss, freed, arm, _ = made(power=0.3)
     grid = scale_losses(estimated, loss, freed, arm).reshape(-1, 5, 5)
-    assert (np.diff(grid, axis=1) >= 0).all()
-    assert (np.diff(grid, axis=2) <= 1e-9).all()
+    parts = np.array([0.0, 0.25, 0.5, 0.75, 1.0])[:, None]
+    assert (grid <= parts * grid[:, -1:] + 1e-9).all()
+    assert (np.ptp(grid, axis=2) == 0).all()
     assert (grid[:, 0] == 0).all()
 
 
