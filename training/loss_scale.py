@@ -30,8 +30,8 @@ def scale_losses(estimated: Floats, loss: Floats, freed: Ints, arm: Ints) -> Flo
     """Return `[n, 25]` fen: losses by arm whose sums over logged arms are those that came.
 
     A loss goes with the estimate of full restoration to some power, with the share to a power of
-    at least 1 (what is not restored can't be lost, and more of it tempts no less). A delay by itself
-    avoids nothing.
+    at least 1 (what is not restored can't be lost, and more of it tempts no less). A delay
+    by itself avoids nothing.
 
     Parameters
     ----------
