@@ -36,6 +36,7 @@ from relimit.models.loss import (
     fit_loss,
 )
 from relimit.models.points import ScorecardHead
+from relimit.models.prediction import PREDICTORS, Predictor
 from relimit.models.reasons import (
     CAUSES,
     cause_of_feature,
@@ -51,6 +52,7 @@ __all__ = [
     "ARM_DIRECTIONS",
     "CAUSES",
     "FAMILIES",
+    "PREDICTORS",
     "Beta",
     "BoostedHead",
     "BoostedTrees",
@@ -66,6 +68,7 @@ __all__ = [
     "LossSettings",
     "NoCalibration",
     "Platt",
+    "Predictor",
     "Reference",
     "RiskEstimator",
     "RiskModel",

@@ -22,6 +22,7 @@ from relimit.models.catalogue import check_installed
 from relimit.models.families import family_named
 from relimit.models.folder import read_bytes, read_checked, sha256, write_folder
 from relimit.models.loss import loss_from_json
+from relimit.models.prediction import Predictor
 from relimit.models.reference import Reference
 from relimit.models.risk import RiskModel
 from relimit.models.serial import decode, encode
@@ -107,6 +108,7 @@ def load_model(
     digest: str | None = None,
     installed: Installed | None = None,
     num_threads: int = 1,
+    predictor: Predictor = "auto",
 ) -> RiskModel:
     """Read a saved model, trusting nothing: hashes first, then features, then known answers.
 
@@ -120,6 +122,9 @@ def load_model(
         Features with their definitions, or just their names; the installed catalogue if absent.
     num_threads
         For batches; it changes no result.
+    predictor
+        Who scores wide blocks of trees: `lightgbm`, `fast` (the extra of that name), or `auto`,
+        the latter once it is worth loading; it changes no result.
 
     Raises
     ------
@@ -141,21 +146,25 @@ def load_model(
     files = read_checked(folder, manifest["files"])
     definitions = manifest["feature_definitions"]
     check_installed({name: definitions[name] for name in manifest["features"]}, installed, where)
-    model = _read_model(manifest, files, where, num_threads)
+    model = _read_model(manifest, files, where, num_threads, predictor)
     model = dataclasses.replace(model, manifest=manifest, version=found[:12])
     _check_golden(model, decode(files[_GOLDEN_FILE], _GOLDEN_FILE), str(folder))
     return model
 
 
 def _read_model(
-    manifest: dict[str, Any], files: Mapping[str, bytes], where: str, num_threads: int
+    manifest: dict[str, Any],
+    files: Mapping[str, bytes],
+    where: str,
+    num_threads: int,
+    predictor: Predictor,
 ) -> RiskModel:
     absent = {_CALIBRATION_FILE, _LOSS_FILE, _REFERENCE_FILE, _GOLDEN_FILE} - files.keys()
     if absent:
         raise ModelError(f"lists no {sorted(absent)}", where=where, mend="Save the model again.")
     names = tuple(manifest["features"])
     columns = (*names, *ARM_COLUMNS) if manifest["has_arms"] else names
-    head = family_named(manifest["family"]).read(files, columns, num_threads)
+    head = family_named(manifest["family"]).read(files, columns, num_threads, predictor)
     if head.size != manifest["size"]:
         raise ModelError(
             f"{head.size} trees or features where {manifest['size']} were saved", where=where
@@ -168,7 +177,7 @@ def _read_model(
         family=manifest["family"],
         head=head,
         calibration=calibration_from_json(calibration, _CALIBRATION_FILE),
-        loss=loss_from_json(loss, files, names, _LOSS_FILE),
+        loss=loss_from_json(loss, files, names, _LOSS_FILE, predictor),
         has_arms=manifest["has_arms"],
         tried=tuple((arm[0], arm[1]) for arm in manifest["arms_tried"]),
         reference=Reference.from_json(reference, names, _REFERENCE_FILE),

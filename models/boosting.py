@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relimit.data.errors import ModelError
 from relimit.models.base import Frame, RiskEstimator, design_matrix, outcomes, weights
+from relimit.models.prediction import Predictor, TreeScores
 
 MODEL_FILE: Final = "model.txt"
 
@@ -27,33 +28,42 @@ class BoostedHead:
 
     family: ClassVar[str] = "lightgbm"
     columns: tuple[str, ...]
-    booster: lgb.Booster
+    scores: TreeScores
     num_threads: int = 1
 
     @property
     def size(self) -> int:
         """How many trees."""
-        return int(self.booster.num_trees())
+        return int(self.scores.booster.num_trees())
 
     def log_odds(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log-odds of bad before calibration, float64 [n]."""
-        return self._predict(X, raw_score=True) if len(X) else np.empty(0)
+        return self.scores.raw(X, self.num_threads) if len(X) else np.empty(0)
 
     def contributions(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """SHAP values (Lundberg and Lee 2017) in log-odds, [n, columns + 1], the base last.
 
         Some 170 times as dear as `log_odds`: ask only for rows that need reasons.
         """
-        width = len(self.columns) + 1
-        return self._predict(X, pred_contrib=True) if len(X) else np.empty((0, width))
+        if not len(X):
+            return np.empty((0, len(self.columns) + 1))
+        threads = 1 if len(X) == 1 else self.num_threads
+        out = self.scores.booster.predict(
+            X, pred_contrib=True, num_threads=threads, validate_features=False
+        )
+        return np.asarray(out, dtype=np.float64)
 
     def files(self) -> dict[str, bytes]:
         """Return the file that `from_files` reads."""
-        return {MODEL_FILE: self.booster.model_to_string().encode()}
+        return {MODEL_FILE: self.scores.booster.model_to_string().encode()}
 
     @classmethod
     def from_files(
-        cls, files: Mapping[str, bytes], columns: tuple[str, ...], num_threads: int = 1
+        cls,
+        files: Mapping[str, bytes],
+        columns: tuple[str, ...],
+        num_threads: int = 1,
+        predictor: Predictor = "auto",
     ) -> Self:
         """Read the trees back, to the last bit.
 
@@ -65,12 +75,8 @@ class BoostedHead:
         ModelError
             If the text isn't a model over these columns.
         """
-        return cls(columns, parse_booster(files[MODEL_FILE], MODEL_FILE, columns), num_threads)
-
-    def _predict(self, X: NDArray[np.float64], **what: bool) -> NDArray[np.float64]:
-        threads = 1 if len(X) == 1 else self.num_threads
-        out = self.booster.predict(X, num_threads=threads, validate_features=False, **what)
-        return np.asarray(out, dtype=np.float64)
+        booster = parse_booster(files[MODEL_FILE], MODEL_FILE, columns)
+        return cls(columns, TreeScores(booster, predictor), num_threads)
 
 
 class BoostedTrees(RiskEstimator):
@@ -175,7 +181,7 @@ class BoostedTrees(RiskEstimator):
         )
         # LightGBM leaves out the trees after the best iteration by itself.
         self.best_iteration_ = int(grown.num_trees())
-        self.head_: BoostedHead = BoostedHead(columns, grown, self.num_threads)
+        self.head_: BoostedHead = BoostedHead(columns, TreeScores(grown), self.num_threads)
         return self
 
     def _kept(self, bad: NDArray[np.bool_]) -> NDArray[np.bool_]:

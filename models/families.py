@@ -8,15 +8,16 @@ from relimit.data.errors import ModelError
 from relimit.models.base import Head, RiskEstimator
 from relimit.models.boosting import BoostedHead, BoostedTrees
 from relimit.models.points import ScorecardHead
+from relimit.models.prediction import Predictor
 from relimit.models.scorecard import Scorecard
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """An estimator to fit, and how to read its fitted head from files, columns and threads."""
+    """An estimator to fit, and how to read its head from files, columns, threads and predictor."""
 
     estimator: type[RiskEstimator]
-    read: Callable[[Mapping[str, bytes], tuple[str, ...], int], Head]
+    read: Callable[[Mapping[str, bytes], tuple[str, ...], int, Predictor], Head]
 
 
 FAMILIES: Final = {

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from relimit.data.errors import ModelError
 from relimit.models.base import Frame, column_names, design_matrix, weights
 from relimit.models.boosting import parse_booster
+from relimit.models.prediction import Predictor, TreeScores
 
 LOSS_TREES_FILE: Final = "loss.txt"
 JUDGED_BADS: Final = 10_000
@@ -94,31 +95,30 @@ class TreeSeverity:
     """Severity by small regression trees fitted on the bads, clipped to [0, 1]."""
 
     kind: ClassVar[str] = "trees"
-    booster: lgb.Booster
+    scores: TreeScores
     bads: int
     settings: LossSettings
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns it reads, in their order."""
-        return tuple(self.booster.feature_name())
+        return tuple(self.scores.booster.feature_name())
 
     def severity(self, X: Float) -> Float:
         """Share of the restored amount lost when bad, float64 [n]."""
         if not len(X):
             return np.empty(0)
-        raw = self.booster.predict(X, num_threads=1, validate_features=False)
-        return np.clip(np.asarray(raw, dtype=np.float64), 0.0, 1.0)
+        return np.clip(self.scores.raw(X), 0.0, 1.0)
 
     def to_json(self) -> dict[str, object]:
         """Plain values that `loss_from_json` reads."""
-        trees = int(self.booster.num_trees())
+        trees = int(self.scores.booster.num_trees())
         settings = asdict(self.settings)
         return {"kind": self.kind, "trees": trees, "bads": self.bads, "settings": settings}
 
     def files(self) -> dict[str, bytes]:
         """Return the trees as LightGBM text."""
-        return {LOSS_TREES_FILE: self.booster.model_to_string().encode()}
+        return {LOSS_TREES_FILE: self.scores.booster.model_to_string().encode()}
 
 
 def assumed_loss(settings: LossSettings | None = None) -> ConstantSeverity:
@@ -188,7 +188,7 @@ def fit_loss(
     if not _trees_predict_better(rows[judged], ratio[judged], exposure[judged], part, random_state):
         return constant
     booster = _grow(rows, ratio, exposure, random_state, columns)
-    return TreeSeverity(booster, len(rows), settings)
+    return TreeSeverity(TreeScores(booster), len(rows), settings)
 
 
 def expected_loss(risk: Float, severity: Float, freed: ArrayLike) -> Float:
@@ -208,7 +208,11 @@ def expected_loss(risk: Float, severity: Float, freed: ArrayLike) -> Float:
 
 
 def loss_from_json(
-    content: Mapping[str, Any], files: Mapping[str, bytes], columns: tuple[str, ...], where: str
+    content: Mapping[str, Any],
+    files: Mapping[str, bytes],
+    columns: tuple[str, ...],
+    where: str,
+    predictor: Predictor = "auto",
 ) -> LossHead:
     """Read what `to_json` and `files` wrote.
 
@@ -233,7 +237,7 @@ def loss_from_json(
         raise ModelError(
             f"not a loss head ({error!r})", where=where, mend="Save the model again."
         ) from error
-    return TreeSeverity(booster, bads, settings)
+    return TreeSeverity(TreeScores(booster, predictor), bads, settings)
 
 
 def _numbers(values: ArrayLike) -> Float:

@@ -113,7 +113,11 @@ class ScorecardHead:
 
     @classmethod
     def from_files(
-        cls, files: Mapping[str, bytes], columns: tuple[str, ...], _num_threads: int = 1
+        cls,
+        files: Mapping[str, bytes],
+        columns: tuple[str, ...],
+        _num_threads: int = 1,
+        _predictor: str = "auto",
     ) -> Self:
         """Read the card back, to the last bit.
 

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
-from relimit.models import RiskModel, load_model
+from relimit.models import Predictor, RiskModel, load_model
 
 
-def open_model(uri: str, tracking_uri: str | None = None) -> RiskModel:
+def open_model(
+    uri: str, tracking_uri: str | None = None, *, predictor: Predictor = "auto"
+) -> RiskModel:
     """Return the checked model behind `uri`; no code from the artifact runs.
+
+    `predictor` is as in `load_model`.
 
     Raises
     ------
@@ -15,8 +19,8 @@ def open_model(uri: str, tracking_uri: str | None = None) -> RiskModel:
     """
     folder = Path(uri)
     if folder.is_dir():
-        return load_model(folder)
+        return load_model(folder, predictor=predictor)
     from relimit.training import resolve_model
 
     resolved, digest = resolve_model(uri, tracking_uri)
-    return load_model(resolved, digest=digest)
+    return load_model(resolved, digest=digest, predictor=predictor)

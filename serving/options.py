@@ -65,6 +65,17 @@ def tracking_option(command: Command) -> Command:
     )(command)
 
 
+def predictor_option(command: Command) -> Command:
+    """Add `--predictor`; its choices are `relimit.models.PREDICTORS`, heavy to import."""
+    return click.option(
+        "--predictor",
+        type=click.Choice(["auto", "lightgbm", "fast"]),
+        default="auto",
+        show_default=True,
+        help="Who scores wide blocks; fast needs numba. The result is the same.",
+    )(command)
+
+
 def policy_option(command: Command) -> Command:
     """Add `--policy`."""
     return click.option("--policy", type=PATH, help="Policy file; default: the packaged one.")(

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -13,10 +14,14 @@ from relimit.serving.options import (
     json_option,
     plugin_option,
     policy_option,
+    predictor_option,
     tracking_option,
     workers_option,
 )
 from relimit.serving.terminal import emit, pairs, progress_to, yuan
+
+if TYPE_CHECKING:
+    from relimit.models import Predictor
 
 
 @click.command("score", short_help="Decide every prepayment of a night.")
@@ -39,6 +44,7 @@ from relimit.serving.terminal import emit, pairs, progress_to, yuan
 @tracking_option
 @plugin_option
 @workers_option
+@predictor_option
 @json_option
 def command(
     *,
@@ -52,6 +58,7 @@ def command(
     max_quarantine: float,
     tracking_uri: str | None,
     workers: int,
+    predictor: "Predictor",
     as_json: bool,
 ) -> None:
     """Decide every prepayment of a night and write decisions, quarantine and a manifest."""
@@ -70,7 +77,7 @@ def command(
         request = NamedPrepayments.read(prepayments)
     else:
         raise click.UsageError("give either --since and --as-of, or --prepayments")
-    scorer = Scorer(open_model(model, tracking_uri), load_policy(policy))
+    scorer = Scorer(open_model(model, tracking_uri, predictor=predictor), load_policy(policy))
     with progress_to("scoring events") as advance:
         manifest = score(
             scorer,

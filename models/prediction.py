@@ -1,0 +1,120 @@
+"""Raw scores of trees: LightGBM's own, or for wide blocks the bit-vector evaluator's, bit-equal."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
+from threading import Lock
+from typing import Final, Literal, get_args
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from relimit.data.errors import ModelError
+from relimit.models.ensemble import UnsuitableError, read_ensemble
+
+Predictor = Literal["auto", "lightgbm", "fast"]
+"""Who scores wide blocks: LightGBM, the evaluator, or the evaluator once it is worth loading."""
+
+PREDICTORS: Final[tuple[str, ...]] = get_args(Predictor)
+
+WIDE_BLOCK: Final = 64
+"""Rows from which the evaluator is faster; `benchmarks/prediction.py` shows where they cross."""
+
+ROWS_WORTH_LOADING: Final = 20_000
+"""Rows in wide blocks until `auto` loads the evaluator: half a second, which they cost as well."""
+
+ROWS_COMPARED: Final = 256
+"""Rows of the first block that both score, before the evaluator is trusted on this machine."""
+
+Floats = NDArray[np.float64]
+
+_log = logging.getLogger(__name__)
+_loading = Lock()
+
+
+class TreeScores:
+    """The raw scores of a booster, whoever computes them: they are the same to the last bit.
+
+    Threads may share it. Where numba (the extra `fast`) is not installed, or the evaluator can't
+    take the trees, LightGBM scores every block.
+
+    Parameters
+    ----------
+    booster
+        The trees.
+    predictor
+        One of `PREDICTORS`.
+
+    Attributes
+    ----------
+    why_lightgbm
+        Why LightGBM scores wide blocks for good; empty while that is open, or it doesn't.
+
+    Raises
+    ------
+    ModelError
+        If there is no such predictor, or it is `fast` and numba isn't installed.
+    """
+
+    def __init__(self, booster: lgb.Booster, predictor: Predictor = "auto") -> None:
+        if predictor not in PREDICTORS:
+            mend = f"Choose one of {', '.join(PREDICTORS)}."
+            raise ModelError(f"no predictor {predictor!r}", mend=mend)
+        self.booster = booster
+        self.why_lightgbm = ""
+        self._rows_to_come = 0 if predictor == "fast" else ROWS_WORTH_LOADING
+        self._evaluate: Callable[[Floats], Floats] | None = None
+        if predictor == "lightgbm":
+            self.why_lightgbm = "it was asked for"
+        elif find_spec("numba") is None:
+            self.why_lightgbm = "numba is not installed"
+            if predictor == "fast":
+                mend = 'Install it with pip install "relimit[fast]".'
+                raise ModelError("the fast predictor needs numba", mend=mend)
+
+    def raw(self, X: Floats, num_threads: int = 1) -> Floats:
+        """Return the sum of the trees' leaves a row, float64 [n]; `X` is C-contiguous [n, columns].
+
+        `num_threads` is for LightGBM's batches; the evaluator takes the caller's thread alone.
+        """
+        if len(X) >= WIDE_BLOCK and not self.why_lightgbm:
+            if self._evaluate is None:
+                self._rows_to_come -= len(X)
+                if self._rows_to_come <= 0:
+                    self._load(X[:ROWS_COMPARED])
+            if self._evaluate is not None:
+                return self._evaluate(X)
+        return self._by_lightgbm(X, num_threads)
+
+    def _by_lightgbm(self, X: Floats, num_threads: int) -> Floats:
+        threads = 1 if len(X) == 1 else num_threads
+        raw = self.booster.predict(X, raw_score=True, num_threads=threads, validate_features=False)
+        return np.asarray(raw, dtype=np.float64)
+
+    def _load(self, X: Floats) -> None:
+        """Load the evaluator, and trust it if it scores some rows as LightGBM does.
+
+        While one thread does so, the others go on with LightGBM.
+        """
+        if not _loading.acquire(blocking=False):
+            return
+        try:
+            evaluate = partial(_load_evaluator(), read_ensemble(self.booster))
+            if not np.array_equal(evaluate(X), self._by_lightgbm(X, 1)):
+                raise UnsuitableError("the evaluator's scores differ on this machine")
+            self._evaluate = evaluate
+        except UnsuitableError as error:
+            self.why_lightgbm = str(error)
+            _log.warning("LightGBM scores every block: %s", error)
+        finally:
+            _loading.release()
+
+
+def _load_evaluator() -> Callable[..., Floats]:
+    try:
+        from relimit.models.bitvector import evaluate
+    except RuntimeError as error:
+        raise UnsuitableError(f"numba can't keep compiled code ({error})") from error
+    return evaluate
