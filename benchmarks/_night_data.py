@@ -17,6 +17,7 @@ from relimit.data.schema import TIME, events_schema
 from relimit.features import compute_features, model_feature_names
 from relimit.models import BoostedTrees, RiskModel, assumed_loss, choose_calibration, save_model
 from relimit.models.boosting import BoostedHead
+from relimit.models.prediction import TreeScores
 
 SEED_ACCOUNTS = 10_000
 MONTHS = 6
@@ -110,7 +111,7 @@ def make_model(seed: Path, folder: Path) -> None:
     }
     columns = estimator.head_.columns
     data = lgb.Dataset(rows[list(columns)].to_numpy(), bad, feature_name=list(columns))
-    estimator.head_ = BoostedHead(columns, lgb.train(settings, data, TREES))
+    estimator.head_ = BoostedHead(columns, TreeScores(lgb.train(settings, data, TREES)))
     log_odds = estimator.head_.log_odds(rows[list(columns)].to_numpy())
     model = RiskModel.assemble(
         estimator,
