@@ -19,6 +19,7 @@ COMMANDS = (
     "policy",
     "score",
     "decide",
+    "package",
 )
 
 

@@ -1,11 +1,15 @@
 """One model and one policy, applied the same to a whole night and to a single account."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from relimit.data import Prepayments
+from relimit.data import DataError, Prepayments, find_prepayments
 from relimit.data.events import EventBlock
 from relimit.data.supposed import suppose
 from relimit.data.vocabulary import CURED, INTEREST_PAYMENT, REPAYMENT
@@ -22,6 +26,8 @@ from relimit.policy import (
     gather_facts,
     reads_contributions,
 )
+from relimit.serving.history import WHERE, Asked, block_of
+from relimit.serving.quarantine import undecidable
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -41,6 +47,61 @@ class Scorer:
 
     model: RiskModel
     policy: Policy
+
+    def decide(
+        self,
+        events: pa.Table | Sequence[Mapping[str, Any]],
+        as_of: datetime | None = None,
+        *,
+        since: datetime | None = None,
+    ) -> dict[str, Any]:
+        """Return the decision about one account's last prepayment: a row as a night has it.
+
+        Threads may share a scorer.
+
+        Parameters
+        ----------
+        events
+            The account's history: a table with the columns of `events`, or its rows as records.
+        as_of
+            When the decision is taken, with its zone; the last prepayment's time if absent.
+        since
+            Prepayments known in `(since, as_of]` are grouped into decisions; all if absent.
+
+        Returns
+        -------
+        dict
+            The columns of a decision; times are `datetime`, dates `date`, money fen.
+
+        Raises
+        ------
+        DataError
+            If the events break the contract, or no prepayment is due for a decision.
+        """
+        return self.decide_asked(Asked.of(block_of(events), since, as_of))
+
+    def decide_asked(self, asked: Asked) -> dict[str, Any]:
+        """Return the decision about the last prepayment of a history that has been read.
+
+        Raises
+        ------
+        DataError
+            If no prepayment is due for a decision, or it can't be decided.
+        """
+        found = find_prepayments(asked.block, asked.since, asked.as_of)
+        if not len(found):
+            raise DataError(
+                "no prepayment is known in the window",
+                where=WHERE,
+                mend="Give the account's prepayment, or an as_of within 24 hours after it",
+            )
+        last = found.take(np.array([len(found) - 1]))
+        (reason,) = undecidable(asked.block, last)
+        if reason is not None:
+            raise DataError(reason, where=WHERE, mend="Mend the account's events")
+        row: dict[str, Any]
+        (row,) = self.decide_block(asked.block, last).to_table().to_pylist()
+        return row
 
     def decide_block(self, block: EventBlock, prepayments: Prepayments) -> Decisions:
         """Return the decision about each prepayment, in their order.

@@ -1,0 +1,44 @@
+"""`relimit package`: a model and a policy as one MLflow model that decides."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from relimit.serving.options import (
+    PATH,
+    json_option,
+    plugin_option,
+    policy_option,
+    tracking_option,
+)
+from relimit.serving.terminal import emit, pairs
+
+
+@click.command("package", short_help="Write a model and a policy for `mlflow models serve`.")
+@click.option("--model", required=True, help="models:/name@alias, runs:/..., or a folder.")
+@policy_option
+@click.option("--out", type=PATH, required=True, help="New folder for the MLflow model.")
+@tracking_option
+@plugin_option
+@json_option
+def command(
+    *, model: str, policy: Path | None, out: Path, tracking_uri: str | None, as_json: bool
+) -> None:
+    """Write features, model and policy as one MLflow model, whose predict is a decision.
+
+    Serve it with `mlflow models serve -m OUT --env-manager local` and post
+    {"inputs": [{"account_id": ..., "events": [...]}, ...]} to /invocations.
+    """
+    from relimit.serving.pyfunc import package_decider
+    from relimit.training import resolve_model
+
+    folder, digest = resolve_model(model, tracking_uri)
+    policy_version = package_decider(folder, policy, out, digest)
+    payload = {"out": str(out), "model": model, "policy_version": policy_version}
+
+    def show(console: Console) -> None:
+        pairs(console, "Packaged", payload)
+        console.print(f"Serve it: mlflow models serve -m {out} --env-manager local")
+
+    emit(payload, as_json=as_json, summary=show)

@@ -1,0 +1,116 @@
+"""The live decision as an MLflow model: features, model and policy behind one `predict`.
+
+The package is models-from-code: it holds a few lines that name this module, our own artifact and
+the policy's TOML, no pickle. relimit never loads one; who serves it trusts its folder.
+"""
+
+import shutil
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import mlflow.pyfunc
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+from relimit.data.errors import DataError
+from relimit.features import load_plugins
+from relimit.models import load_model
+from relimit.models.artifact import MANIFEST_FILE
+from relimit.models.folder import read_bytes, sha256
+from relimit.policy import load_policy
+from relimit.serving.live import decide_history
+from relimit.serving.scorer import Scorer
+
+CODE: Final = Path(__file__).with_name("decider.py")
+DEFAULT_POLICY: Final = files("relimit.policy").joinpath("default.toml")
+DIGEST: Final = "model_digest"
+
+Histories = list[dict[str, Any]]
+
+
+class Decider(PythonModel):  # type: ignore[misc]
+    """Decides on accounts' histories: `{"account_id": ..., "events": [...], ...}` each.
+
+    A list of histories gets a list of answers in its order: the columns of a decision, or
+    `{"error": message}` for a history that can't be decided, which leaves the others as they are.
+    Where none of them can be decided the request itself is refused (HTTP 400).
+    """
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Load the packaged model and policy, with every check that a scoring run makes."""
+        load_plugins()
+        parts = context.artifacts
+        model = load_model(Path(parts["model"]), digest=context.model_config[DIGEST])
+        self.scorer = Scorer(model, load_policy(Path(parts["policy"])))
+
+    def predict(self, model_input: Histories) -> list[dict[str, Any]]:
+        """Return the answer to each history.
+
+        Raises
+        ------
+        MlflowException
+            If no history could be decided; its message says why for each.
+        """
+        answers = [self._answer(history) for history in model_input]
+        if all("error" in answer for answer in answers):
+            told = "; ".join(f"[{place}] {one['error']}" for place, one in enumerate(answers))
+            refusal = f"none of {len(answers)} histories can be decided: {told}"
+            raise MlflowException(
+                refusal if answers else "no history was given", error_code=INVALID_PARAMETER_VALUE
+            )
+        return answers
+
+    def _answer(self, history: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return decide_history(self.scorer, history)
+        except DataError as error:
+            return {"error": str(error)}
+
+
+def package_decider(model: Path, policy: Path | None, out: Path, digest: str | None = None) -> str:
+    """Write an MLflow model that decides with this model and policy, and return its policy's name.
+
+    `mlflow models serve -m OUT --env-manager local` serves it.
+
+    Parameters
+    ----------
+    model
+        An artifact folder; it is loaded once, so that what can't decide is not packaged.
+    policy
+        A policy file; the packaged default if None.
+    out
+        Absent or empty; it appears whole or not at all.
+    digest
+        Of the artifact's manifest, from the registry; the package keeps it and checks it when it
+        is loaded.
+
+    Raises
+    ------
+    DataError
+        If `out` holds something.
+    ModelError, PolicyError
+        If the model or the policy can't be used.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError("is not empty", where=str(out), mend="Choose another folder")
+    manifest = read_bytes(model / MANIFEST_FILE)
+    load_model(model, digest=digest)
+    name = load_policy(policy).version
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="_", dir=out.parent) as folder:
+        parts = {"model": Path(folder) / "model", "policy": Path(folder) / "policy.toml"}
+        shutil.copytree(model, parts["model"])
+        parts["policy"].write_bytes((policy or DEFAULT_POLICY).read_bytes())
+        mlflow.pyfunc.save_model(
+            Path(folder) / "package",
+            python_model=str(CODE),
+            artifacts={part: str(path) for part, path in parts.items()},
+            model_config={DIGEST: digest or sha256(manifest)},
+            pip_requirements=[f"relimit=={version('relimit')}"],
+        )
+        (Path(folder) / "package").replace(out)
+    return name
