@@ -19,8 +19,8 @@ Predictor = Literal["auto", "lightgbm", "fast"]
 
 PREDICTORS: Final[tuple[str, ...]] = get_args(Predictor)
 
-WIDE_BLOCK: Final = 64
-"""Rows from which the evaluator is faster; `benchmarks/prediction.py` shows where they cross."""
+WIDE_BLOCK: Final = 16
+"""Rows from which the evaluator is twice as fast; `benchmarks/prediction.py` shows the crossing."""
 
 ROWS_WORTH_LOADING: Final = 20_000
 """Rows in wide blocks until `auto` loads the evaluator: half a second, which they cost as well."""

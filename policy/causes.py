@@ -1,12 +1,14 @@
 """Four causes kept apart: how far each raises the risk, and whether the history shows it."""
 
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 import numpy as np
 
 from relimit.features.registry import catalogue
 from relimit.policy.cases import Bools, Cases, Floats
 from relimit.policy.config import Policy
+from relimit.policy.settings import CauseSettings
 
 CAUSES = ("payment_return", "distress", "cycling", "low_need")
 """The causes that a model's contributions are grouped into; each is a reason code too."""
@@ -23,11 +25,16 @@ def cause_of(policy: Policy, name: str, family: str | None) -> str | None:
     >>> cause_of(load_policy(), "overdue_count_90d", "delinquency")
     'distress'
     """
+    return _cause_of(policy.causes, name, family)
+
+
+@lru_cache(maxsize=4096)  # patterns take longer than the rest of a live decision's reasons
+def _cause_of(causes: CauseSettings, name: str, family: str | None) -> str | None:
     for cause in CAUSES:
-        if any(fnmatchcase(name, entry) for entry in getattr(policy.causes, cause)):
+        if any(fnmatchcase(name, entry) for entry in getattr(causes, cause)):
             return cause
     for cause in CAUSES:
-        if family in getattr(policy.causes, cause):
+        if family in getattr(causes, cause):
             return cause
     return None
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -172,11 +173,12 @@ def _array(name: str, values: list[Any]) -> pa.Array:
         wanted = pa.string() if isinstance(values[0], str) else pa.int64()
     elif pa.types.is_dictionary(wanted):
         wanted = pa.string()
-    for place, value in enumerate(values):
-        if not _fits(value, wanted):
-            what = f"events[{place}].{name} is {value!r}"
-            raise DataError(what, where=WHERE, mend=f"Give a value of type {wanted}")
-    return pa.array(values, wanted)
+    if not any(isinstance(value, float | bool) for value in values):
+        with suppress(pa.ArrowException, TypeError, ValueError, OverflowError):
+            return pa.array(values, wanted)
+    place = next(place for place, value in enumerate(values) if not _fits(value, wanted))
+    what = f"events[{place}].{name} is {values[place]!r}"
+    raise DataError(what, where=WHERE, mend=f"Give a value of type {wanted}")
 
 
 def _fits(value: Any, wanted: pa.DataType) -> bool:
