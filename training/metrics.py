@@ -189,19 +189,32 @@ def _first_coefficient(
     weight: Floats | None,
     clusters: NDArray[Any] | None,
 ) -> Interval:
-    """Return an unpenalised logistic regression's first coefficient; NaN if it diverges."""
+    found = fit_logistic(design, bad, offset, weight)
+    if found is None:
+        return Interval(float("nan"), float("nan"), float("nan"))
+    value, half = float(found[0][0]), half_width(found[1][:, 0], clusters)
+    return Interval(value, value - half, value + half)
+
+
+def fit_logistic(
+    design: Floats, bad: Bools, offset: Floats | None = None, weight: Floats | None = None
+) -> tuple[Floats, Floats] | None:
+    """Return an unpenalised logistic regression's coefficients `[k]`, and their influence `[n, k]`.
+
+    The influence of a row is what it moves a coefficient by. None if Newton's steps diverge or the
+    columns of `[n, k]` aren't independent.
+    """
     weights = weights_or_ones(weight, bad.size)
+    offset = np.zeros(bad.size) if offset is None else offset
     beta = np.zeros(design.shape[1])
     for _ in range(NEWTON_STEPS):
         fitted = 1.0 / (1.0 + np.exp(-np.clip(offset + design @ beta, -500.0, 500.0)))
         scores = design * (weights * (bad - fitted))[:, None]
         curvature = (design * (weights * fitted * (1.0 - fitted))[:, None]).T @ design
         if np.linalg.matrix_rank(curvature) < len(beta):
-            break
+            return None
         step = np.linalg.solve(curvature, scores.sum(axis=0))
         beta += step
         if np.max(np.abs(step)) < NEWTON_TOLERANCE:
-            influence = scores @ np.linalg.inv(curvature)[:, 0]
-            half = half_width(influence, clusters)
-            return Interval(float(beta[0]), float(beta[0]) - half, float(beta[0]) + half)
-    return Interval(float("nan"), float("nan"), float("nan"))
+            return beta, scores @ np.linalg.inv(curvature)
+    return None

@@ -1,31 +1,53 @@
 """The report's sections on whose outcomes are known, and on whether groups fare alike."""
 
+from typing import Final
+
 import numpy as np
 
 from relimit.data.vocabulary import ARMS
-from relimit.training.discrimination import Interval
+from relimit.training.discrimination import Floats, Interval
 from relimit.training.document import Block, Grid, Notice, Section
 from relimit.training.explain import EXPLAINED_ROWS, sample_rows
 from relimit.training.fairness import FOUR_FIFTHS, GroupTreatment
+from relimit.training.hidden_selection import (
+    HiddenSelection,
+    expected_withheld,
+    judge_selection,
+    withheld_part,
+)
 from relimit.training.judged import Judged
+from relimit.training.labelled import Labelled
 from relimit.training.propensity import LEAST_WEIGHT, MOST_WEIGHT
-from relimit.training.views import EXPLORED, explored
+from relimit.training.views import explored
 
-NO_EXPLORATION = (
-    "Too few bads on rows whose propensity shows that the older policy drew an arm it didn't "
-    "prefer: nothing here can show whether it chose by something that the log lacks, so the risk "
-    "can't be trusted for accounts that it didn't choose. The weights rest on the logged or fitted "
-    "propensities alone."
+TITLE: Final = "Selective labels"
+STRENGTHS: Final = (1.0, 1.5, 2.0, 3.0)
+UNKNOWN: Final = (
+    "Don't trust the restoration risk of accounts that the older policy held back: too few of "
+    "them, or of those restored, went bad on the test rows to show what it chose by."
+)
+UNSEEN: Final = (
+    "Don't trust the restoration risk of accounts that the older policy held back further than "
+    "the ranges below: nothing contradicts the log, but too few bads are on rows whose propensity "
+    "shows that an arm was drawn by chance, so that nothing can confirm it either."
+)
+TRUSTED: Final = (
+    "The restoration risk can be trusted as far as these rows show: nothing points to a choice by "
+    "something that the log lacks."
+)
+STRONGER: Final = (
+    "Strength: by how much something that the log lacks may have moved the odds of being restored, "
+    "for or against those who would go bad (marginal sensitivity model, Tan 2006). No risk is "
+    "below the bad rate at the arm that was taken: restoring more mends nobody."
 )
 
 
 def selection(judged: Judged) -> Section:
     """Return what the log's selection does to the figures, and where nothing is known."""
     found = judged.fitted.propensities
-    title = "Selective labels"
     if found is None:
         return Section(
-            title,
+            TITLE,
             (
                 "The observations have no arms, or one: nothing tells who was chosen for what, and "
                 "the figures hold for rows like these alone.",
@@ -41,7 +63,7 @@ def selection(judged: Judged) -> Section:
         ("explored test rows", int(explored(judged.test).sum())),
     )
     grid = Grid("Weights", ("", "value"), facts)
-    return Section(title, (grid, *_never_tried(judged), _trust(judged), _arms(judged)))
+    return Section(TITLE, (*_trust(judged), grid, *_never_tried(judged), _arms(judged)))
 
 
 def fairness(judged: Judged) -> Section:
@@ -101,24 +123,74 @@ def _never_tried(judged: Judged) -> list[Block]:
     ]
 
 
-def _trust(judged: Judged) -> Block:
-    """Hold the risk against the rows that no policy chose: what weights can't mend shows there."""
-    rows = explored(judged.test)
-    view = judged.fitted.views.get(EXPLORED)
-    if view is None:
-        return Notice(NO_EXPLORATION)
-    shift = Interval(*(view[f"calibration_intercept{end}"] for end in ("", "_low", "_high")))
-    ratio = judged.test.bad[rows].sum() / judged.fitted.test_risk[rows].sum()
+def _trust(judged: Judged) -> list[Block]:
+    """Say first whether the restoration risk can be trusted, by how much it is off, and why."""
+    test = judged.test
+    risk = judged.fitted.model.restoration_risk(judged.test_features)
+    withheld = _withheld(judged, test)
+    found = _judge(judged, risk, withheld)
+    if found is None:
+        return [Notice(UNKNOWN)]
+    verdict: Block = f"{TRUSTED} {_evidence(found)}"
+    if found.found:
+        verdict = Notice(f"{_distrust(found)} {_evidence(found)}")
+    elif found.exploration is None:
+        verdict = Notice(f"{UNSEEN} {_evidence(found)}")
+    strengths = sorted({*STRENGTHS, found.least_strength} - {np.inf})
+    rows = tuple((g, *found.risk_range(g), float(risk.mean())) for g in strengths)
+    columns = ("strength", "lowest", "highest", "the model's")
+    return [verdict, STRONGER, Grid("Mean restoration risk, by hidden selection", columns, rows)]
+
+
+def _judge(judged: Judged, risk: Floats, withheld: Floats) -> HiddenSelection | None:
+    data, test = judged.data, judged.test
+    return judge_selection(
+        test.bad,
+        risk,
+        withheld,
+        expected_withheld(
+            data.X, _withheld(judged, data.labelled), data.split.fit, data.split.test
+        ),
+        account=test.account_id,
+        drawn=explored(test) if np.isfinite(test.propensity).all() else None,
+    )
+
+
+def _withheld(judged: Judged, rows: Labelled) -> Floats:
+    return withheld_part(rows.share, rows.delay_days, judged.data.horizon_days)
+
+
+def _distrust(found: HiddenSelection) -> str:
+    points = found.too_low
     words = (
-        f"On the {int(rows.sum()):,} explored test rows observed over expected bads is "
-        f"{ratio:.2f}, log-odds off by {shift.value:+.2f} ({shift.low:+.2f} to {shift.high:+.2f})"
+        "Don't trust the restoration risk of accounts that the older policy held back: it chose by "
+        "something that the log lacks, which no weight removes. "
     )
-    if shift.low <= 0.0 <= shift.high:
-        return f"{words}: no more than noise."
-    return Notice(
-        f"{words}: the risk can't be trusted for accounts that the older policy didn't choose. It "
-        "probably chose by something that the log lacks, which no weight removes."
+    if points.value <= 0.0:
+        return f"{words}Their bad rate at the arm they got doesn't bound how far it is off."
+    return (
+        f"{words}It is too low by {100 * points.value:.2f} points at least (95% interval "
+        f"{100 * points.low:+.2f} to {100 * points.high:+.2f}): so many more of them went bad, "
+        "though less was restored. To explain it takes hidden selection of strength "
+        f"{found.least_strength:.2f}."
     )
+
+
+def _evidence(found: HiddenSelection) -> str:
+    words = (
+        "Accounts held back wholly against accounts alike that were restored: log-odds of bad "
+        f"{_limits(found.direction)}; above 0 contradicts that restoring less harms nobody."
+    )
+    if found.exploration is None:
+        return words
+    return (
+        f"{words} Held back by choice against alike held back by chance: "
+        f"{_limits(found.exploration)}; 0 is what a log that lacks nothing shows."
+    )
+
+
+def _limits(found: Interval) -> str:
+    return f"{found.value:+.2f} (99% interval {found.low:+.2f} to {found.high:+.2f})"
 
 
 def _arms(judged: Judged) -> Grid:

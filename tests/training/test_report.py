@@ -151,6 +151,15 @@ def test_few_bads_and_arms_never_tried_are_said_aloud(page, tested):
     assert high["75% after 0 days"] == high["100% after 0 days"]
 
 
+def test_hidden_selection_is_judged_and_its_ranges_widen_around_the_known_risk(page):
+    ranges = page.tables["Mean restoration risk, by hidden selection"][1:]
+    assert float(ranges[0][0]) == 1.0
+    lows, highs = ([float(row[place]) for row in ranges] for place in (1, 2))
+    assert lows == sorted(lows, reverse=True)
+    assert highs == sorted(highs)
+    assert lows[0] <= highs[0] < highs[-1]
+
+
 def test_directions_hold_and_families_and_drift_are_listed(page):
     caption = "Constrained features: Spearman's correlation of value and contribution, and sweep"
     swept = page.tables[caption][1:]
