@@ -50,6 +50,16 @@ def test_a_log_that_lacks_nothing_raises_no_alarm_and_tells_the_mean_risk(seed):
     assert low == high == pytest.approx(truth.mean(), rel=0.05)
 
 
+def test_a_risk_that_tells_little_raises_no_alarm_since_what_the_policy_saw_is_known():
+    x, withheld, bad, *_ = log(hidden=0.0)
+    risk = expit(-3.0 + 0.1 * x + np.random.default_rng(1).normal(size=len(x)))
+    rows = np.arange(len(x))
+    expected = expected_withheld(x[:, None], withheld, rows, rows)
+    assert not judge_selection(bad, risk, withheld, expected, account=rows).found
+    blind = np.random.default_rng(2).normal(size=len(x))
+    assert judge_selection(bad, risk, withheld, blind, account=rows).found
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_a_hidden_choice_is_found_whether_or_not_the_log_tells_what_was_drawn(known):
     x, withheld, bad, drawn, truth = log(hidden=1.0)
