@@ -1,0 +1,208 @@
+"""What a policy would have come to, from the log of another: off-policy estimates on 25 arms.
+
+Each estimator answers "what is the mean outcome if every logged decision, its situation as it was,
+had been taken by the target policy". It is a value of single decisions: later decisions of the same
+account stay as the log's policy took them.
+
+- DM, the direct method: the outcome model's mean. Its interval leaves out the model's own error.
+- IPS, inverse propensity scoring (Horvitz & Thompson 1952).
+- SNIPS, self-normalised (Swaminathan & Joachims 2015).
+- DR, doubly robust (Dudik, Langford & Li 2011): the model, corrected by weighted residuals.
+- Switch-DR (Wang, Agarwal & Dudik 2017): corrected only where the weight is not above a threshold.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from relimit.data.errors import DataError
+from relimit.data.vocabulary import ARMS
+from relimit.policy.cases import Bools, Floats, Ints
+from relimit.policy.resample import DRAWS, resampled_sums
+
+ESTIMATORS: Final = ("dm", "ips", "snips", "dr", "switch_dr")
+HEAVY: Final = 20.0
+"""A weight above this rests on a decision that the log's policy took less than once in twenty: the
+few there are stand for many, and Switch-DR leaves them to the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """Decisions of the logging policy, `[n]`.
+
+    Attributes
+    ----------
+    arm
+        Place in `ARMS` of the arm that was taken.
+    propensity
+        Probability with which it was taken, above 0.
+    account
+        Ids: whose rows go together.
+    """
+
+    arm: Ints
+    propensity: Floats
+    account: NDArray[Any]
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be a log.
+
+        Raises
+        ------
+        DataError
+            An arm is not in the grid, or a propensity not in (0, 1].
+        """
+        _reject((self.arm < 0) | (self.arm >= len(ARMS)), "arms are not in the grid")
+        fits = (self.propensity > 0.0) & (self.propensity <= 1.0)
+        _reject(~fits, "propensities are not in (0, 1]")
+
+    def __len__(self) -> int:
+        return len(self.arm)
+
+    def take(self, rows: NDArray[Any]) -> Self:
+        """Return some rows, by index or by mask."""
+        return type(self)(self.arm[rows], self.propensity[rows], self.account[rows])
+
+    def weights(self, target: Floats) -> Floats:
+        """Return `[n]` the target's probability of the arm that was taken, over the log's.
+
+        Parameters
+        ----------
+        target
+            `[n, 25]` the target policy's probabilities.
+
+        Raises
+        ------
+        DataError
+            A row of `target` is not a distribution.
+        """
+        if target.shape != (len(self), len(ARMS)):
+            what = f"the target is {target.shape}, expected {(len(self), len(ARMS))}"
+            raise DataError(what, where="target policy", mend="Give a row a decision")
+        wrong = (target < 0.0).any(axis=1) | (np.abs(target.sum(axis=1) - 1.0) > 1e-9)
+        _reject(np.asarray(wrong), "rows of the target policy are no distribution")
+        taken: Floats = target[np.arange(len(self)), self.arm]
+        return np.asarray(taken / self.propensity)
+
+
+def effective_rows(weight: Floats) -> float:
+    """Return (Σw)² / Σw²: how many equally weighted rows tell as much (Kish 1965).
+
+    Examples
+    --------
+    >>> effective_rows(np.array([1.0, 1.0, 0.0])), effective_rows(np.zeros(3))
+    (2.0, 0.0)
+    """
+    squares = float(np.square(weight).sum())
+    return float(weight.sum() ** 2 / squares) if squares else 0.0
+
+
+def estimate_values(
+    logged: Logged,
+    target: Floats,
+    outcome: Floats,
+    predicted: Floats,
+    *,
+    heavy: float = HEAVY,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Mapping[str, Estimate]:
+    """Return the mean outcome under the target policy by each of `ESTIMATORS`.
+
+    Parameters
+    ----------
+    logged
+        `[n]` decisions, at least one.
+    target
+        `[n, 25]` the target policy's probabilities.
+    outcome
+        `[n]` what came of the arms that were taken, without NaN.
+    predicted
+        `[n, 25]` what a model, which has not seen the row, expects of every arm.
+    heavy
+        Weights above it are heavy: Switch-DR leaves them out, and the other intervals count their
+        noise by the model where the sample shows less.
+    draws, seed
+        Of the bootstrap over accounts.
+
+    Raises
+    ------
+    DataError
+        The target's rows are no distributions.
+    """
+    weight = logged.weights(target)
+    direct = (target * predicted).sum(axis=1)
+    residual = outcome - predicted[np.arange(len(logged)), logged.arm]
+    light = np.where(weight <= heavy, weight, 0.0)
+    rare, nothing, ones = weight - light, np.zeros(len(logged)), np.ones(len(logged))
+    parts = {
+        "dm": _Parts(direct, nothing, nothing, ones),
+        "ips": _Parts(light * outcome, rare, outcome, ones),
+        "snips": _Parts(light * outcome, rare, outcome, weight),
+        "dr": _Parts(direct + light * residual, rare, residual, ones),
+        "switch_dr": _Parts(direct + light * residual, nothing, nothing, ones),
+    }
+    return {name: part.estimate(logged.account, draws, seed) for name, part in parts.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """A ratio of sums over rows, `[n]` each: (sure + rare weight x what it weighs) / bottom."""
+
+    sure: Floats
+    rare: Floats
+    weighed: Floats
+    bottom: Floats
+
+    def estimate(self, account: NDArray[Any], draws: int, seed: int) -> Estimate:
+        """Return the ratio and its interval.
+
+        A handful of heavy rows varies less in resamples than it might have come out: one of them
+        gone bad would change everything, yet no resample can draw what did not happen. So their
+        variance is at least what the spread of all rows gives, and Student's quantile has the
+        degrees of freedom of few (Satterthwaite 1946).
+        """
+        total = self.bottom.sum()
+        if total <= 0.0:
+            return Estimate(float("nan"), -float("inf"), float("inf"))
+        value = float((self.sure + self.rare * self.weighed).sum() / total)
+        centred = self.weighed - value if np.ptp(self.bottom) > 0.0 else self.weighed
+        columns = np.column_stack([self.sure, self.rare * self.weighed, self.bottom])
+        sums = resampled_sums(columns, account, draws=draws, seed=seed)
+        bottom = np.maximum(sums[:, 2], np.finfo(float).tiny)
+        seen = float(np.var((sums[:, 0] + sums[:, 1]) / bottom))
+        of_rare = float(np.var(sums[:, 1] / bottom))
+        expected = float(np.square(self.rare).sum() * np.square(centred).mean() / total**2)
+        variance = seen + max(expected - of_rare, 0.0)
+        few = int((self.rare > 0.0).sum())
+        freedom = _freedom(variance, max(expected, of_rare), few, len(np.unique(account)))
+        half = float(student.ppf(0.975, freedom)) * np.sqrt(variance)
+        return Estimate(value, value - half, value + half)
+
+
+def _freedom(variance: float, of_rare: float, few: int, accounts: int) -> float:
+    rest = max(variance - of_rare, 0.0)
+    shares = of_rare**2 / max(few - 1, 1) + rest**2 / max(accounts - 1, 1)
+    return max(variance**2 / shares, 1.0) if shares > 0.0 else max(accounts - 1.0, 1.0)
+
+
+def _reject(wrong: Bools, what: str) -> None:
+    if wrong.any():
+        raise DataError(
+            f"{int(wrong.sum()):,} of {len(wrong):,} {what}",
+            where="decisions",
+            mend="Correct them or leave these decisions out",
+        )
