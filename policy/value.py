@@ -155,7 +155,13 @@ def estimate_values(
         "dr": _Parts(direct + light * residual, rare, residual, ones),
         "switch_dr": _Parts(direct + light * residual, nothing, nothing, ones),
     }
-    return {name: part.estimate(logged.account, draws, seed) for name, part in parts.items()}
+    columns = np.hstack([part.columns for part in parts.values()])
+    sums = np.hsplit(resampled_sums(columns, logged.account, draws=draws, seed=seed), len(parts))
+    accounts = len(np.unique(logged.account))
+    return {
+        name: part.estimate(drawn, accounts)
+        for (name, part), drawn in zip(parts.items(), sums, strict=True)
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +173,13 @@ class _Parts:
     weighed: Floats
     bottom: Floats
 
-    def estimate(self, account: NDArray[Any], draws: int, seed: int) -> Estimate:
-        """Return the ratio and its interval.
+    @property
+    def columns(self) -> Floats:
+        """What is summed over accounts, `[n, 3]`."""
+        return np.column_stack([self.sure, self.rare * self.weighed, self.bottom])
+
+    def estimate(self, sums: Floats, accounts: int) -> Estimate:
+        """Return the ratio and its interval, from the resampled sums of `columns`.
 
         A handful of heavy rows varies less in resamples than it might have come out: one of them
         gone bad would change everything, yet no resample can draw what did not happen. So their
@@ -178,17 +189,16 @@ class _Parts:
         total = self.bottom.sum()
         if total <= 0.0:
             return Estimate(float("nan"), -float("inf"), float("inf"))
-        value = float((self.sure + self.rare * self.weighed).sum() / total)
-        centred = self.weighed - value if np.ptp(self.bottom) > 0.0 else self.weighed
-        columns = np.column_stack([self.sure, self.rare * self.weighed, self.bottom])
-        sums = resampled_sums(columns, account, draws=draws, seed=seed)
+        value = float(self.columns[:, :2].sum() / total)
+        normalised = bool(np.ptp(self.bottom) > 0.0)
+        spread = np.square(self.weighed - value * normalised).mean()
+        expected = float(np.square(self.rare).sum() * spread / total**2)
         bottom = np.maximum(sums[:, 2], np.finfo(float).tiny)
-        seen = float(np.var((sums[:, 0] + sums[:, 1]) / bottom))
         of_rare = float(np.var(sums[:, 1] / bottom))
-        expected = float(np.square(self.rare).sum() * np.square(centred).mean() / total**2)
+        seen = float(np.var((sums[:, 0] + sums[:, 1]) / bottom))
         variance = seen + max(expected - of_rare, 0.0)
         few = int((self.rare > 0.0).sum())
-        freedom = _freedom(variance, max(expected, of_rare), few, len(np.unique(account)))
+        freedom = _freedom(variance, max(expected, of_rare), few, accounts)
         half = float(student.ppf(0.975, freedom)) * np.sqrt(variance)
         return Estimate(value, value - half, value + half)
 

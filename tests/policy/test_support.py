@@ -1,0 +1,85 @@
+"""Where the log has not tried what a policy would do, the answer is a reason and bounds."""
+
+import numpy as np
+import pytest
+
+from relimit.policy.support import (
+    ANSWERED,
+    ELSEWHERE,
+    NEVER,
+    TOO_FEW,
+    describe,
+    outcome_bounds,
+    support_map,
+    support_of,
+)
+from relimit.policy.value import Logged
+
+FULL, NONE = 20, 0
+
+
+def explored(share, rows=4000, seed=0):
+    """Log a rule that restores half of the accounts, with a part of its decisions at random."""
+    rng = np.random.default_rng(seed)
+    rule = np.where(np.arange(rows) % 2, FULL, NONE)
+    random = rng.integers(0, 25, rows)
+    arm = np.where(rng.random(rows) < share, random, rule)
+    propensity = share / 25 + np.where(arm == rule, 1 - share, 0.0)
+    return Logged(arm, propensity, np.arange(rows)), rule
+
+
+def always(arm, rows=4000):
+    return np.eye(25)[np.full(rows, arm)]
+
+
+def test_a_log_that_explores_answers():
+    logged, _ = explored(0.2)
+    support = support_of(logged, always(FULL))
+    assert support.verdict == ANSWERED
+    assert support.carried == pytest.approx(4000, rel=0.35)
+    assert support.effective < support.tried
+    assert describe(support) == ""
+
+
+def test_a_log_that_never_explores_answers_only_for_its_own_rule():
+    logged, rule = explored(0.0)
+    assert support_of(logged, np.eye(25)[rule]).answered
+    support = support_of(logged, always(FULL))
+    assert support.verdict == ELSEWHERE
+    assert support.unsupported_share == pytest.approx(0.5)
+    assert "the log carries 2,000 of 4,000 decisions" in describe(support)
+    assert support_of(logged, always(7)).verdict == NEVER
+
+
+def test_a_handful_of_tries_does_not_answer_for_half_a_book():
+    logged, _ = explored(0.04)
+    mine = np.flatnonzero((logged.arm == FULL) & (np.arange(4000) % 2 == 0))
+    kept = np.setdiff1d(np.arange(4000), mine[3:])
+    support = support_of(logged.take(kept), always(FULL)[kept])
+    assert support.tries == 3
+    assert support.verdict == TOO_FEW
+
+
+def test_the_map_says_which_arm_of_which_segment_is_unknown():
+    logged, _ = explored(0.0)
+    segment = np.where(np.arange(4000) % 2, "known", "unknown")
+    cells = support_map(logged, always(FULL), segment)
+    assert [(c.segment, c.share, c.delay_days) for c in cells] == [
+        ("known", 1.0, 0),
+        ("unknown", 1.0, 0),
+    ]
+    assert [c.support.verdict for c in cells] == [ANSWERED, NEVER]
+    assert [c.support.target for c in cells] == [2000, 2000]
+
+
+def test_bounds_hold_the_truth_and_close_where_all_was_tried():
+    logged, rule = explored(0.0)
+    outcome = np.where(rule == FULL, np.arange(4000) % 4 == 1, 0.0).astype(float)
+    ends = np.zeros(4000), np.ones(4000)
+    low, high = outcome_bounds(logged, always(FULL), outcome, ends)
+    assert low == pytest.approx(0.25, abs=0.03)
+    assert high == pytest.approx(0.75, abs=0.03)
+    assert low < 0.25
+    assert high > 0.75
+    low, high = outcome_bounds(logged, np.eye(25)[rule], outcome, ends)
+    assert high - low < 0.06

@@ -1,0 +1,156 @@
+"""Off-policy estimates against enumeration, and against the exact expectation of known worlds."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relimit.data import DataError
+from relimit.data.vocabulary import ARMS
+from relimit.policy.value import ESTIMATORS, Logged, effective_rows, estimate_values
+
+SITUATIONS, TIMES = 3, 40
+
+
+def world(seed):
+    """Outcomes by situation and arm, and two policies: the log's gives every arm its chance."""
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(size=(SITUATIONS, 25))
+    counts = 1 + rng.multinomial(TIMES - 25, np.full(25, 1 / 25), size=SITUATIONS)
+    target = rng.dirichlet(np.full(25, 0.3), size=SITUATIONS)
+    return truth, counts, target
+
+
+def every_decision(truth, counts, target):
+    """Log each situation so often with each arm as its chance says: the exact expectation."""
+    situation, arm = np.nonzero(counts)
+    times = counts[situation, arm]
+    situation, arm = np.repeat(situation, times), np.repeat(arm, times)
+    logged = Logged(arm, counts[situation, arm] / TIMES, np.arange(len(arm)))
+    return logged, target[situation], truth[situation, arm], situation
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", ["ips", "snips", "dr"])
+def test_weights_alone_give_the_exact_value(seed, name):
+    truth, counts, target = world(seed)
+    logged, wanted, outcome, _ = every_decision(truth, counts, target)
+    wrong = np.random.default_rng(seed).normal(size=wanted.shape[1]) * np.ones_like(wanted)
+    found = estimate_values(logged, wanted, outcome, wrong, draws=2)
+    assert found[name].value == pytest.approx((truth * target).sum() / SITUATIONS)
+
+
+@pytest.mark.parametrize("name", ["dm", "dr", "switch_dr"])
+def test_a_right_model_gives_the_exact_value_whatever_the_propensities(name):
+    truth, counts, target = world(7)
+    logged, wanted, outcome, situation = every_decision(truth, counts, target)
+    wrong = Logged(logged.arm, np.sqrt(logged.propensity), logged.account)
+    found = estimate_values(wrong, wanted, outcome, truth[situation], draws=2, heavy=2.0)
+    assert found[name].value == pytest.approx((truth * target).sum() / SITUATIONS)
+    assert found["ips"].value != pytest.approx(found[name].value)
+
+
+def test_switching_leaves_heavy_rows_to_the_model():
+    truth, counts, target = world(5)
+    logged, wanted, outcome, _ = every_decision(truth, counts, target)
+    predicted = np.zeros_like(wanted)
+    weight = logged.weights(wanted)
+    found = estimate_values(logged, wanted, outcome, predicted, heavy=3.0, draws=2)
+    assert (weight > 3).any()
+    expected = (np.where(weight <= 3, weight, 0) * outcome).mean()
+    assert found["switch_dr"].value == pytest.approx(expected)
+    assert found["dr"].value == pytest.approx(found["ips"].value)
+
+
+rows = st.lists(
+    st.tuples(
+        st.integers(0, 24), st.sampled_from([1.0, 0.5, 0.04, 0.002]), st.integers(0, 24),
+        st.integers(-50, 50), st.integers(0, 3),
+    ),
+    min_size=2, max_size=12,
+)  # fmt: skip
+
+
+@given(rows, st.integers(-20, 20))
+def test_estimates_equal_loops_and_a_shift_moves_snips_by_itself(rows, shift):
+    arm, propensity, wanted, outcome, account = map(np.array, zip(*rows, strict=True))
+    logged = Logged(arm, propensity, account)
+    target = np.eye(25)[wanted]
+    predicted = np.tile(np.arange(25.0), (len(rows), 1))
+    found = estimate_values(logged, target, outcome.astype(float), predicted, draws=5)
+    weights = [(a == b) / p for a, p, b, _, _ in rows]
+    n = len(rows)
+    ips = sum(w * y for w, (_, _, _, y, _) in zip(weights, rows, strict=True)) / n
+    dr = sum(b + w * (y - a) for w, (a, _, b, y, _) in zip(weights, rows, strict=True)) / n
+    assert found["ips"].value == pytest.approx(ips)
+    assert found["dr"].value == pytest.approx(dr)
+    assert found["dm"].value == pytest.approx(wanted.mean())
+    moved = estimate_values(logged, target, outcome + float(shift), predicted, draws=5)
+    if sum(weights):
+        assert moved["snips"].value == pytest.approx(found["snips"].value + shift, abs=1e-6)
+        lowest, highest = outcome.min(), outcome.max()
+        assert lowest - 1e-9 <= found["snips"].value <= highest + 1e-9
+    else:
+        assert np.isnan(found["snips"].value)
+
+
+@given(rows)
+def test_the_logs_own_policy_is_worth_the_logs_mean(rows):
+    arm, _, _, outcome, account = map(np.array, zip(*rows, strict=True))
+    share = np.bincount(arm, minlength=25) / len(arm)
+    logged = Logged(arm, share[arm], account)
+    target = np.tile(share, (len(arm), 1))
+    found = estimate_values(logged, target, outcome.astype(float), np.zeros(target.shape), draws=2)
+    assert found["ips"].value == pytest.approx(outcome.mean())
+    assert found["snips"].value == pytest.approx(outcome.mean())
+
+
+def test_an_interval_of_equal_weights_is_that_of_a_mean():
+    rng = np.random.default_rng(0)
+    outcome = rng.normal(size=400)
+    logged = Logged(np.full(400, 20), np.ones(400), np.arange(400))
+    target = np.eye(25)[np.full(400, 20)]
+    found = estimate_values(logged, target, outcome, np.zeros((400, 25)))
+    half = 1.96 * outcome.std() / 20
+    assert set(found) == set(ESTIMATORS)
+    for name in ("ips", "snips", "dr", "switch_dr"):
+        assert found[name].high - found[name].value == pytest.approx(half, rel=0.1)
+
+
+def test_accounts_with_many_rows_count_once():
+    outcome = np.repeat(np.random.default_rng(0).normal(size=50), 8)
+    logged = Logged(np.zeros(400, int), np.ones(400), np.repeat(np.arange(50), 8))
+    target = np.eye(25)[np.zeros(400, int)]
+    found = estimate_values(logged, target, outcome, np.zeros((400, 25)))["ips"]
+    assert found.high - found.value == pytest.approx(2.01 * outcome.std() / np.sqrt(50), rel=0.15)
+
+
+def test_a_few_heavy_rows_that_all_went_well_leave_room_for_one_that_does_not():
+    """No resample draws the bad outcome that six tries did not happen to show."""
+    bad = np.zeros(3000)
+    bad[:90] = 1.0
+    arm = np.zeros(3000, int)
+    arm[2994:] = 20
+    propensity = np.where(arm == 20, 0.002, 0.998)
+    target = np.eye(25)[np.full(3000, 20)]
+    logged = Logged(arm, propensity, np.arange(3000))
+    found = estimate_values(logged, target, bad, np.full((3000, 25), 0.03))["dr"]
+    assert found.value == pytest.approx(0.0, abs=1e-6)
+    assert found.high > 0.06
+
+
+def test_effective_rows_are_those_of_equal_weight():
+    assert effective_rows(np.full(7, 3.0)) == pytest.approx(7)
+    assert effective_rows(np.array([1.0, 0.0, 0.0])) == pytest.approx(1)
+
+
+def test_what_is_no_log_or_no_policy_is_refused():
+    good = Logged(np.zeros(2, int), np.ones(2), np.arange(2))
+    with pytest.raises(DataError, match=r"1 of 2 propensities are not in \(0, 1\]"):
+        Logged(np.zeros(2, int), np.array([0.0, 1.0]), np.arange(2))
+    with pytest.raises(DataError, match="not in the grid"):
+        Logged(np.full(2, len(ARMS)), np.ones(2), np.arange(2))
+    with pytest.raises(DataError, match="no distribution"):
+        good.weights(np.zeros((2, 25)))
+    with pytest.raises(DataError, match="expected \\(2, 25\\)"):
+        good.weights(np.zeros((3, 25)))
