@@ -9,6 +9,8 @@ account stay as the log's policy took them.
 - SNIPS, self-normalised (Swaminathan & Joachims 2015).
 - DR, doubly robust (Dudik, Langford & Li 2011): the model, corrected by weighted residuals.
 - Switch-DR (Wang, Agarwal & Dudik 2017): corrected only where the weight is not above a threshold.
+  Where it is, the model stands in, on the level of the log: with the mean residual of all rows. So
+  its interval knows how well the level is known, but not how the model errs from arm to arm.
 """
 
 from collections.abc import Mapping
@@ -75,6 +77,10 @@ class Logged:
     def take(self, rows: NDArray[Any]) -> Self:
         """Return some rows, by index or by mask."""
         return type(self)(self.arm[rows], self.propensity[rows], self.account[rows])
+
+    def as_certain(self) -> Self:
+        """Return the log as if its arms had been the only ones: then its own value is its mean."""
+        return type(self)(self.arm, np.ones(len(self)), self.account)
 
     def weights(self, target: Floats) -> Floats:
         """Return `[n]` the target's probability of the arm that was taken, over the log's.
@@ -148,12 +154,13 @@ def estimate_values(
     residual = outcome - predicted[np.arange(len(logged)), logged.arm]
     light = np.where(weight <= heavy, weight, 0.0)
     rare, nothing, ones = weight - light, np.zeros(len(logged)), np.ones(len(logged))
+    left = max(1.0 - float(light.mean()), 0.0)
     parts = {
         "dm": _Parts(direct, nothing, nothing, ones),
         "ips": _Parts(light * outcome, rare, outcome, ones),
         "snips": _Parts(light * outcome, rare, outcome, weight),
         "dr": _Parts(direct + light * residual, rare, residual, ones),
-        "switch_dr": _Parts(direct + light * residual, nothing, nothing, ones),
+        "switch_dr": _Parts(direct + (light + left) * residual, nothing, nothing, ones),
     }
     columns = np.hstack([part.columns for part in parts.values()])
     sums = np.hsplit(resampled_sums(columns, logged.account, draws=draws, seed=seed), len(parts))

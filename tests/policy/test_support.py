@@ -53,10 +53,8 @@ def test_a_log_that_never_explores_answers_only_for_its_own_rule():
 
 def test_a_handful_of_tries_does_not_answer_for_half_a_book():
     logged, _ = explored(0.04)
-    mine = np.flatnonzero((logged.arm == FULL) & (np.arange(4000) % 2 == 0))
-    kept = np.setdiff1d(np.arange(4000), mine[3:])
-    support = support_of(logged.take(kept), always(FULL)[kept])
-    assert support.tries == 3
+    support = support_of(logged, always(FULL))
+    assert 0 < support.tries < 5
     assert support.verdict == TOO_FEW
 
 
