@@ -10,9 +10,9 @@ The truth of a policy is the population's mean over single decisions: what the s
 says of the decision under the policy's arm, everything else of the world kept. That is what a
 one-step value estimates. It is the mean over many sampled decisions, moved by what their logged
 outcomes differ from those of all books (a control variate, which costs no bias). Its standard error
-is printed and belongs to the error of every estimate. `--reruns N` also lives N worlds wholly under the packaged
-policy: there later decisions meet other borrowers and states, so that it is another number; both
-are printed.
+is printed and belongs to the error of every estimate. `--reruns N` also lives N worlds wholly under
+the packaged policy: there later decisions meet other borrowers and states, so that it is another
+number; both are printed.
 
 Targets: the headline's 95% interval covers the truth in at least 90% of the books; the error (root
 mean square) of DR is at most half of that of IPS; without exploration it refuses. Prints met or

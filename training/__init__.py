@@ -5,9 +5,13 @@ from relimit.training.backtest import BacktestMonth, walk_forward
 from relimit.training.compare import Comparison, compare
 from relimit.training.comparison import record_comparison, write_comparison
 from relimit.training.discrimination import Interval, auc, auc_difference, auc_interval
+from relimit.training.document import show
 from relimit.training.metrics import evaluate
 from relimit.training.optimum import Optimum, optimise_policy
 from relimit.training.optimum_page import optimum_dict, write_optimum
+from relimit.training.policy_report import headline, write_evaluation
+from relimit.training.policy_rows import Assumptions, LogRows, read_log_rows
+from relimit.training.policy_value import Evaluation, evaluate_policy
 from relimit.training.promote import Promotion, promote, promotion_log
 from relimit.training.propensity import Propensities, weigh_decisions
 from relimit.training.record import TrainResult
@@ -21,9 +25,12 @@ from relimit.training.tune import TuneBudget, Tuning
 
 __all__ = [
     "ArmOutcomes",
+    "Assumptions",
     "BacktestMonth",
     "Comparison",
+    "Evaluation",
     "Interval",
+    "LogRows",
     "LoggedOutcomes",
     "Optimum",
     "Promotion",
@@ -40,21 +47,26 @@ __all__ = [
     "compare",
     "default_uri",
     "evaluate",
+    "evaluate_policy",
     "feature_shifts",
     "find_version",
     "fit_arm_outcomes",
+    "headline",
     "optimise_policy",
     "optimum_dict",
     "promote",
     "promotion_log",
+    "read_log_rows",
     "record_comparison",
     "repeat_training",
     "resolve_model",
     "risk_shift",
+    "show",
     "split_observations",
     "train",
     "walk_forward",
     "weigh_decisions",
     "write_comparison",
+    "write_evaluation",
     "write_optimum",
 ]

@@ -110,7 +110,7 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return asdict(self)
+        return {"outcomes": list(OUTCOMES), "headline": HEADLINE, **asdict(self)}
 
 
 def evaluate_policy(

@@ -4,7 +4,7 @@ import importlib
 
 import click
 
-COMMANDS = ("card", "optimise")
+COMMANDS = ("card", "evaluate", "optimise")
 
 
 class _PolicyGroup(click.Group):

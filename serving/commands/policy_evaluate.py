@@ -1,0 +1,88 @@
+"""`relimit policy evaluate`: what a candidate policy is worth before launch."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from relimit.serving.options import (
+    PATH,
+    book_or_events,
+    book_or_files,
+    json_option,
+    plugin_option,
+    policy_option,
+    tracking_option,
+    workers_option,
+)
+from relimit.serving.terminal import emit, figure, finite, stages
+
+
+@click.command("evaluate", short_help="Estimate a policy's value from the log.")
+@book_or_events("decisions", "The decision log, in place of BOOK.")
+@click.option("--model", required=True, help="Whose risk the policy reads.")
+@policy_option
+@click.option(
+    "--all-rows", is_flag=True, help="The model comes from another book: it has learnt from none."
+)
+@click.option("--out", type=PATH, help="Folder for policy_value.html and .json.")
+@tracking_option
+@plugin_option
+@workers_option
+@json_option
+def command(
+    *,
+    book: Path | None,
+    events: Path | None,
+    decisions: Path | None,
+    model: str,
+    policy: Path | None,
+    all_rows: bool,
+    out: Path | None,
+    tracking_uri: str | None,
+    workers: int,
+    as_json: bool,
+) -> None:
+    """Estimate what a policy would have come to on a logged book, beside what was done.
+
+    Off-policy estimates with 95% intervals; where the log has not tried what the policy does, the
+    reason and bounds in their place.
+    """
+    source = book_or_files(book, events, decisions, "decisions")
+    from relimit.data import write_json
+    from relimit.policy import load_policy
+    from relimit.serving.inputs import read_log
+    from relimit.serving.models import open_model
+    from relimit.training import evaluate_policy, headline, read_log_rows, show, write_evaluation
+
+    rules = load_policy(policy)
+    with stages("evaluating") as stage:
+        history, log = read_log(source)
+        risk_model = open_model(model, tracking_uri)
+        rows = read_log_rows(
+            history, log, features=risk_model.feature_names, workers=workers, progress=stage
+        )
+        stage("valuing policies")
+        found = evaluate_policy(rows, risk_model, rules, all_rows=all_rows)
+    payload = found.to_dict()
+    if out is not None:
+        write_evaluation(found, out)
+        write_json(finite(payload), out / "policy_value.json")
+
+    def summary(console: Console) -> None:
+        table = Table("", box=None, pad_edge=False)
+        for valued in found.policies:
+            table.add_column(valued.name, justify="right")
+        for name in payload["outcomes"]:
+            table.add_row(name, *(show(headline(v, name)) for v in found.policies))
+        for name in found.policies[0].schedule:
+            table.add_row(name, *(figure(v.schedule[name]) for v in found.policies))
+        console.print(table)
+        kept = "not known" if found.promise_kept is None else f"{found.promise_kept:.1%}"
+        console.print(f"{found.decisions:,} decisions; promises kept by the incumbent: {kept}")
+        for text in (*found.warnings, *(f"{v.name}: {v.refusal}" for v in found.policies)):
+            if not text.endswith(": "):
+                console.print(text)
+
+    emit(payload, as_json=as_json, summary=summary)

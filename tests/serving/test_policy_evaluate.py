@@ -1,0 +1,36 @@
+"""`relimit policy evaluate` on the demo's book: the summary, the files and the messages."""
+
+import json
+import shutil
+from pathlib import Path
+
+
+def test_a_candidate_is_valued_beside_the_incumbent(
+    relimit_json, book: Path, model_folder: Path, tmp_path: Path
+) -> None:
+    words = ("policy", "evaluate", book, "--model", model_folder, "--all-rows", "--out", tmp_path)
+    said = relimit_json(*words)
+    names = [valued["name"] for valued in said["policies"]]
+    assert names == ["candidate", "incumbent", "restore all", "restore nothing"]
+    incumbent = said["policies"][1]
+    assert incumbent["values"]["bad_rate"][said["headline"]]["value"] > 0
+    assert json.loads((tmp_path / "policy_value.json").read_text("utf-8")) == said
+    page = (tmp_path / "policy_value.html").read_text("utf-8")
+    assert "Where history can answer" in page
+
+
+def test_the_summary_says_what_borrowers_see(relimit, book: Path, model_folder: Path) -> None:
+    files = ("--events", book / "events.parquet", "--decisions", book / "decisions.parquet")
+    result = relimit("policy", "evaluate", *files, "--model", model_folder, "--all-rows")
+    assert result.exit_code == 0, result.output
+    for words in ("share_24h", "mean_days", "restore nothing", "promises kept by the incumbent: 9"):
+        assert words in result.stdout
+
+
+def test_a_book_without_a_log_is_refused(
+    relimit, book: Path, model_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copy(book / "events.parquet", tmp_path)
+    result = relimit("policy", "evaluate", tmp_path, "--model", model_folder)
+    assert result.exit_code == 1
+    assert "no decisions.parquet in the book" in result.output

@@ -1,0 +1,178 @@
+"""Policies valued on simulated logs: with exploration, without, and with the propensities lost."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from relimit.data import Book, DataError
+from relimit.data.simulator import simulate
+from relimit.data.vocabulary import ARMS
+from relimit.policy import load_policy
+from relimit.policy.value import ESTIMATORS
+from relimit.training.document import to_html
+from relimit.training.policy_report import evaluation_page
+from relimit.training.policy_rows import Assumptions, read_log_rows
+from relimit.training.policy_targets import candidate, fixed, incumbent, plain_targets
+from relimit.training.policy_value import (
+    HEADLINE,
+    OUTCOMES,
+    evaluate_policy,
+    outcome_tables,
+    value_target,
+)
+
+HORIZON = 120
+"""Shorter than usual, so that a small book has matured decisions."""
+
+
+class Model:
+    """Risk by the tenure alone: what a policy's replay asks of a model."""
+
+    feature_names = ("tenure_days",)
+    version = "stub"
+    manifest: dict = {}  # noqa: RUF012
+
+    def restoration_risk(self, X):
+        return np.clip(0.2 - X[:, 0] / 2_000, 0.01, 0.2)
+
+    def expected_loss(self, X, freed):
+        return 0.6 * self.restoration_risk(X) * freed
+
+
+def made(folder, scenario):
+    simulate(folder, accounts=1_500, months=18, seed=3, scenario=scenario, workers=1)
+    return folder
+
+
+def read(folder, *, forget=False):
+    log = pq.read_table(folder / "decisions.parquet")
+    if forget:
+        place = log.column_names.index("propensity")
+        log = log.set_column(place, "propensity", pa.nulls(log.num_rows, pa.float64()))
+    book = Book.open(folder)
+    assumed = Assumptions(horizon_days=HORIZON)
+    return read_log_rows(book.events, log, as_of=book.as_of, assumptions=assumed, workers=1)
+
+
+@pytest.fixture(scope="module")
+def explored(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("explored"), "base")
+
+
+@pytest.fixture(scope="module")
+def rows(explored):
+    return read(explored)
+
+
+@pytest.fixture(scope="module")
+def found(rows):
+    return evaluate_policy(rows, Model(), load_policy())
+
+
+def test_the_incumbents_value_is_the_mean_of_its_log(rows, found):
+    incumbent_valued = found.policies[1]
+    for name, (came, _) in outcome_tables(rows).items():
+        for estimator in ("ips", "snips", "dr"):
+            estimate = incumbent_valued.values[name][estimator]
+            assert estimate.value == pytest.approx(came.mean())
+            assert estimate.low < came.mean() < estimate.high
+
+
+def test_every_policy_is_answered_for_or_has_a_reason_and_bounds(found):
+    names = [valued.name for valued in found.policies]
+    assert names == ["candidate", "incumbent", "restore all", "restore nothing"]
+    for valued in found.policies:
+        assert bool(valued.refusal) == (not valued.values) == bool(valued.bounds)
+        for name in OUTCOMES:
+            if valued.refusal:
+                low, high = valued.bounds[name]
+                assert low <= high
+            else:
+                assert set(valued.values[name]) == set(ESTIMATORS)
+    everything, nothing = found.policies[2:]
+    assert everything.schedule["share_24h"] == 1.0
+    assert nothing.schedule["restored_yuan"] == 0.0
+
+
+def test_segments_part_the_book(rows, found):
+    for kind in ("limit", "reason"):
+        parts = [segment for segment in found.segments if segment.kind == kind]
+        assert sum(segment.decisions for segment in parts) == len(rows) == found.decisions
+        restored = sum(segment.valued.schedule["restored_yuan"] for segment in parts)
+        assert restored == pytest.approx(found.policies[0].schedule["restored_yuan"])
+    assert sum(cell.support.target for cell in found.cells) == pytest.approx(len(rows))
+
+
+def test_what_is_left_out_is_counted(rows, found):
+    counts = found.counts
+    left = sum(counts[name] for name in ("not_matured", "freed_nothing", "limit_unknown"))
+    assert counts["logged"] == len(rows) + left
+    assert counts["not_matured"] > 0
+    assert 0.9 < found.promise_kept <= 1.0
+    assert found.warnings == ()
+
+
+def test_a_rule_that_never_explores_is_no_witness(tmp_path):
+    rows = read(made(tmp_path, "no-exploration"))
+    found = evaluate_policy(rows, Model(), load_policy())
+    by_name = {valued.name: valued for valued in found.policies}
+    for name in ("candidate", "restore all"):
+        valued = by_name[name]
+        assert not valued.values
+        assert "history can't answer" in valued.refusal
+        low, high = valued.bounds["bad_rate"]
+        assert 0.0 <= low < high <= 1.0
+    assert by_name["incumbent"].values
+    page = to_html(evaluation_page(found))
+    assert "history can&#x27;t answer" in page
+    assert "not known: " in page
+
+
+def test_propensities_that_were_not_logged_are_fitted_with_a_warning(explored, rows):
+    forgotten = read(explored, forget=True)
+    found = evaluate_policy(forgotten, Model(), load_policy())
+    assert found.counts["propensities_fitted"] == len(forgotten) == len(rows)
+    assert "were not logged" in found.warnings[0]
+    assert "were not logged" in to_html(evaluation_page(found))
+
+
+def test_rows_that_the_model_learnt_from_are_left_out(rows):
+    class Trained(Model):
+        manifest = {  # noqa: RUF012
+            "split": {"kind": "out_of_time", "test_from": int(np.median(rows.labelled.as_of))}
+        }
+
+    assert evaluate_policy(rows, Trained(), load_policy()).decisions < 0.6 * len(rows)
+    assert evaluate_policy(rows, Trained(), load_policy(), all_rows=True).decisions == len(rows)
+    Trained.manifest["split"]["test_from"] = 2**62
+    with pytest.raises(DataError, match=f"learnt from all {len(rows)} decisions"):
+        evaluate_policy(rows, Trained(), load_policy())
+
+
+def test_returning_nothing_counts_whatever_delay_the_log_gave_it(rows):
+    target = plain_targets(rows)[1]
+    probabilities = target.probabilities(rows.logged.arm)
+    nothing = [place for place, (share, _) in enumerate(ARMS) if share == 0.0]
+    assert probabilities[:, nothing].sum(axis=1) == pytest.approx(1.0)
+    taken = np.isin(rows.logged.arm, nothing)
+    assert ((rows.logged.weights(probabilities) > 0) == taken).all()
+
+
+def test_a_schedule_counts_what_is_back_in_time(rows):
+    freed = rows.labelled.freed
+    week = fixed(rows, (0.5, 7), "week").schedule(freed)
+    assert week["share_restored"] == week["share_7d"] == pytest.approx(0.5)
+    assert (week["share_24h"], week["mean_days"]) == (0.0, 7.0)
+    logged = incumbent(rows).schedule(freed)
+    assert logged["share_restored"] == pytest.approx((freed @ rows.labelled.share) / freed.sum())
+
+
+def test_a_candidate_that_decides_as_the_log_did_is_worth_what_came(rows):
+    ours = candidate(rows, Model(), load_policy())
+    same = replace(rows, logged=replace(rows.logged, arm=ours.arm))
+    valued = value_target(same, ours)
+    for name, (came, _) in outcome_tables(rows).items():
+        assert valued.values[name][HEADLINE].value == pytest.approx(came.mean())

@@ -1,0 +1,149 @@
+"""The page on a policy's value: the answer first, then what it rests on and where it can't tell."""
+
+from pathlib import Path
+from typing import Final
+
+from relimit.policy.value import ESTIMATORS, Estimate
+from relimit.training.discrimination import Interval
+from relimit.training.document import (
+    Block,
+    Cell,
+    Document,
+    Grid,
+    Notice,
+    Section,
+    to_html,
+    write_texts,
+)
+from relimit.training.policy_value import HEADLINE, OUTCOMES, Evaluation, Segment, Valued
+
+PAGE: Final = "policy_value.html"
+MEANING: Final = (
+    "Each figure is a mean over logged decisions, had the policy taken each and everything else "
+    "been as it was; what a policy changes in later decisions is not in it. Intervals are 95%, "
+    "with whole accounts resampled. Yuan are per decision unless the name says otherwise."
+)
+ESTIMATOR_NOTES: Final = (
+    "dm: outcome models alone, its interval without their error. ips and snips: weighted outcomes "
+    "alone. dr: models corrected by weighted residuals, right if either is. switch dr: the same, "
+    "but decisions that the log took against its odds are left to the models; narrower, and right "
+    "only as far as these are."
+)
+SUPPORT_NOTES: Final = (
+    "Wanted: decisions in which the candidate takes the arm. Tried: of these, those that the log "
+    "took too. Tries: tried against the log's odds, each standing for many. Carried: the sum of "
+    "their weights, close to wanted where the log gave the arm its chance in like cases."
+)
+SCHEDULE: Final = (
+    "restored_yuan",
+    "share_restored",
+    "share_24h",
+    "share_7d",
+    "share_30d",
+    "mean_days",
+)
+
+
+def write_evaluation(found: Evaluation, out: Path) -> None:
+    """Write the page into a folder.
+
+    Raises
+    ------
+    DataError
+        The system refuses to write.
+    """
+    write_texts({PAGE: to_html(evaluation_page(found))}, out)
+
+
+def evaluation_page(found: Evaluation) -> Document:
+    """Return the page."""
+    sections = (
+        _summary(found),
+        _schedule(found),
+        _estimators(found),
+        *(_segments(found, kind) for kind in dict.fromkeys(s.kind for s in found.segments)),
+        _support(found),
+    )
+    return Document(f"Value of policy {found.policy_version} before launch", sections)
+
+
+def interval(estimate: Estimate) -> Interval:
+    """Return an estimate as a cell."""
+    return Interval(estimate.value, estimate.low, estimate.high)
+
+
+def headline(valued: Valued, outcome: str) -> Cell:
+    """Return the headline's estimate, or the bounds where history can't answer."""
+    if valued.values:
+        return interval(valued.values[outcome][HEADLINE])
+    low, high = valued.bounds[outcome]
+    return f"not known: {low:,.4g} to {high:,.4g}"
+
+
+def _summary(found: Evaluation) -> Section:
+    notes: list[Block] = [Notice(text) for text in found.warnings]
+    notes += [Notice(f"{v.name}: {v.refusal}") for v in found.policies if v.refusal]
+    rows: list[tuple[Cell, ...]] = [
+        (name, *(headline(v, name) for v in found.policies)) for name in OUTCOMES
+    ]
+    grid = Grid("Per decision", ("", *(v.name for v in found.policies)), tuple(rows))
+    left = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in found.counts.items())
+    about = f"{found.decisions:,} decisions; model {found.model_version}. Counts: {left}."
+    return Section("Value", (*notes, MEANING, grid, about))
+
+
+def _schedule(found: Evaluation) -> Section:
+    rows = [(name, *(v.schedule[name] for v in found.policies)) for name in SCHEDULE]
+    grid = Grid("What borrowers see", ("", *(v.name for v in found.policies)), tuple(rows))
+    kept = found.promise_kept
+    told = "not known: no event tells when limits came back" if kept is None else f"{kept:.1%}"
+    return Section("Restoration", (grid, f"Promises kept by the incumbent: {told}."))
+
+
+def _estimators(found: Evaluation) -> Section:
+    blocks: list[Block] = [ESTIMATOR_NOTES]
+    for valued in found.policies:
+        rows: list[tuple[Cell, ...]] = [
+            (name, *(interval(its[estimator]) for estimator in ESTIMATORS))
+            for name, its in valued.values.items()
+        ]
+        heads = ("", *(name.replace("_", " ") for name in ESTIMATORS))
+        if rows:
+            rest = valued.support
+            caption = f"{valued.name}: {rest.effective:,.0f} effective of {rest.target:,.0f} rows"
+            blocks.append(Grid(caption, heads, tuple(rows)))
+    return Section("Estimators", tuple(blocks))
+
+
+def _segments(found: Evaluation, kind: str) -> Section:
+    rows = [_segment_row(s) for s in found.segments if s.kind == kind]
+    heads = ("segment", "decisions", "yuan restored", "share restored", "mean days")
+    columns = tuple(f"{name}, {which}" for name in OUTCOMES for which in ("logged", "candidate"))
+    titles = {"limit": "By limit", "reason": "By the candidate's first reason"}
+    return Section(titles[kind], (Grid("The candidate", (*heads, *columns), tuple(rows)),))
+
+
+def _segment_row(segment: Segment) -> tuple[Cell, ...]:
+    plan = segment.valued.schedule
+    figures = [
+        cell for name in OUTCOMES for cell in (segment.logged[name], headline(segment.valued, name))
+    ]
+    seen = (plan["restored_yuan"], plan["share_restored"], plan["mean_days"])
+    return (segment.name, segment.decisions, *seen, *figures)
+
+
+def _support(found: Evaluation) -> Section:
+    rows = tuple(
+        (
+            cell.segment,
+            f"{cell.share:.0%} after {cell.delay_days} days",
+            round(cell.support.target),
+            cell.support.tried,
+            cell.support.tries,
+            cell.support.carried,
+            cell.support.verdict,
+        )
+        for cell in found.cells
+    )
+    heads = ("limit", "arm", "wanted", "tried", "tries", "carried", "verdict")
+    return Section("Where history can answer", (SUPPORT_NOTES, Grid("By arm", heads, rows)))
