@@ -14,13 +14,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
-from scipy.special import expit
 
 from relimit.data.errors import DataError
 from relimit.data.vocabulary import ARMS, BAD_HORIZON_DAYS
 from relimit.models import ARM_COLUMNS, BoostedTrees, Frame, design_matrix, fit_loss
 from relimit.models.base import column_names
+from relimit.training.risk_scale import RiskScale
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -31,7 +30,6 @@ LEAST_BAD_ACCOUNTS: Final = 10
 """With fewer, some fold would learn what goes bad from one or two borrowers."""
 MOST_TREES: Final = 300
 PATIENCE: Final = 30
-WIDEST_SHIFT: Final = 30.0
 GROWTH: Final[dict[str, Any]] = {"learning_rate": 0.15, "num_leaves": 15, "min_child_samples": 50}
 
 
@@ -94,7 +92,8 @@ def fit_arm_outcomes(
 ) -> ArmOutcomes:
     """Fit bad, loss and margin by arm, and answer for every row from the folds without its account.
 
-    Bad: monotone trees (`BoostedTrees`) over features, arm, and restored amount to limit. Loss:
+    Bad: monotone trees (`BoostedTrees`) over features, arm, and restored amount to limit, put on
+    the log's scale (`RiskScale`). Loss:
     that risk times the restored amount times a severity fitted on the bads (`fit_loss`). Margin: a
     linear effect of the amount restored and of the time left to earn on it, found by partialling
     out the features (Robinson 1988), and trees over what it leaves: trees alone shrink an arm's
@@ -124,16 +123,17 @@ def fit_arm_outcomes(
     names = (*column_names(X), RESTORED_TO_LIMIT, *ARM_COLUMNS)
     rows = _Rows.of(X, share, delay_days, outcomes)
     fold = deal_accounts(account, outcomes.bad == 1.0, folds=folds, seed=seed)
-    risk, loss, margin = (np.empty((len(fold), len(ARMS))) for _ in range(3))
+    log_odds, loss, margin = (np.empty((len(fold), len(ARMS))) for _ in range(3))
     directions = {**(monotone or {}), RESTORED_TO_LIMIT: 1}
     for held in range(folds):
         stop = rows.known & (fold == (held + 1) % folds)
         part = _Part(rows.known & (fold != held) & ~stop, stop, np.flatnonzero(fold == held), seed)
-        risk[part.asked] = _risk(rows, part, names, directions)
+        log_odds[part.asked] = _log_odds(rows, part, names, directions)
         severity = _severity(rows, part)[:, None]
-        loss[part.asked] = risk[part.asked] * severity * rows.restored_by_arm(part.asked)
+        loss[part.asked] = severity * rows.restored_by_arm(part.asked)
         margin[part.asked] = _margin(rows, part)
-    return ArmOutcomes(risk, loss, margin, int((~rows.known).sum()))
+    risk = _scaled(rows, fold, log_odds)
+    return ArmOutcomes(risk, risk * loss, margin, int((~rows.known).sum()))
 
 
 def deal_accounts(
@@ -233,9 +233,11 @@ def _earning(restored: Floats, delay_days: ArrayLike) -> Floats:
     return restored * np.maximum(1.0 - np.asarray(delay_days) / BAD_HORIZON_DAYS, 0.0)
 
 
-def _risk(
+def _log_odds(
     rows: _Rows, part: _Part, names: tuple[str, ...], directions: Mapping[str, int]
 ) -> Floats:
+    """Return `[asked, 25]` log-odds of bad."""
+
     def frame(of: NDArray[np.bool_]) -> pd.DataFrame:
         return pd.DataFrame(rows.matrix[of], columns=list(names))
 
@@ -248,22 +250,23 @@ def _risk(
     )
     later = frame(part.stop), rows.bad[part.stop]
     model.fit(frame(part.grow), rows.bad[part.grow], eval_set=later)
-    head = model.head_
-    shift = _level(head.log_odds(rows.matrix[part.stop]), rows.bad[part.stop])
-    return rows.by_arm(part.asked, lambda matrix: expit(head.log_odds(matrix) + shift))
+    return rows.by_arm(part.asked, model.head_.log_odds)
 
 
-def _level(log_odds: Floats, bad: Floats) -> float:
-    """Return what brings the mean risk to the bad rate.
-
-    Regularised leaves shrink a rare outcome's high risks more than its low ones, so that trees
-    that have not seen the rows expect too little: a fifth too little in simulated books.
-    """
-
-    def excess(shift: float) -> float:
-        return float((expit(log_odds + shift) - bad).mean())
-
-    return float(brentq(excess, -WIDEST_SHIFT, WIDEST_SHIFT))
+def _scaled(rows: _Rows, fold: Ints, log_odds: Floats) -> Floats:
+    """Return `[n, 25]` risks on the scale of the log, each fold's from the others' rows."""
+    shares = np.array([share for share, _ in ARMS])
+    delays = np.array([delay for _, delay in ARMS])
+    known = np.flatnonzero(rows.known)
+    share, delay = rows.matrix[known, -2:].T
+    distance = np.abs(share[:, None] - shares) * 1e3 + np.abs(delay[:, None] - delays)
+    own = log_odds[known, distance.argmin(axis=1)]
+    risk = np.empty_like(log_odds)
+    for held in range(int(fold.max()) + 1):
+        learn = fold[known] != held
+        scale = RiskScale.fit(own[learn], share[learn], rows.bad[known][learn])
+        risk[fold == held] = scale.risk(log_odds[fold == held], shares)
+    return risk
 
 
 def _severity(rows: _Rows, part: _Part) -> Floats:

@@ -15,7 +15,7 @@ from relimit.training.document import (
     to_html,
     write_texts,
 )
-from relimit.training.policy_value import HEADLINE, OUTCOMES, Evaluation, Segment, Valued
+from relimit.training.policy_value import BESIDE, HEADLINE, OUTCOMES, Evaluation, Segment, Valued
 
 PAGE: Final = "policy_value.html"
 MEANING: Final = (
@@ -72,10 +72,10 @@ def interval(estimate: Estimate) -> Interval:
     return Interval(estimate.value, estimate.low, estimate.high)
 
 
-def headline(valued: Valued, outcome: str) -> Cell:
-    """Return the headline's estimate, or the bounds where history can't answer."""
+def headline(valued: Valued, outcome: str, estimator: str = HEADLINE) -> Cell:
+    """Return an estimate, the headline's if not said, or bounds where history can't answer."""
     if valued.values:
-        return interval(valued.values[outcome][HEADLINE])
+        return interval(valued.values[outcome][estimator])
     low, high = valued.bounds[outcome]
     return f"not known: {low:,.4g} to {high:,.4g}"
 
@@ -84,7 +84,9 @@ def _summary(found: Evaluation) -> Section:
     notes: list[Block] = [Notice(text) for text in found.warnings]
     notes += [Notice(f"{v.name}: {v.refusal}") for v in found.policies if v.refusal]
     rows: list[tuple[Cell, ...]] = [
-        (name, *(headline(v, name) for v in found.policies)) for name in OUTCOMES
+        (f"{name}, {estimator}", *(headline(v, name, estimator) for v in found.policies))
+        for name in OUTCOMES
+        for estimator in (HEADLINE, BESIDE)
     ]
     grid = Grid("Per decision", ("", *(v.name for v in found.policies)), tuple(rows))
     left = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in found.counts.items())

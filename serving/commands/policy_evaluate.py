@@ -75,7 +75,9 @@ def command(
         for valued in found.policies:
             table.add_column(valued.name, justify="right")
         for name in payload["outcomes"]:
-            table.add_row(name, *(show(headline(v, name)) for v in found.policies))
+            for estimator in (payload["headline"], payload["beside"]):
+                cells = [show(headline(v, name, estimator)) for v in found.policies]
+                table.add_row(f"{name}, {estimator}", *cells)
         for name in found.policies[0].schedule:
             table.add_row(name, *(figure(v.schedule[name]) for v in found.policies))
         console.print(table)

@@ -135,6 +135,7 @@ def test_days_are_counted_until_the_decided_share_is_back(tmp_path):
         (1, 40, "restored", 50_000, "half"),
         (1, 41, "restored", 777, "another"),
         (2, 11, "restored", 10_000, "short"),
+        (2, 71, "restored", 40_000, "short"),  # a day too late to count
         (3, 0, "limit", 100_000, None),
         (3, 300, "limit", 100_000, None),
     )
@@ -148,6 +149,14 @@ def test_days_are_counted_until_the_decided_share_is_back(tmp_path):
     assert came["restored_days"].to_pylist() == [4.0, None, None]
     assert came["limit"].to_pylist() == [100_000, None, 100_000]
     assert came.schema == realised_schema()
+
+
+@pytest.mark.parametrize(("ends", "margin"), [(12.6, None), (12.7, 0)])
+def test_a_decision_matures_when_its_last_day_is_over_in_shanghai(tmp_path, ends, margin):
+    events = events_of(tmp_path, (1, 0, "limit", 9, None))
+    log = log_of(("a", 1, 10.1, 5, 1.0, 0))
+    came = realised(events, log, horizon_days=2, as_of=START + ends * DAY, **MONEY)
+    assert came["margin"].to_pylist() == [margin]
 
 
 def test_accounts_without_events_have_no_outcome(tmp_path):

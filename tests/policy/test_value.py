@@ -137,7 +137,13 @@ def test_a_few_heavy_rows_that_all_went_well_leave_room_for_one_that_does_not():
     logged = Logged(arm, propensity, np.arange(3000))
     found = estimate_values(logged, target, bad, np.full((3000, 25), 0.03))["dr"]
     assert found.value == pytest.approx(0.0, abs=1e-6)
-    assert found.high > 0.06
+    # Six rows of weight 500, each bad with 3%, and Student's quantile for five degrees of freedom.
+    noise = np.sqrt(6 * 500**2 * bad_variance(bad)) / 3000
+    assert found.high == pytest.approx(2.57 * noise, rel=0.05)
+
+
+def bad_variance(bad):
+    return np.square(bad - 0.03).mean()
 
 
 def test_effective_rows_are_those_of_equal_weight():
