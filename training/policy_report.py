@@ -20,8 +20,9 @@ from relimit.training.policy_value import BESIDE, HEADLINE, OUTCOMES, Evaluation
 PAGE: Final = "policy_value.html"
 MEANING: Final = (
     "Each figure is a mean over logged decisions, had the policy taken each and everything else "
-    "been as it was; what a policy changes in later decisions is not in it. Intervals are 95%, "
-    "with whole accounts resampled. Yuan are per decision unless the name says otherwise."
+    "been as it was. What it changes in the same borrower's later decisions is not in it: where "
+    "borrowers come back often, the effects of a policy in force add up to more. Intervals are "
+    "95%, with whole accounts resampled. Yuan are per decision unless the name says otherwise."
 )
 ESTIMATOR_NOTES: Final = (
     "dm: outcome models alone, its interval without their error. ips and snips: weighted outcomes "

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -106,11 +107,14 @@ def test_segments_part_the_book(rows, found):
     assert sum(cell.support.target for cell in found.cells) == pytest.approx(len(rows))
 
 
-def test_what_is_left_out_is_counted(rows, found):
+def test_what_is_left_out_is_counted(rows, found, explored):
     counts = found.counts
     left = sum(counts[name] for name in ("not_matured", "freed_nothing", "limit_unknown"))
     assert counts["logged"] == len(rows) + left
     assert counts["not_matured"] > 0
+    log = pq.read_table(explored / "decisions.parquet").to_pandas()
+    ends = Book.open(explored).as_of - pd.Timedelta(days=HORIZON)
+    assert len(rows) == ((log.decided_at <= ends) & (log.freed > 0)).sum()
     assert 0.9 < found.promise_kept <= 1.0
     assert found.warnings == ()
 
