@@ -101,7 +101,7 @@ class Answering:
 def _spans(plan: EventPlan) -> Iterator[_Span]:
     """Yield the events, and at the end a span without any for the accounts after the last."""
     after = plan.after
-    for events in plan.tables():
+    for events in plan.tables(BLOCK_ROWS):
         through = events["account_id"][-1].as_py()
         yield _Span(events, events.num_rows, after, through)
         after = through

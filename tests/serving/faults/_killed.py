@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from relimit.data.stream import EventPlan
 from relimit.models import load_model
 from relimit.policy import load_policy
 from relimit.serving import answers, batch
@@ -73,7 +72,7 @@ def in_a_fork(work: Callable[[], None]) -> int:
 def run(events: Path, model: Path, out: Path, deadly: int | None, told: Path) -> None:
     """Score the night in small lots and small blocks, and tell what was passed."""
     batch.LOT_ROWS = 30
-    EventPlan.tables.__defaults__ = (80,)
+    answers.BLOCK_ROWS = 80
     answers.TOGETHER = 80
     points = Points(out, deadly)
     scorer = Scorer(load_model(model), load_policy(None))

@@ -75,7 +75,7 @@ def interrupted(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(batch, "LOT_ROWS", 10)
-    monkeypatch.setattr("relimit.data.stream.EventPlan.tables.__defaults__", (60,))
+    monkeypatch.setattr(answers, "BLOCK_ROWS", 60)
     monkeypatch.setattr(answers, "TOGETHER", 60)
     with pytest.raises(KeyboardInterrupt):
         score(scorer, events, night.request, out, progress=stop)
