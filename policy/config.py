@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
+from functools import cached_property
 from hashlib import sha256
 from importlib.resources import files
 from itertools import pairwise
@@ -34,7 +35,7 @@ DEFAULT = "default.toml"
 OPTIONAL = "value"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Policy:
     """Everything that a decision depends on besides the case itself.
 
@@ -75,7 +76,7 @@ class Policy:
             raise PolicyError("`value` is missing", where=f"policy {self.version}", mend=mend)
         return self.value
 
-    @property
+    @cached_property
     def version(self) -> str:
         """The first twelve hex digits of the SHA-256 of the settings, whatever their order."""
         said = {name: part for name, part in asdict(self).items() if part is not None}

@@ -4,6 +4,7 @@ from datetime import date
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from relimit.data.vocabulary import FEN_PER_YUAN
@@ -11,11 +12,8 @@ from relimit.policy.cases import Dates, Floats, Ints
 
 LANGUAGES: Final = ("zh", "en")
 
-Phrases = NDArray[np.object_]
-"""`[n]` str."""
 
-
-def money(fen: Ints | Floats, _language: str = "") -> Phrases:
+def money(fen: Ints | Floats, _language: str = "") -> pa.StringArray:
     """Return amounts in yuan, rounded to the fen.
 
     Examples
@@ -25,10 +23,10 @@ def money(fen: Ints | Floats, _language: str = "") -> Phrases:
     """
     whole = np.rint(fen).astype(np.int64)
     parts = zip(*(part.tolist() for part in np.divmod(whole, FEN_PER_YUAN)), strict=True)
-    return _phrases([f"¥{yuan:,}.{cents:02d}" for yuan, cents in parts])
+    return pa.array([f"¥{yuan:,}.{cents:02d}" for yuan, cents in parts], pa.string())
 
 
-def dates(days: Dates, language: str) -> Phrases:
+def dates(days: Dates, language: str) -> pa.StringArray:
     """Return dates in words; each distinct one is written once.
 
     Examples
@@ -40,10 +38,11 @@ def dates(days: Dates, language: str) -> Phrases:
     """
     distinct, place = np.unique(days, return_inverse=True)
     write = _date_zh if language == "zh" else _date_en
-    return _phrases([write(day) for day in distinct.astype("datetime64[D]").tolist()])[place]
+    words = [write(day) for day in distinct.astype("datetime64[D]").tolist()]
+    return pa.array(words, pa.string()).take(pa.array(place))
 
 
-def spans(days: NDArray[np.int32], language: str) -> Phrases:
+def spans(days: NDArray[np.int32], language: str) -> pa.StringArray:
     """Return spans of days.
 
     Examples
@@ -53,10 +52,11 @@ def spans(days: NDArray[np.int32], language: str) -> Phrases:
     """
     distinct, place = np.unique(days, return_inverse=True)
     write = _span_zh if language == "zh" else _span_en
-    return _phrases([write(span) for span in distinct.tolist()])[place]
+    words = [write(span) for span in distinct.tolist()]
+    return pa.array(words, pa.string()).take(pa.array(place))
 
 
-def percentages(shares: Floats, _language: str = "") -> Phrases:
+def percentages(shares: Floats, _language: str = "") -> pa.StringArray:
     """Return shares in per cent.
 
     Examples
@@ -64,12 +64,12 @@ def percentages(shares: Floats, _language: str = "") -> Phrases:
     >>> percentages(np.array([0.0314])).tolist()
     ['3.1%']
     """
-    return _phrases([f"{share:.1%}" for share in shares.tolist()])
+    return pa.array([f"{share:.1%}" for share in shares.tolist()], pa.string())
 
 
-def counts(values: Ints, _language: str = "") -> Phrases:
+def counts(values: Ints, _language: str = "") -> pa.StringArray:
     """Return whole numbers in digits."""
-    return _phrases([str(value) for value in values.tolist()])
+    return pa.array([str(value) for value in values.tolist()], pa.string())
 
 
 def _date_zh(day: date) -> str:
@@ -88,10 +88,6 @@ def _span_en(days: int) -> str:
     if not days:
         return "the day"
     return f"{days} day" if days == 1 else f"{days} days"
-
-
-def _phrases(texts: list[str]) -> Phrases:
-    return np.array(texts, dtype=object)
 
 
 MONTHS: Final = (

@@ -62,7 +62,8 @@ def remedies_of(
     `later` is the fen that each decision promises for later. `rescore`, if given, scores the cases
     again with the action done; without it the risk stays.
     """
-    cases, n = ruling.cases, len(ruling.cases)
+    cases, n = _bare(ruling.cases), len(ruling.cases)
+    ruling = replace(ruling, cases=cases)
     found = Remedies(
         action=np.full(n, NO_ACTION, np.int8),
         amount=np.zeros(n, np.int64),
@@ -78,6 +79,12 @@ def remedies_of(
             _offer_steps(found, policy, ruling.take(rows), rows, steps, after)
     _offer_wait(found, policy, ruling, later)
     return found
+
+
+def _bare(cases: Cases) -> Cases:
+    """Return the cases without what no remedy reads, which is dear to take rows of."""
+    ids = np.asarray(cases.decision_id, dtype=object)
+    return replace(cases, decision_id=ids, contributions=None, feature_names=())
 
 
 def cured(cases: Cases, steps: tuple[str, ...]) -> Cases:

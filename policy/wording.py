@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from string import Formatter
 from typing import Any, Final
@@ -16,7 +16,7 @@ from relimit.data.vocabulary import STATUSES
 from relimit.policy.cases import Cases, Ints
 from relimit.policy.config import Policy
 from relimit.policy.gates import GATES
-from relimit.policy.phrases import LANGUAGES, Phrases, counts, dates, money, percentages, spans
+from relimit.policy.phrases import LANGUAGES, counts, dates, money, percentages, spans
 from relimit.policy.reasons import REASONS
 from relimit.policy.remedies import ACTIONS, NO_ACTION, STEPS, WAIT_FOR_CLEARING, Remedies
 from relimit.policy.settings import PACKAGE
@@ -24,6 +24,32 @@ from relimit.policy.timetable import DECLINED, NONE, RESTORED, SIGNALS, Timetabl
 
 Sentence = tuple[str, ...]
 """The names of templates, to be written one after another without a gap."""
+
+Piece = tuple[str, str]
+"""A literal, and the field that follows it; empty where none does."""
+
+Said = dict[tuple[int, str], pa.Array]
+"""What a field says in the rows of a plan, by the plan's place and the field's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Rows that are told the same, and how."""
+
+    rows: Ints
+    pieces: tuple[Piece, ...]
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that are shown, each once."""
+        return list(dict.fromkeys(name for _, name in self.pieces if name))
+
+    def text(self, number: int, said: Said) -> pa.Array:
+        """Return `[rows]` texts; `number` is the plan's place."""
+        columns: list[Any] = [pa.repeat("", len(self.rows))]
+        for literal, name in self.pieces:
+            columns += [literal, said[number, name]] if name else [literal]
+        return pc.binary_join_element_wise(*columns, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +62,10 @@ class Story:
     reasons: Any
     remedies: Remedies
 
-    def field(self, name: str, rows: Ints, language: str) -> Phrases:
+    def field(self, name: str, rows: Ints, language: str) -> pa.StringArray:
         """Return `[rows]` what a template's field says in a language."""
         if name in SETTINGS:
-            return np.full(len(rows), SETTINGS[name](self.policy), dtype=object)
+            return pa.repeat(SETTINGS[name](self.policy), len(rows))
         holder, write = FIELDS[name]
         return write(getattr(holder(self), name)[rows], language)
 
@@ -60,7 +86,7 @@ def _remedies(story: Story) -> Any:
     return story.remedies
 
 
-FIELDS: Final[Mapping[str, tuple[Callable[[Story], Any], Callable[[Any, str], Phrases]]]] = {
+FIELDS: Final[Mapping[str, tuple[Callable[[Story], Any], Callable[[Any, str], pa.StringArray]]]] = {
     "decided_on": (_timetable, dates),
     "later_date": (_timetable, dates),
     "not_later_than": (_timetable, dates),
@@ -99,15 +125,20 @@ def write_texts(story: Story, table: str) -> dict[str, pa.StringArray]:
     n = len(story.cases)
     if n == 0:
         return {language: pa.array([], pa.string()) for language in LANGUAGES}
-    templates = load_wording(table)
-    plans = list(_plans(story))
-    parts = [_write(story, rows, sentences, templates) for rows, sentences in plans]
+    rows, sentences = zip(*_plans(story), strict=True)
     place = np.empty(n, np.int64)
-    place[np.concatenate([rows for rows, _ in plans])] = np.arange(n)
-    return {
-        language: pa.concat_arrays([part[language] for part in parts]).take(pa.array(place))
-        for language in LANGUAGES
-    }
+    place[np.concatenate(rows)] = np.arange(n)
+    said: Said = {}
+    texts = {}
+    for language in LANGUAGES:
+        plans = [
+            Plan(its, _pieces(table, told, language))
+            for its, told in zip(rows, sentences, strict=True)
+        ]
+        said = _say(story, plans, language, said)
+        parts = [plan.text(number, said) for number, plan in enumerate(plans)]
+        texts[language] = pa.concat_arrays(parts).take(pa.array(place))
+    return texts
 
 
 @cache
@@ -118,7 +149,7 @@ def load_wording(table: str) -> Mapping[str, Mapping[str, str]]:
     return {f"{group}.{name}": entry for group in groups for name, entry in groups[group].items()}
 
 
-def _plans(story: Story) -> Iterator[tuple[Ints, list[Sentence]]]:
+def _plans(story: Story) -> Iterator[tuple[Ints, tuple[Sentence, ...]]]:
     """Yield the rows that have the same sentences, with those sentences."""
     columns = _plan_columns(story)
     key = np.zeros(len(story.cases), np.int64)
@@ -145,7 +176,7 @@ def _plan_columns(story: Story) -> list[Ints]:
     return [np.asarray(part).astype(np.int64) for part in parts]
 
 
-def _sentences(plan: Sequence[int]) -> list[Sentence]:
+def _sentences(plan: Sequence[int]) -> tuple[Sentence, ...]:
     status, freed, now, withheld, signal, arrears_known, action, *reasons = plan
     sentences: list[Sentence] = [(f"result.{_result(status, freed, now, withheld)}",)]
     if signal != NONE:
@@ -159,7 +190,7 @@ def _sentences(plan: Sequence[int]) -> list[Sentence]:
         sentences.append(_remedy(ACTIONS[action], bool(arrears_known)))
     if STATUSES[status] != STATUSES[RESTORED]:
         sentences.append(("date.review" if withheld else "date.later",))
-    return sentences
+    return tuple(sentences)
 
 
 def _result(status: int, freed: int, now: int, withheld: int) -> str:
@@ -182,35 +213,35 @@ def _remedy(action: str, arrears_known: bool) -> Sentence:
     return ("remedy.before", *steps[1:], "remedy.after")
 
 
-def _write(
-    story: Story,
-    rows: Ints,
-    sentences: Sequence[Sentence],
-    templates: Mapping[str, Mapping[str, str]],
-) -> dict[str, pa.Array]:
-    """Write the same sentences for some rows; what both languages share is written once."""
-    shared: dict[str, pa.Array] = {}
-    texts = {}
-    for language in LANGUAGES:
-        gap = templates["join.sentences"][language]
-        template = gap.join(
-            "".join(templates[name][language] for name in sentence) for sentence in sentences
-        )
-        pieces: list[Any] = [pa.repeat("", len(rows))]
-        for literal, name, _, _ in Formatter().parse(template):
-            pieces.append(literal)
-            if name:
-                pieces.append(_said(story, name, rows, language, shared))
-        texts[language] = pc.binary_join_element_wise(*pieces, "")
-    return texts
+@lru_cache(maxsize=4096)
+def _pieces(table: str, sentences: tuple[Sentence, ...], language: str) -> tuple[Piece, ...]:
+    templates = load_wording(table)
+    template = templates["join.sentences"][language].join(
+        "".join(templates[name][language] for name in sentence) for sentence in sentences
+    )
+    return tuple((literal, name or "") for literal, name, _, _ in Formatter().parse(template))
 
 
-def _said(
-    story: Story, name: str, rows: Ints, language: str, shared: dict[str, pa.Array]
-) -> pa.Array:
-    if name in shared:
-        return shared[name]
-    said = pa.array(story.field(name, rows, language), pa.string())
-    if name in SETTINGS or FIELDS[name][1] in (money, counts, percentages):
-        shared[name] = said
+def _say(story: Story, plans: Sequence[Plan], language: str, before: Said) -> Said:
+    """Write each field at once for all rows that show it.
+
+    `before` is what was said in another language: what does not depend on it is taken over.
+    """
+    said = {key: words for key, words in before.items() if _is_plain(key[1])}
+    shown: dict[str, list[int]] = {}
+    for number, plan in enumerate(plans):
+        for name in plan.fields:
+            if (number, name) not in said:
+                shown.setdefault(name, []).append(number)
+    for name, numbers in shown.items():
+        rows = [plans[number].rows for number in numbers]
+        words = story.field(name, np.concatenate(rows), language)
+        ends = np.cumsum([len(its) for its in rows]).tolist()
+        for number, end in zip(numbers, ends, strict=True):
+            size = len(plans[number].rows)
+            said[number, name] = words.slice(end - size, size)
     return said
+
+
+def _is_plain(name: str) -> bool:
+    return name in SETTINGS or FIELDS[name][1] in (money, counts, percentages)
