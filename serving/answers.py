@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,16 @@ Progress = Callable[[int, int], None]
 
 TOGETHER: Final = BLOCK_ROWS // 2
 """Events of chosen accounts that are put together: few decisions cost as much as some hundreds."""
+
+
+class Engine(Protocol):
+    """Answers what is asked about the events, in the order of the accounts."""
+
+    def empty(self) -> Answers:
+        """Return no answers, with ids as the events have them."""
+
+    def iterate(self, after: Any, clock: Clock, progress: Progress | None) -> Iterator[Answers]:
+        """Yield the answers about the accounts after one, which is None for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +66,7 @@ class Answering:
 
     def empty(self) -> Answers:
         """Return no answers, with ids as the events have them."""
-        ids = self.plan.schema.field("account_id").type
-        return Answers(decisions_schema(ids).empty_table(), quarantine_schema(ids).empty_table())
+        return no_answers(self.plan.schema.field("account_id").type)
 
     def iterate(self, after: Any, clock: Clock, progress: Progress | None) -> Iterator[Answers]:
         """Yield the answers about the accounts after one, which is None for all."""
@@ -91,11 +100,23 @@ class Answering:
             decide_block(self.scorer, self.request, block) if span.events.num_rows else self.empty()
         )
         missing = self.request.without_events(block.account_ids, span.after, span.through)
-        if not missing.num_rows:
-            return answers
-        quarantined = pa.concat_tables([answers.quarantined, missing])
-        order = np.argsort(quarantined["account_id"].to_numpy(), kind="stable")
-        return Answers(answers.decided, quarantined.take(pa.array(order)))
+        return with_missing(answers, missing)
+
+
+def no_answers(account_id: pa.DataType) -> Answers:
+    """Return answers about nobody."""
+    return Answers(
+        decisions_schema(account_id).empty_table(), quarantine_schema(account_id).empty_table()
+    )
+
+
+def with_missing(answers: Answers, missing: pa.Table) -> Answers:
+    """Return answers with the quarantine of prepayments without events, by account."""
+    if not missing.num_rows:
+        return answers
+    quarantined = pa.concat_tables([answers.quarantined, missing])
+    order = np.argsort(quarantined["account_id"].to_numpy(), kind="stable")
+    return Answers(answers.decided, quarantined.take(pa.array(order)))
 
 
 def _spans(plan: EventPlan) -> Iterator[_Span]:

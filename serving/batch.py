@@ -1,5 +1,6 @@
 """A night's prepayments, Parquet to Parquet: every one is decided or quarantined."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from relimit.data.errors import DataError
 from relimit.data.stream import EventPlan
 from relimit.data.vocabulary import STATUSES
-from relimit.serving.answers import Answering, Progress
+from relimit.serving.answers import Answering, Engine, Progress
 from relimit.serving.clock import Clock
 from relimit.serving.limits import MOST_QUARANTINED
 from relimit.serving.lock import locked
@@ -19,6 +20,8 @@ from relimit.serving.scorer import Scorer
 from relimit.serving.sources import Sources
 from relimit.serving.unfinished import Unfinished, has_leftovers
 
+MakeEngine = Callable[[Scorer, Request, EventPlan, int], Engine]
+
 
 def score(
     scorer: Scorer,
@@ -29,6 +32,7 @@ def score(
     workers: int = 1,
     max_quarantine: float = MOST_QUARANTINED,
     progress: Progress | None = None,
+    engine: MakeEngine = Answering,
 ) -> dict[str, Any]:
     """Decide the requested prepayments into `out` and return the manifest.
 
@@ -43,6 +47,9 @@ def score(
         Threads that decide while another one reads.
     max_quarantine
         Share of the prepayments that may be quarantined, rounded up to a whole one.
+    engine
+        What answers, made from scorer, request, plan and workers: threads here, or a cluster. The
+        files are the same.
 
     Raises
     ------
@@ -52,7 +59,7 @@ def score(
     """
     clock = Clock()
     plan = EventPlan.of(events, accounts=request.accounts)
-    answering = Answering(scorer, request, plan, workers)
+    answering = engine(scorer, request, plan, workers)
     with ThreadPoolExecutor(max_workers=1) as aside:
         sources = aside.submit(Sources.of, scorer, events, request)
 
@@ -79,7 +86,7 @@ def score(
             return manifest
 
 
-def _write(answering: Answering, run: Unfinished, clock: Clock, progress: Progress | None) -> None:
+def _write(answering: Engine, run: Unfinished, clock: Clock, progress: Progress | None) -> None:
     """Answer what the run has not answered yet, and write it lot by lot."""
     lots = Lots(LOT_ROWS)
 

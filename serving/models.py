@@ -17,10 +17,21 @@ def open_model(
     ModelError
         If there is no such model, or it fails a check.
     """
+    folder, digest = locate_model(uri, tracking_uri)
+    return load_model(folder, digest=digest, predictor=predictor)
+
+
+def locate_model(uri: str, tracking_uri: str | None = None) -> tuple[Path, str | None]:
+    """Return a model's folder and the digest that the registry holds; None for a local folder.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model.
+    """
     folder = Path(uri)
     if folder.is_dir():
-        return load_model(folder, predictor=predictor)
+        return folder, None
     from relimit.training import resolve_model
 
-    resolved, digest = resolve_model(uri, tracking_uri)
-    return load_model(resolved, digest=digest, predictor=predictor)
+    return resolve_model(uri, tracking_uri)

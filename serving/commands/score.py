@@ -1,6 +1,7 @@
 """`relimit score`: decide a night's prepayments, Parquet to Parquet."""
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from relimit.serving.terminal import emit, pairs, progress_to, yuan
 
 if TYPE_CHECKING:
     from relimit.models import Predictor
+    from relimit.serving.batch import MakeEngine
 
 
 @click.command("score", short_help="Decide every prepayment of a night.")
@@ -41,6 +43,14 @@ if TYPE_CHECKING:
     help="Fail if more than this share of the prepayments can't be decided; rounded up to a whole "
     "prepayment, so that one is no reason unless it is 0. Their list is then in OUT/_refused.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "spark"]),
+    default="local",
+    show_default=True,
+    help="Threads here, or a Spark cluster: the configured one, else one in this process. The "
+    "files are the same.",
+)
 @tracking_option
 @plugin_option
 @workers_option
@@ -56,15 +66,18 @@ def command(
     prepayments: Path | None,
     out: Path,
     max_quarantine: float,
+    engine: str,
     tracking_uri: str | None,
     workers: int,
     predictor: "Predictor",
     as_json: bool,
 ) -> None:
     """Decide every prepayment of a night and write decisions, quarantine and a manifest."""
+    from relimit.models import load_model
     from relimit.policy import load_policy
+    from relimit.serving.answers import Answering
     from relimit.serving.batch import score
-    from relimit.serving.models import open_model
+    from relimit.serving.models import locate_model
     from relimit.serving.requests import NamedPrepayments, Night, Request
     from relimit.serving.scorer import Scorer
 
@@ -77,7 +90,8 @@ def command(
         request = NamedPrepayments.read(prepayments)
     else:
         raise click.UsageError("give either --since and --as-of, or --prepayments")
-    scorer = Scorer(open_model(model, tracking_uri, predictor=predictor), load_policy(policy))
+    folder, digest = locate_model(model, tracking_uri)
+    scorer = Scorer(load_model(folder, digest=digest, predictor=predictor), load_policy(policy))
     with progress_to("scoring events") as advance:
         manifest = score(
             scorer,
@@ -87,6 +101,7 @@ def command(
             workers=workers,
             max_quarantine=max_quarantine,
             progress=advance,
+            engine=Answering if engine == "local" else _spark(folder, digest, predictor, out),
         )
 
     def show(console: Console) -> None:
@@ -103,3 +118,10 @@ def command(
         pairs(console, "Money", {name: yuan(fen) for name, fen in money.items()})
 
     emit(manifest, as_json=as_json, summary=show)
+
+
+def _spark(model: Path, digest: str | None, predictor: "Predictor", out: Path) -> "MakeEngine":
+    from relimit.serving.cluster import OnSpark
+    from relimit.serving.spark import ShippedModel
+
+    return partial(OnSpark, ShippedModel.of(model, digest, predictor), out)

@@ -1,0 +1,213 @@
+"""The same decisions on a Spark cluster: buckets of whole accounts, decided by the same function.
+
+Spark reads and shuffles the events; what is decided about a bucket's accounts is decided by
+`decide_block`, as in a local run. The model travels as the bytes of its artifact, and each executor
+checks them as any other loading does.
+"""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from relimit.data.errors import DataError
+from relimit.data.events import blocks_from_table, conform_events, group_by_account
+from relimit.data.stream import BLOCK_ROWS
+from relimit.features import load_plugins
+from relimit.models import Predictor, RiskModel, load_model
+from relimit.models.artifact import MANIFEST_FILE
+from relimit.models.folder import read_bytes, read_checked, sha256
+from relimit.models.serial import decode
+from relimit.policy import Policy, decisions_schema
+from relimit.serving.blocks import Answers, decide_block
+from relimit.serving.quarantine import quarantine_schema
+from relimit.serving.requests import Request
+from relimit.serving.scorer import Scorer
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+REASON: Final = "quarantine_reason"
+PLACE: Final = "place"
+BUCKET: Final = "_bucket"
+
+
+@dataclass(frozen=True, slots=True)
+class ShippedModel:
+    """A saved model as bytes, for executors that don't see the folder.
+
+    Attributes
+    ----------
+    files
+        The artifact's files by name, its manifest among them.
+    digest
+        SHA-256 of the manifest.
+    predictor
+        As in `load_model`.
+    """
+
+    files: tuple[tuple[str, bytes], ...]
+    digest: str
+    predictor: Predictor
+
+    @classmethod
+    def of(cls, folder: Path, digest: str | None = None, predictor: Predictor = "auto") -> Self:
+        """Read a model's folder, checked against its manifest.
+
+        Raises
+        ------
+        ModelError
+            A file is absent, damaged or exchanged.
+        """
+        load_model(folder, digest=digest)
+        manifest = read_bytes(folder / MANIFEST_FILE)
+        files = read_checked(folder, decode(manifest, str(folder))["files"])
+        return cls((*files.items(), (MANIFEST_FILE, manifest)), sha256(manifest), predictor)
+
+    def load(self) -> RiskModel:
+        """Return the model, checked; once a process."""
+        return _loaded(self)
+
+
+@lru_cache(maxsize=2)
+def _loaded(shipped: ShippedModel) -> RiskModel:
+    load_plugins(())
+    with TemporaryDirectory(prefix="relimit-") as name:
+        for file, content in shipped.files:
+            (Path(name) / file).write_bytes(content)
+        return load_model(Path(name), digest=shipped.digest, predictor=shipped.predictor)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRun:
+    """What executors need to decide: the model's bytes, the policy and what is asked.
+
+    Attributes
+    ----------
+    model, policy, request
+        As for a local run; the request names prepayments or a night.
+    """
+
+    model: ShippedModel
+    policy: Policy
+    request: Request
+
+    def answer(self, events: pa.Table) -> pa.Table:
+        """Return the answers about a bucket of whole accounts, see `answers_schema`.
+
+        Raises
+        ------
+        DataError
+            The events break their contract.
+        """
+        scorer = Scorer(self.model.load(), self.policy)
+        events = conform_events(events, where="events")
+        ids = events.schema.field("account_id").type
+        answers = [
+            _as_table(decide_block(scorer, self.request, blocks_from_table(part)))
+            for part in _parts(self.request.chosen(events))
+        ]
+        return pa.concat_tables([answers_schema(ids).empty_table(), *answers])
+
+
+def score_frame(
+    spark: "SparkSession", events: "DataFrame", run: ClusterRun, *, buckets: int
+) -> "DataFrame":
+    """Return the answers about the accounts of a Spark frame, decided on its executors.
+
+    Parameters
+    ----------
+    spark
+        The session; its time zone must be UTC.
+    events
+        The columns of the events table.
+    run
+        What to decide, with which model and policy.
+    buckets
+        How many groups of whole accounts the events are put into; about one for a million events.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `answers_schema`: of a row that can't be decided only its ids, time, amount
+        and `quarantine_reason` are there. A prepayment of an account that has no events has no
+        row. Spark works on it when it is asked for, and anew each time unless it is cached.
+
+    Raises
+    ------
+    DataError
+        The session's time zone is not UTC: Spark would shift the times.
+    """
+    from pyspark.sql.functions import lit, pmod, xxhash64
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    zone = spark.conf.get("spark.sql.session.timeZone")
+    if zone != "UTC":
+        raise DataError(
+            f"the session's time zone is {zone}",
+            where="spark.sql.session.timeZone",
+            mend="Set it to UTC: Spark shifts times to its session's zone",
+        )
+
+    def work(table: pa.Table) -> pa.Table:
+        return run.answer(table.drop_columns([BUCKET]))
+
+    words = dict(events.dtypes)["account_id"] == "string"
+    answers = answers_schema(pa.string() if words else pa.int64())
+    bucket = pmod(xxhash64("account_id"), lit(buckets))
+    parted = events.withColumn(BUCKET, bucket).repartition(buckets, BUCKET)  # not Spark's 200
+    grouped = parted.groupBy(BUCKET)
+    with warnings.catch_warnings():
+        # Nothing of ours goes through pandas there; the tests hold both engines equal.
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
+        return grouped.applyInArrow(work, from_arrow_schema(answers))
+
+
+def answers_schema(account_id: pa.DataType) -> pa.Schema:
+    """Return the decisions' columns, all nullable, the place within an account, and the reason."""
+    decided = [field.with_nullable(True) for field in decisions_schema(account_id)]
+    return pa.schema([*decided, pa.field(PLACE, pa.int64()), pa.field(REASON, pa.string())])
+
+
+def answers_of(table: pa.Table) -> Answers:
+    """Return a table of `answers_schema` as decisions and quarantine."""
+    ids = table.schema.field("account_id").type
+    refused = table[REASON].is_valid()
+    quarantine, decisions = quarantine_schema(ids), decisions_schema(ids)
+    refusals = table.filter(refused).rename_columns(
+        ["reason" if name == REASON else name for name in table.column_names]
+    )
+    return Answers(
+        table.filter(pc.invert(refused)).select(decisions.names).cast(decisions),
+        refusals.select(quarantine.names).cast(quarantine),
+    )
+
+
+def _as_table(answers: Answers) -> pa.Table:
+    """Return the answers of a block in one table; `place` keeps each account's order."""
+    schema = answers_schema(answers.decided.schema.field("account_id").type)
+    refused = answers.quarantined.rename_columns(
+        [REASON if name == "reason" else name for name in answers.quarantined.column_names]
+    )
+    whole = pa.concat_tables([answers.decided, refused], promote_options="default")
+    place = pa.array(np.arange(whole.num_rows))
+    return whole.append_column(PLACE, place).select(schema.names).cast(schema)
+
+
+def _parts(events: pa.Table) -> Iterator[pa.Table]:
+    """Yield whole accounts of about `BLOCK_ROWS` events; an account alone may have more."""
+    _, starts, order = group_by_account(events["account_id"])
+    if order is not None:
+        events = events.take(pa.array(order))
+    part = starts[:-1] // BLOCK_ROWS
+    for first in np.flatnonzero(np.diff(part, prepend=-1)):
+        last = np.searchsorted(part, part[first], side="right")
+        begin, end = int(starts[first]), int(starts[last])
+        yield events.slice(begin, end - begin)

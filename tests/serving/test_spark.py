@@ -1,0 +1,225 @@
+"""A cluster decides the same to the last byte, whatever befalls its executors."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from relimit.data.errors import DataError, ModelError, RelimitError
+from relimit.data.schema import TIME
+from relimit.data.stream import iter_event_blocks
+from relimit.models import load_model
+from relimit.policy import load_policy
+from relimit.serving import cluster
+from relimit.serving.blocks import decide_block
+from relimit.serving.requests import Night
+from relimit.serving.scorer import Scorer
+from relimit.serving.spark import (
+    PLACE,
+    ClusterRun,
+    ShippedModel,
+    answers_of,
+    score_frame,
+)
+
+pytest.importorskip("pyspark", reason="the extra `spark` is not installed")
+needs_java = pytest.mark.skipif(
+    shutil.which("java") is None and "JAVA_HOME" not in os.environ, reason="Java is not installed"
+)
+MANY_EVENTS = 300_000
+WHOLE_BOOK = 10**9
+
+
+@pytest.fixture(scope="module")
+def night(book: Path) -> Night:
+    """The last sixty days of the book."""
+    ends = datetime.fromisoformat(json.loads((book / "book.json").read_text("utf-8"))["as_of"])
+    return Night(ends - timedelta(days=60), ends)
+
+
+@pytest.fixture(scope="module")
+def run(model_folder: Path, night: Night) -> ClusterRun:
+    return ClusterRun(ShippedModel.of(model_folder), load_policy(), night)
+
+
+def locally(run: ClusterRun, model_folder: Path, events: Path) -> dict[str, list[dict[str, Any]]]:
+    """What this process answers about the events, as rows."""
+    (block,) = iter_event_blocks(events, rows=WHOLE_BOOK)
+    answers = decide_block(Scorer(load_model(model_folder), run.policy), run.request, block)
+    return {name: table.to_pylist() for name, table in answers._asdict().items()}
+
+
+def on_cluster(spark: Any, run: ClusterRun, events: Path, buckets: int) -> dict[str, Any]:
+    """What the cluster answers, as rows in the order of the accounts."""
+    frame = score_frame(spark, spark.read.parquet(str(events)), run, buckets=buckets)
+    table = frame.toArrow().sort_by([("account_id", "ascending"), (PLACE, "ascending")])
+    return {name: part.to_pylist() for name, part in answers_of(table)._asdict().items()}
+
+
+@needs_java
+def test_buckets_on_executors_answer_as_one_process_does(
+    spark: Any, run: ClusterRun, model_folder: Path, book: Path
+) -> None:
+    events = book / "events.parquet"
+    here = locally(run, model_folder, events)
+    assert len(here["decided"]) > 300
+    for buckets in (1, 7):
+        assert on_cluster(spark, run, events, buckets) == here
+
+
+@needs_java
+def test_one_account_with_most_events_and_words_for_ids_change_nothing(
+    spark: Any, run: ClusterRun, model_folder: Path, book: Path, tmp_path: Path
+) -> None:
+    events = skewed(book / "events.parquet", tmp_path / "events.parquet", run.request)
+    here = locally(run, model_folder, events)
+    assert "giant" in {row["account_id"] for row in here["decided"]}
+    assert on_cluster(spark, run, events, 4) == here
+
+
+@needs_java
+def test_a_lost_executor_costs_time_and_no_decision(
+    spark: Any, run: ClusterRun, model_folder: Path, book: Path
+) -> None:
+    events = book / "events.parquet"
+    here = locally(run, model_folder, events)
+    application = spark.sparkContext.applicationId
+    before = executors(application)
+    killer = threading.Thread(target=kill_one_at_work, args=(before,))
+    killer.start()
+    found = on_cluster(spark, run, events, 40)
+    killer.join()
+    assert found == here
+    deadline = time.monotonic() + 60
+    while executors(application) <= before and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert executors(application) - before, "another executor took its place"
+
+
+@needs_java
+def test_another_time_zone_is_refused_before_it_shifts_times(spark: Any, run: ClusterRun) -> None:
+    spark.conf.set("spark.sql.session.timeZone", "Asia/Shanghai")
+    try:
+        with pytest.raises(DataError, match=r"time zone is Asia/Shanghai.*Set it to UTC"):
+            score_frame(spark, spark.range(1), run, buckets=1)
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", "UTC")
+
+
+@needs_java
+def test_the_command_writes_the_same_files_on_spark_as_here(
+    book: Path, model_folder: Path, night: Night, tmp_path: Path
+) -> None:
+    named = named_prepayments(tmp_path / "named.parquet", book, night)
+    files = {}
+    for engine in ("local", "spark"):
+        out = tmp_path / engine
+        words = ["score", "--model", model_folder, "--events", book / "events.parquet"]
+        words += ["--prepayments", named, "--out", out, "--engine", engine, "--json"]
+        words += ["--max-quarantine", "1"]
+        ran = subprocess.run(
+            [Path(sys.executable).with_name("relimit"), *map(str, words)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stderr
+        manifest = json.loads(ran.stdout)
+        assert manifest["counts"]["quarantined"] == 2
+        files[engine] = (manifest["files"], manifest["counts"], manifest["money"])
+        assert not list(out.glob("_*"))
+    assert files["spark"] == files["local"]
+
+
+def test_a_damaged_model_is_not_shipped(model_folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(model_folder, tmp_path / "model")
+    victim = next(path for path in copy.iterdir() if path.suffix == ".txt")
+    victim.write_bytes(victim.read_bytes().replace(b"1", b"2", 1))
+    with pytest.raises(ModelError):
+        ShippedModel.of(copy)
+
+
+def test_without_java_or_spark_the_message_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    with pytest.raises(RelimitError, match="needs Java"), cluster._session(1):
+        pass
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    with pytest.raises(RelimitError, match=r"relimit\[spark\]"), cluster._session(1):
+        pass
+
+
+def skewed(book: Path, path: Path, night: Any) -> Path:
+    """The book with words for ids, and one more account with most of the events."""
+    table = pq.read_table(book)
+    ids = pa.array([f"a{one:06d}" for one in table["account_id"].to_pylist()])
+    table = table.set_column(0, "account_id", ids)
+    rng = np.random.default_rng(0)
+    ends = int(night.as_of.timestamp()) * 1_000_000
+    ts = np.sort(ends - rng.integers(1, 700 * 86_400_000_000, MANY_EVENTS))
+    kinds = np.where(np.arange(MANY_EVENTS) % 2, "prepayment", "draw")
+    giant = pa.table(
+        {
+            "account_id": pa.repeat(pa.scalar("giant"), MANY_EVENTS),
+            "ts": pa.array(ts, TIME),
+            "known_at": pa.array(ts, TIME),
+            "kind": pa.array(kinds).dictionary_encode(),
+            "amount": pa.array(np.full(MANY_EVENTS, 1_000)),
+        }
+    )
+    limit = giant.slice(0, 1).set_column(3, "kind", pa.array(["limit"]).dictionary_encode())
+    parts = [table, limit, giant]
+    words = [part.set_column(3, "kind", part["kind"].cast(pa.string())) for part in parts]
+    whole = pa.concat_tables(words, promote_options="default")
+    pq.write_table(whole, path)
+    return path
+
+
+def named_prepayments(path: Path, book: Path, night: Night) -> Path:
+    """Decisions of the night by name, and two of accounts that the events don't know."""
+    log = pq.read_table(book / "decisions.parquet")
+    late = pa.compute.greater(log["decided_at"], pa.scalar(night.since, TIME))
+    chosen = log.filter(late).rename_columns(
+        ["as_of" if name == "decided_at" else name for name in log.column_names]
+    )
+    chosen = chosen.select(["account_id", "as_of", "prepaid"])
+    unknown = pa.table(
+        {
+            "account_id": pa.array([-5, 10**12]),
+            "as_of": pa.array([datetime(2024, 1, 1, tzinfo=UTC)] * 2, TIME),
+            "prepaid": pa.array([100, 100]),
+        }
+    )
+    pq.write_table(pa.concat_tables([chosen, unknown.cast(chosen.schema)]), path)
+    return path
+
+
+def executors(application: str) -> set[int]:
+    """The processes of an application's executors."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"CoarseGrainedExecutorBackend" in words and application.encode() in words:
+            found.add(int(folder.name))
+    return found
+
+
+def kill_one_at_work(known: set[int]) -> None:
+    """Kill an executor once its Python worker is busy."""
+    time.sleep(1.0)
+    os.kill(min(known), signal.SIGKILL)
