@@ -12,7 +12,7 @@ REDRAW_HOURS = 72
 COUPON = Select(DRAW, prefix=COUPON_PREFIX)
 
 
-@feature("cycle_count_{w}d", windows=(90, 365), unit="count", risk=0)
+@feature("cycle_count_{w}d", windows=(90, 365), unit="count", together=True, risk=0)
 def cycle_count(h: History, w: Window) -> Ints:
     """Draws that closed a borrow, prepay, borrow cycle of at most 14 days, trailing {w} days."""
     return h.count(cycles(h), w)
@@ -40,6 +40,7 @@ def hold_min(h: History, w: Window) -> Floats:
     "hold_short_share_{w}d",
     windows=(180, 365),
     unit="ratio",
+    together=True,
     risk=0,
     null="no prepaid loan in the trailing {w} days",
 )
@@ -53,6 +54,7 @@ def hold_short_share(h: History, w: Window) -> Floats:
     "redrawn_to_prepaid_{w}d",
     windows=(90, 365),
     unit="ratio",
+    together=True,
     risk=0,
     null="nothing prepaid in the trailing {w} days",
 )

@@ -29,7 +29,14 @@ def overdue_amount_to_limit(h: History) -> Floats:
     return ratio(amount, limit_now(h))
 
 
-@feature("dpd_worst_{w}d", windows=(30, 60, 90, 180, 365), unit="days", risk=1, source=SOURCE)
+@feature(
+    "dpd_worst_{w}d",
+    windows=(30, 60, 90, 180, 365),
+    unit="days",
+    together=True,
+    risk=1,
+    source=SOURCE,
+)
 def dpd_worst(h: History, w: Window) -> Floats:
     """Most days past due told in the trailing {w} days; 0 if none."""
     return _worst(h, w)
@@ -47,13 +54,22 @@ def dpd_month(h: History, month: int) -> Floats:
     return _worst(h, Window(30, ago=30 * month))
 
 
-@feature("overdue_count_{w}d", windows=(90, 365), unit="count", risk=1, source=SOURCE)
+@feature(
+    "overdue_count_{w}d", windows=(90, 365), unit="count", together=True, risk=1, source=SOURCE
+)
 def overdue_count(h: History, w: Window) -> Ints:
     """Overdue events in the trailing {w} days, whatever their days past due."""
     return h.count(OVERDUE, w)
 
 
-@feature("overdue_30_count_{w}d", windows=(90, 180, 365), unit="count", risk=1, source=SOURCE)
+@feature(
+    "overdue_30_count_{w}d",
+    windows=(90, 180, 365),
+    unit="count",
+    together=True,
+    risk=1,
+    source=SOURCE,
+)
 def overdue_30_count(h: History, w: Window) -> Ints:
     """Overdue events of at least 30 days past due in the trailing {w} days."""
     return h.count(Select(OVERDUE, at_least=30), w)
@@ -77,7 +93,7 @@ def cured_count(h: History, w: Window) -> Ints:
     return h.count(CURED, w)
 
 
-@feature("payment_returned_count_{w}d", windows=(30, 180), unit="count", risk=1)
+@feature("payment_returned_count_{w}d", windows=(30, 180), unit="count", together=True, risk=1)
 def payment_returned_count(h: History, w: Window) -> Ints:
     """Payments that bounced in the trailing {w} days."""
     return h.count(PAYMENT_RETURNED, w)

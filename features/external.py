@@ -26,7 +26,7 @@ def score_since_days(h: History) -> Floats:
     return h.since(h.values(EXTERNAL_SCORE))
 
 
-@feature("inquiry_count_{w}d", windows=(30, 90, 180), unit="count", risk=1)
+@feature("inquiry_count_{w}d", windows=(30, 90, 180), unit="count", together=True, risk=1)
 def inquiry_count(h: History, w: Window) -> Ints:
     """Inquiries by other lenders in the trailing {w} days."""
     return h.count(INQUIRY, w)

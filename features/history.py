@@ -8,53 +8,32 @@ ask a `History`, and so cannot look ahead.
 import weakref
 from collections.abc import Callable, Hashable
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relimit.data.events import EventBlock
-from relimit.data.vocabulary import MICROSECONDS_PER_DAY
+from relimit.data.vocabulary import KINDS, MICROSECONDS_PER_DAY
 from relimit.features.bits import Bools, Cut, Ints
-from relimit.features.kinds import ByKind, Kind
+from relimit.features.ends import AnyWindow, Before, around, at
+from relimit.features.kinds import PLACE, ByKind, Kind
 from relimit.features.select import Select, Window
-from relimit.features.series import Floats, Series
+from relimit.features.series import Floats, Part, Series
+from relimit.features.timeline import Timeline
+from relimit.features.usual import (
+    DAYS_AGO,
+    FEW,
+    Usual,
+    UsualKinds,
+    place_of_end,
+    place_of_window,
+)
 
 __all__ = ["Bools", "Events", "Floats", "History", "Ints", "Select", "Window", "pick"]
 
 Events = str | Select | Series
 """A kind, some events of a kind, or a derived series."""
-
-USUAL: Final = (0, 7, 30, 60, 90, 120, 150, 180, 365)
-"""Days before a snapshot that most features look at."""
-
-_USUAL_AGO: Final = np.array(USUAL)[:, np.newaxis] * MICROSECONDS_PER_DAY
-
-FEW: Final = 16
-"""Up to this many snapshots, all the usual days are looked up at once: calls cost most then."""
-
-_ENDS: Final = (None, *USUAL)
-
-
-class _Before(dict[int | None, Ints]):
-    """What lies before each end, by the days that the end lies ago; looked up once asked for.
-
-    Parameters
-    ----------
-    look_up
-        Returns it for one end; None is the account's start.
-    usual
-        `[usual, snapshots]` for all usual ends, if they were looked up at once.
-    """
-
-    def __init__(self, look_up: Callable[[int | None], Ints], usual: Ints | None = None) -> None:
-        super().__init__(() if usual is None else zip(_ENDS, usual, strict=True))
-        self._look_up = look_up
-        self.usual = usual
-
-    def __missing__(self, ago: int | None) -> Ints:
-        found = self[ago] = self._look_up(ago)
-        return found
 
 
 class History:
@@ -78,11 +57,15 @@ class History:
         self.account = account
         self.as_of = as_of
         self.size = len(as_of)
+        self.few = self.size <= FEW
         self._cuts: dict[int | None, Cut] = {}
         self._series: dict[Events, Series] = {}
         self._amounts: dict[Events, Series] = {}
-        self._counted: dict[Events, _Before] = {}
-        self._summed: dict[Events, _Before] = {}
+        self._timeline = Timeline(block, account, as_of)
+        self._ranked: dict[Events, Before] = {}
+        self._summed: dict[Events, Before] = {}
+        self._counts: dict[Events, Usual] = {}
+        self._sums: dict[Events, Usual] = {}
         self._cache: dict[Hashable, Any] = {}
 
     def cached(self, key: Hashable, compute: Callable[[], Any]) -> Any:
@@ -91,89 +74,87 @@ class History:
             self._cache[key] = compute()
         return self._cache[key]
 
-    @cached_property
+    @property
     def start(self) -> Ints:
         """The row at which each snapshot's account begins."""
-        if len(self.block.account_ids) == 0:
-            return np.zeros(self.size, np.int64)
-        return np.where(self.account >= 0, self.block.starts[self.account], 0)
+        return self._timeline.start
 
-    @cached_property
+    @property
     def row_start(self) -> Ints:
         """`[events]`: the row at which each event's account begins."""
-        starts = self.block.starts
-        return np.repeat(starts[:-1], np.diff(starts))
+        return self._timeline.row_start
 
     def end(self, ago: int = 0) -> Ints:
         """Return the row after the last one known `ago` days before each snapshot."""
         return self.cut(ago).row
 
-    @cached_property
-    def _timeline(self) -> tuple[Ints, int, int, Ints | None]:
-        """One ascending key per event, account first; the first time, how many there may be.
-
-        A key of account and microsecond overflows int64 for many accounts over many years; then
-        the place among the block's distinct times, which come last, stands for the time.
-        """
-        block = self.block
-        accounts = len(block.account_ids)
-        length = np.diff(block.starts)
-        first, last = int(block.known_at.min()), int(block.known_at.max())
-        span = last - first + 2
-        if span * (accounts + 1) < 2**62:
-            key = np.repeat(np.arange(accounts) * span - (first - 1), length)
-            key += block.known_at
-            return key, first - 1, span, None
-        times, rank = np.unique(block.known_at, return_inverse=True)
-        index = np.repeat(np.arange(accounts), length)
-        return index * (len(times) + 1) + rank + 1, 0, len(times) + 1, times
-
-    def _search(self, ago: int | Ints) -> Ints:
-        if len(self.block.known_at) == 0:
-            return np.zeros(np.broadcast_shapes(np.shape(ago), self.as_of.shape), np.int64)
-        key, first, span, times = self._timeline
-        moment: Ints = self.as_of - ago
-        if times is None:
-            place = np.minimum(np.maximum(moment - first, 0), span - 1)
-        else:
-            place = np.searchsorted(times, moment, side="right")
-        rows = np.searchsorted(key, self.account * span + place, side="right")
-        return np.where(self.account >= 0, rows, 0)
-
     def cut(self, ago: int | None) -> Cut:
         """Return the ends that lie some days ago; None is the account's start."""
         found = self._cuts.get(ago)
         if found is None:
-            row = self.start if ago is None else self._search(ago * MICROSECONDS_PER_DAY)
+            row = self.start if ago is None else self._timeline.rows(ago)
             found = self._cuts[ago] = Cut(row)
         return found
+
+    def _ranks(self, events: Events) -> Before:
+        """Return how many of some events come before each end."""
+        found = self._ranked.get(events)
+        if found is None:
+            series = self.series(events)
+            if series is events:
+                found = self._ranked[series] = self._rank(series)
+            else:
+                found = self._ranked[events] = self._ranks(series)
+        return found
+
+    def _rank(self, series: Series) -> Before:
+        if isinstance(series, Part):
+            number, whole = series.number, self._ranks(series.whole)
+            usual = None if whole.usual is None else number.take(whole.usual)
+            return Before(lambda ago: number.take(whole[ago]), usual)
+        me = weakref.proxy(self)  # a cycle would keep the block until the collector runs
+        usual = self._rank_usual(series) if self.few else None
+        return Before(lambda ago: series.before(me.cut(ago)), usual)
+
+    def _usual_ranks(self, events: Events) -> Ints:
+        """Return `[usual, snapshots]` how many of some events come before each usual end."""
+        return np.asarray(self._ranks(events).usual)
+
+    def _rank_usual(self, series: Series) -> Ints:
+        if isinstance(series, Kind):
+            ranks: Ints = self._usual_kinds.ranks[PLACE[series.kind]]
+            return ranks
+        return series.before(self._usual_ends)
 
     @cached_property
     def _usual_ends(self) -> Ints:
         """`[usual, snapshots]`: the account's start, and the ends of the usual days ago."""
-        return np.concatenate((self.start[np.newaxis], self._search(_USUAL_AGO)))
+        return np.concatenate((self.start[np.newaxis], self._timeline.rows(DAYS_AGO)))
 
-    def _ranks(self, events: Events) -> _Before:
-        """Return how many of some events come before each end."""
-        found = self._counted.get(events)
+    @cached_property
+    def _usual_kinds(self) -> UsualKinds:
+        return UsualKinds(self._by_kind, self._usual_ends)
+
+    def _countsat(self, events: Events) -> Usual:
+        """Return how many events lie around the usual ends, of few snapshots."""
+        found = self._counts.get(events)
         if found is None:
-            series = self.series(events)
-            few = self.size <= FEW
-            usual = series.rows.searchsorted(self._usual_ends) if few else None
-            me = weakref.proxy(self)  # a cycle would keep the block until the collector runs
-            found = _Before(lambda ago: series.before(me.cut(ago)), usual)
-            self._counted[events] = self._counted[series] = found
+            found = self._counts[events] = (
+                self._usual_kinds.counts.of_kind(events)
+                if isinstance(events, str)
+                else Usual.of(self._usual_ranks(events))
+            )
         return found
 
-    def _sums(self, events: Events) -> _Before:
-        """Return what the amounts or values before each end add up to."""
-        found = self._summed.get(events)
+    def _sumsat(self, events: Events) -> Usual:
+        """Return what amounts or values around the usual ends add up to, of few snapshots."""
+        found = self._sums.get(events)
         if found is None:
-            series = self.series(events)
-            ranks, total = self._ranks(series), series.total
-            usual = None if ranks.usual is None else total[ranks.usual]
-            found = _Before(lambda ago: total[ranks[ago]], usual)
-            self._summed[events] = self._summed[series] = found
+            found = self._sums[events] = (
+                self._usual_kinds.sums.of_kind(events)
+                if isinstance(events, str)
+                else Usual.of(self.series(events).total.take(self._usual_ranks(events)))
+            )
         return found
 
     def series(self, events: Events) -> Series:
@@ -185,15 +166,15 @@ class History:
 
     @cached_property
     def _by_kind(self) -> ByKind:
-        return ByKind(self.block.kind)
+        return ByKind(self.block.kind, self.block.amount)
 
     def _select(self, events: Events) -> Series:
         if isinstance(events, Series):
             return events
         if isinstance(events, str):
-            return Kind(events, self._by_kind, self.block.amount)
+            return Kind(events, self._by_kind)
         whole = self.series(events.kind)
-        return _part_of(whole, self._chosen(events, whole.rows))
+        return Part(whole, self._chosen(events, whole.rows))
 
     def _chosen(self, select: Select, rows: Ints) -> Bools:
         block = self.block
@@ -228,22 +209,25 @@ class History:
         key = ("part", name)
         if key not in self._cache:
             whole = self.series(of)
-            self._cache[key] = _part_of(whole, *compute(whole))
+            self._cache[key] = Part(whole, *compute(whole))
         found: Series = self._cache[key]
         return found
 
     @cached_property
-    def _all_have_amounts(self) -> bool:
-        return bool(self.block.has_amount.all())
+    def _without_amounts(self) -> Bools:
+        """`[kinds + 1]`: whether any event of a kind, or of none, has no amount."""
+        kind = self.block.kind[~self.block.has_amount]
+        return np.bincount(kind + 1, minlength=len(KINDS) + 1)[1:] > 0
 
     def amounts(self, events: Events) -> Series:
         """Return the events that have an amount; a derived series has its value instead."""
         found = self._amounts.get(events)
         if found is None:
             found = self.series(events)
-            if not isinstance(events, Series) and not self._all_have_amounts:
-                there = self.block.has_amount[found.rows]
-                found = found if there.all() else _part_of(found, there)
+            if not isinstance(events, Series):
+                kind = events if isinstance(events, str) else events.kind
+                if self._without_amounts[PLACE[kind]]:
+                    found = Part(found, self.block.has_amount[found.rows])
             self._amounts[events] = found
         return found
 
@@ -255,45 +239,67 @@ class History:
         block = self.block
         return block.has_value[whole.rows], block.value[whole.rows].astype(np.int64)
 
-    def span(self, events: Events, window: Window | None = None) -> tuple[Ints, Ints]:
+    def span(self, events: Events, window: AnyWindow = None) -> tuple[Ints, Ints]:
         """Return the places `first:last` within a series that are visible in a window."""
         ranks = self._ranks(events)
-        first, last = _bounds(window)
-        return ranks[first], ranks[last]
+        return around(ranks, window)
 
-    def count(self, events: Events, window: Window | None = None) -> Ints:
+    def count(self, events: Events, window: AnyWindow = None) -> Ints:
         """Return how many events are visible in a window; None is ever."""
+        place = place_of_window(window) if self.few else None
+        if place is not None:
+            return self._countsat(events).after[place]
         first, last = self.span(events, window)
         return last - first
 
-    def sum(self, events: Events, window: Window | None = None) -> Ints:
+    def sum(self, events: Events, window: AnyWindow = None) -> Ints:
         """Return the sum of the visible amounts (fen) or values in a window; None is ever."""
-        sums = self._sums(events)
-        first, last = _bounds(window)
-        return sums[last] - sums[first]
+        place = place_of_window(window) if self.few else None
+        if place is not None:
+            return self._sumsat(events).after[place]
+        first, last = around(self._totals(events), window)
+        return last - first
 
-    def sum_before(self, events: Events, ago: int = 0) -> Ints:
-        """Return the sum of all amounts (fen) or values that were visible some days ago."""
-        sums = self._sums(events)
-        return sums[ago] - sums[None]
+    def sum_before(self, events: Events, ago: int | tuple[int, ...] = 0) -> Ints:
+        """Return the sum of all amounts (fen) or values that were visible some days ago.
 
-    def largest(self, events: Events, window: Window | None = None) -> Floats:
+        Several numbers of days give `[ends, snapshots]`.
+        """
+        place = place_of_end(ago) if self.few else None
+        if place is not None:
+            return self._sumsat(events).before[place]
+        totals = self._totals(events)
+        return at(totals, ago) - totals[None]
+
+    def _totals(self, events: Events) -> Before:
+        """Return what the amounts or values before each end add up to."""
+        found = self._summed.get(events)
+        if found is None:
+            ranks, total = self._ranks(events), self.series(events).total
+            found = self._summed[events] = Before(lambda ago: total.take(ranks[ago]))
+        return found
+
+    def largest(self, events: Events, window: AnyWindow = None) -> Floats:
         """Return the largest visible amount or value in a window; NaN if there is none."""
         series = self.amounts(events)
         return series.largest(*self.span(series, window))
 
-    def smallest(self, events: Events, window: Window | None = None) -> Floats:
+    def smallest(self, events: Events, window: AnyWindow = None) -> Floats:
         """Return the smallest visible amount or value in a window; NaN if there is none."""
         series = self.amounts(events)
         return series.smallest(*self.span(series, window))
 
-    def mean(self, events: Events, window: Window | None = None) -> Floats:
+    def mean(self, events: Events, window: AnyWindow = None) -> Floats:
         """Return the mean visible amount or value in a window; NaN if there is none."""
         series = self.amounts(events)
         count = self.count(series, window)
-        result: Floats = np.full(self.size, np.nan)
+        result: Floats = np.full(count.shape, np.nan)
         np.divide(self.sum(series, window), count, out=result, where=count > 0)
         return result
+
+    def _tabled(self, events: Events) -> TypeGuard[str]:
+        """Return whether the last event of these was looked up with those of all kinds."""
+        return self.few and isinstance(events, str) and len(self.block.kind) > 0
 
     def last(self, events: Events, back: int = 0) -> tuple[Ints, Bools]:
         """Return the place of the last visible event (or `back` before it), and if there is one.
@@ -306,20 +312,29 @@ class History:
 
     def last_row(self, events: Events) -> Ints:
         """Return the block's row of the last visible event; −1 if there is none."""
+        if self._tabled(events):
+            rows: Ints = self._usual_kinds.last_row[PLACE[events]]
+            return rows
         place, there = self.last(events)
         return pick(self.series(events).rows, place, there, -1)
 
     def last_amount(self, events: Events, back: int = 0) -> Floats:
         """Return the amount (fen) or value of the last visible event with one; NaN if none has."""
+        if back == 0 and self._tabled(events) and not self._without_amounts[PLACE[events]]:
+            amount: Floats = self._usual_kinds.last_amount[PLACE[events]]
+            return amount
         series = self.amounts(events)
         place, there = self.last(series, back)
         return pick(series.value, place, there, np.nan)
 
-    def amount_before(self, events: Events, ago: int) -> Floats:
-        """Return what `last_amount` would have been `ago` days before each snapshot."""
+    def amount_before(self, events: Events, ago: int | tuple[int, ...]) -> Floats:
+        """Return what `last_amount` would have been `ago` days before each snapshot.
+
+        Several numbers of days give `[ends, snapshots]`.
+        """
         series = self.amounts(events)
         ranks = self._ranks(series)
-        place = ranks[ago] - 1
+        place = at(ranks, ago) - 1
         return pick(series.value, place, place >= ranks[None], np.nan)
 
     def last_value(self, events: str | Select) -> Floats:
@@ -334,8 +349,15 @@ class History:
 
     def since(self, events: Events) -> Floats:
         """Return the days from the last visible event's `ts` to the snapshot; NaN if never."""
+        if self._tabled(events):
+            since: Floats = self._since[PLACE[events]]
+            return since
         ts, there = self.last_ts(events)
         return np.where(there, (self.as_of - ts) / MICROSECONDS_PER_DAY, np.nan)
+
+    @cached_property
+    def _since(self) -> Floats:
+        return self._usual_kinds.since(self.block.ts, self.as_of)
 
     def recent(self, events: Events, most: int) -> Floats:
         """Return the last `most` visible amounts or values, latest first: `[most, snapshots]`.
@@ -348,21 +370,8 @@ class History:
         return pick(series.value, np.maximum(place, 0), place >= first, np.nan)
 
 
-def _bounds(window: Window | None) -> tuple[int | None, int]:
-    """Return how many days ago a window begins, None for the account's start, and ends."""
-    if window is None:
-        return None, 0
-    days, ago = window
-    return ago + days, ago
-
-
 def pick(source: NDArray[Any], place: Ints, there: Bools, otherwise: Any) -> NDArray[Any]:
     """Return `source[place]` where `there`, else `otherwise`; the source may be empty."""
     if len(source) == 0:
         return np.full(place.shape, otherwise)
     return np.where(there, source[place], otherwise)
-
-
-def _part_of(whole: Series, part: Bools, value: Ints | None = None) -> Series:
-    values = whole.value if value is None else value
-    return Series(whole.rows[part], values[part], whole.size)

@@ -9,7 +9,7 @@ from relimit.features.sequences import gaps_between
 RECENT = 6
 
 
-@feature("income_count_{w}d", windows=(90, 180), unit="count", risk=0)
+@feature("income_count_{w}d", windows=(90, 180), unit="count", together=True, risk=0)
 def income_count(h: History, w: Window) -> Ints:
     """Salary-like inflows in the trailing {w} days."""
     return h.count(INCOME, w)

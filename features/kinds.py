@@ -8,44 +8,66 @@ from numpy.typing import NDArray
 
 from relimit.data.vocabulary import KINDS
 from relimit.features.bits import Bools, Ints, Words, padded, words_of
-from relimit.features.series import Series
+from relimit.features.series import Series, running
 
 _PLACES: Final = np.arange(len(KINDS) + 1, dtype=np.int8)
-_PLACE: Final = {kind: place for place, kind in enumerate(KINDS)}
+_EACH: Final = np.arange(len(KINDS))[:, np.newaxis, np.newaxis]
+PLACE: Final = {kind: place for place, kind in enumerate(KINDS)}
 
 
 class ByKind:
-    """The rows of each kind of a block's events.
+    """The rows of each kind of a block's events, and their amounts.
 
     Parameters
     ----------
     kind
         `[events]` int8, the place in `KINDS`; any other number is of no kind.
+    amount
+        `[events]` int64 fen.
     """
 
-    def __init__(self, kind: NDArray[np.int8]) -> None:
+    def __init__(self, kind: NDArray[np.int8], amount: Ints) -> None:
         self.size = len(kind)
         self._kind = kind
-
-    def rows(self, kind: str) -> Ints:
-        """Return the ascending rows of a kind."""
-        order, starts = self._order
-        place = _PLACE[kind]
-        rows: Ints = order[starts[place] : starts[place + 1]]
-        return rows
+        self._amount = amount
 
     @cached_property
-    def _order(self) -> tuple[Ints, Ints]:
-        """The rows sorted by kind, ascending within each, and where each kind begins.
+    def order(self) -> Ints:
+        """The rows sorted by kind, ascending within each.
 
         Sorting bytes takes no longer than looking for six of the kinds.
         """
-        order = np.argsort(self._kind, kind="stable")
-        return order, self._kind.take(order).searchsorted(_PLACES)
+        return np.argsort(self._kind, kind="stable")
+
+    @cached_property
+    def starts(self) -> Ints:
+        """`[kinds + 1]`: where each kind begins in `order`."""
+        return self._kind.take(self.order).searchsorted(_PLACES)
+
+    @cached_property
+    def values(self) -> Ints:
+        """The amounts in `order`."""
+        return self._amount.take(self.order)
+
+    @cached_property
+    def totals(self) -> Ints:
+        """`[events + 1]`: the sum of `values` before each place; int64, hence exact."""
+        return running(self.values)
+
+    def span(self, kind: str, more: int = 0) -> slice:
+        """Return the places of a kind in `order`, and so many after them."""
+        place = PLACE[kind]
+        return slice(self.starts[place], self.starts[place + 1] + more)
+
+    def places(self, row: Ints) -> Ints:
+        """Return `[kinds, ...]`: the place in `order` of each kind's first event from a row on."""
+        step = self.size + 1
+        key = self._kind.take(self.order) * np.int64(step) + self.order
+        return key.searchsorted(_EACH * step + row)
 
     def chosen(self, kind: str) -> Bools:
         """Return `[events]` whether each row is of a kind."""
-        chosen: Bools = self._flags[_PLACE[kind], : self.size]
+        chosen: Bools = self._flags[PLACE[kind], : self.size]
         return chosen
 
     @cached_property
@@ -57,7 +79,7 @@ class ByKind:
 
     def words(self, kind: str) -> Words:
         """Return a kind's bit vector."""
-        words: Words = self._words[_PLACE[kind]]
+        words: Words = self._words[PLACE[kind]]
         return words
 
     @cached_property
@@ -75,33 +97,34 @@ class Kind(Series):
         One of `KINDS`.
     by_kind
         The block's events by kind.
-    amount
-        `[events]` int64 fen.
     """
 
-    def __init__(self, kind: str, by_kind: ByKind, amount: Ints) -> None:
-        super().__init__(amount[:0], amount[:0], by_kind.size)
-        self._kind = kind
+    def __init__(self, kind: str, by_kind: ByKind) -> None:
+        super().__init__(by_kind.order[:0], by_kind.order[:0], by_kind.size)
+        self.kind = kind
         self._by_kind = by_kind
-        self._amount = amount
 
     @cached_property
     def rows(self) -> Ints:
         """`[m]` int64, ascending rows of the block."""
-        return self._by_kind.rows(self._kind)
+        return self._by_kind.order[self._by_kind.span(self.kind)]
 
     @cached_property
     def value(self) -> Ints:
         """`[m]`: the amount of each row."""
-        value: Ints = self._amount.take(self.rows)
-        return value
+        return self._by_kind.values[self._by_kind.span(self.kind)]
+
+    @cached_property
+    def total(self) -> Ints:
+        """`[m + 1]`: as in `Series`, on top of what the kinds before add up to."""
+        return self._by_kind.totals[self._by_kind.span(self.kind, more=1)]
 
     @property
     def chosen(self) -> Bools:
         """`[events]`: whether the series has each row of the block; don't write."""
-        return self._by_kind.chosen(self._kind)
+        return self._by_kind.chosen(self.kind)
 
     @cached_property
     def words(self) -> Words:
         """A bit for each row of the block: see `words_of`."""
-        return self._by_kind.words(self._kind)
+        return self._by_kind.words(self.kind)

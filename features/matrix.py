@@ -1,7 +1,9 @@
 """Features at snapshots: one block, or a whole file with reading and computing overlapped."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +15,7 @@ from relimit.data.schema import events_schema
 from relimit.data.stream import iter_event_tables
 from relimit.features.history import Floats, History, Ints
 from relimit.features.registry import Feature, catalogue, find_features
+from relimit.features.select import Windows
 from relimit.features.snapshots import Snapshots
 
 Progress = Callable[[int], None]
@@ -45,9 +48,35 @@ def feature_matrix(history: History, names: Sequence[str] | None = None) -> Floa
 def _matrix(history: History, features: Sequence[Feature]) -> Floats:
     """Return `[snapshots, features]`, column after column in memory: so they are written."""
     columns = np.empty((len(features), history.size))
+    if history.few:
+        for place, compute in _calls(tuple(features)):
+            columns[place] = compute(history)
+        return columns.T
     for column, known in zip(columns, features, strict=True):
         column[:] = known.compute(history)
     return columns.T
+
+
+@lru_cache(16)
+def _calls(
+    features: tuple[Feature, ...],
+) -> tuple[tuple[int | list[int], Callable[[History], Floats | Ints]], ...]:
+    """Return which columns to compute by which calls: those that can be had together, together."""
+    groups: dict[Any, list[int]] = {}
+    for place, known in enumerate(features):
+        groups.setdefault(known.together or known.name, []).append(place)
+    return tuple(_call(features, places) for places in groups.values())
+
+
+def _call(
+    features: Sequence[Feature], places: list[int]
+) -> tuple[int | list[int], Callable[[History], Floats | Ints]]:
+    first = features[places[0]]
+    together = first.together
+    if together is None or len(places) == 1:
+        return places[0], first.compute
+    windows = Windows(tuple(features[place].window or 0 for place in places))
+    return places, lambda history: together(history, windows)
 
 
 def iter_features(

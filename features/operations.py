@@ -13,13 +13,13 @@ EXCUSED_LATE = 7 * MICROSECONDS_PER_DAY
 """An outage learned of this much after the operation still excuses it; no window is shorter."""
 
 
-@feature("{c}_count_{w}d", choices=TYPES, windows=(30, 90), unit="count", risk=0)
+@feature("{c}_count_{w}d", choices=TYPES, windows=(30, 90), unit="count", together=True, risk=0)
 def operation_count(h: History, kind: str, w: Window) -> Ints:
     """Operations {c} in the trailing {w} days, outside outages."""
     return _outside_outages(h, Select(OPERATION, detail=kind), w)
 
 
-@feature("operation_count_{w}d", windows=(7, 90), unit="count", risk=0)
+@feature("operation_count_{w}d", windows=(7, 90), unit="count", together=True, risk=0)
 def all_operations_count(h: History, w: Window) -> Ints:
     """Operations of any type in the trailing {w} days, outside outages."""
     return _outside_outages(h, Select(OPERATION), w)

@@ -52,6 +52,7 @@ def due_variation(h: History) -> Floats:
     "repaid_to_due_{w}d",
     windows=(30, 90, 180),
     unit="ratio",
+    together=True,
     risk=-1,
     source=SOURCE,
     null="nothing due in the trailing {w} days",
@@ -79,7 +80,7 @@ def repaid_last_to_limit(h: History) -> Floats:
     return ratio(h.last_amount(REPAYMENT), limit_now(h))
 
 
-@feature("repaid_sum_{w}d", windows=(30, 90, 180), unit="fen", risk=0)
+@feature("repaid_sum_{w}d", windows=(30, 90, 180), unit="fen", together=True, risk=0)
 def repaid_sum(h: History, w: Window) -> Ints:
     """Scheduled repayments in the trailing {w} days."""
     return h.sum(REPAYMENT, w)
@@ -125,13 +126,20 @@ def due_count(h: History, w: Window) -> Ints:
     return h.count(DUE, w)
 
 
-@feature("draw_count_{w}d", windows=(30, 90, 180), unit="count", risk=0)
+@feature("draw_count_{w}d", windows=(30, 90, 180), unit="count", together=True, risk=0)
 def draw_count(h: History, w: Window) -> Ints:
     """Draws in the trailing {w} days."""
     return h.count(DRAW, w)
 
 
-@feature("drawn_to_limit_{w}d", windows=(30, 90, 180), unit="ratio", risk=0, null="no limit known")
+@feature(
+    "drawn_to_limit_{w}d",
+    windows=(30, 90, 180),
+    unit="ratio",
+    together=True,
+    risk=0,
+    null="no limit known",
+)
 def drawn_to_limit(h: History, w: Window) -> Floats:
     """Principal drawn in the trailing {w} days ÷ limit."""
     return ratio(h.sum(DRAW, w), limit_now(h))

@@ -15,13 +15,13 @@ RECENT = 6
 """How many of the latest prepayments tell how much their size varies."""
 
 
-@feature("prepay_count_{w}d", windows=(7, 30, 90, 180, 365), unit="count", risk=0)
+@feature("prepay_count_{w}d", windows=(7, 30, 90, 180, 365), unit="count", together=True, risk=0)
 def prepay_count(h: History, w: Window) -> Ints:
     """Early principal repayments in the trailing {w} days."""
     return h.count(PREPAYMENT, w)
 
 
-@feature("prepay_sum_{w}d", windows=(7, 30, 90, 180, 365), unit="fen", risk=0)
+@feature("prepay_sum_{w}d", windows=(7, 30, 90, 180, 365), unit="fen", together=True, risk=0)
 def prepay_sum(h: History, w: Window) -> Ints:
     """Principal repaid early in the trailing {w} days."""
     return h.sum(PREPAYMENT, w)
@@ -31,6 +31,7 @@ def prepay_sum(h: History, w: Window) -> Ints:
     "prepaid_to_drawn_{w}d",
     windows=(90, 365),
     unit="ratio",
+    together=True,
     risk=0,
     null="nothing drawn in the trailing {w} days",
 )
@@ -62,6 +63,7 @@ def freed_to_limit(h: History) -> Floats:
     "full_settlement_share_{w}d",
     windows=(180, 365),
     unit="ratio",
+    together=True,
     risk=0,
     null="no prepayment in the trailing {w} days",
 )

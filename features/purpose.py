@@ -4,19 +4,35 @@ import numpy as np
 
 from relimit.data.vocabulary import COUPON_PREFIX, DRAW
 from relimit.features.arithmetic import ratio
-from relimit.features.history import Floats, History, Select, Window
+from relimit.features.history import Floats, History, Ints, Select, Window
 from relimit.features.registry import feature
 
 PURPOSES = ("shopping", "travel", "medical", "education", "home", "other")
 NONE = "nothing drawn in the trailing {w} days"
 
 
-def _share(h: History, purpose: str, w: Window) -> Floats:
-    drawn = Select(DRAW, detail=(purpose, COUPON_PREFIX + purpose))
-    found: Floats = h.cached(
-        ("purpose", purpose, w), lambda: ratio(h.sum(drawn, w), h.sum(DRAW, w))
-    )
+def _shares(h: History, w: Window) -> Floats:
+    """Return `[purposes, snapshots]`."""
+    found: Floats = h.cached(("purposes", w), lambda: _find_shares(h, w))
     return found
+
+
+def _find_shares(h: History, w: Window) -> Floats:
+    first, last = h.span(DRAW, w)
+    total = h.cached("drawn by purpose", lambda: _drawn(h))
+    return ratio(total.take(last, axis=1) - total.take(first, axis=1), h.sum(DRAW, w))
+
+
+def _drawn(h: History) -> Ints:
+    """Return `[purposes, m + 1]` the principal drawn for each before each draw of the block."""
+    draws = h.series(DRAW)
+    purpose = np.full(len(h.block.details) + 1, -1)  # the last stands for null
+    for place, name in enumerate(PURPOSES):
+        purpose[Select(DRAW, detail=(name, COUPON_PREFIX + name)).among(h.block.details)] = place
+    total = np.zeros((len(PURPOSES), len(draws.rows) + 1), np.int64)
+    mine = purpose[h.block.detail[draws.rows]] == np.arange(len(PURPOSES))[:, np.newaxis]
+    np.add.accumulate(mine * draws.value, axis=1, out=total[:, 1:])
+    return total
 
 
 @feature(
@@ -24,13 +40,14 @@ def _share(h: History, purpose: str, w: Window) -> Floats:
 )
 def purpose_share(h: History, purpose: str, w: Window) -> Floats:
     """Share of principal drawn in the trailing {w} days for {c}, by coupon or not."""
-    return _share(h, purpose, w)
+    share: Floats = _shares(h, w)[PURPOSES.index(purpose)]
+    return share
 
 
 @feature("purpose_concentration_{w}d", windows=(365,), unit="ratio", risk=0, null=NONE)
 def purpose_concentration(h: History, w: Window) -> Floats:
     """Sum of the squared shares of the purposes, trailing {w} days: 1 if there is only one."""
     total = np.zeros(h.size)
-    for purpose in PURPOSES:
-        total += _share(h, purpose, w) ** 2
+    for squared in _shares(h, w) ** 2:
+        total += squared
     return total

@@ -9,8 +9,10 @@ from typing import Any, Final
 
 from relimit.data.errors import DataError
 from relimit.features.history import Floats, History, Ints, Window
+from relimit.features.select import Windows
 
 Compute = Callable[[History], Floats | Ints]
+ComputeWindows = Callable[[History, Windows], Floats | Ints]
 UNITS: Final = ("count", "days", "minutes", "fen", "ratio", "score", "flag")
 NEVER: Final = "never null"
 
@@ -41,6 +43,11 @@ class Feature:
         True keeps it out of the risk models.
     revision
         Raised whenever the meaning of the number changes.
+    compute
+        Takes the history; returns `[snapshots]`.
+    together
+        Takes the history and `Windows`, and returns `[windows, snapshots]`; shared by the features
+        that differ by their window alone. None if they can't be asked for together.
     """
 
     name: str
@@ -54,10 +61,12 @@ class Feature:
     kept_out: bool
     revision: int
     compute: Compute = field(compare=False, repr=False)
+    together: ComputeWindows | None = field(default=None, compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the function."""
-        return {key: value for key, value in asdict(self).items() if key != "compute"}
+        functions = ("compute", "together")
+        return {key: value for key, value in asdict(self).items() if key not in functions}
 
 
 _CATALOGUE: dict[str, Feature] = {}
@@ -70,6 +79,7 @@ def feature(
     risk: int,
     windows: Sequence[int] = (),
     choices: Sequence[Any] = (),
+    together: bool = False,
     window: int | None = None,
     null: str = NEVER,
     source: str = "",
@@ -90,6 +100,9 @@ def feature(
         Trailing days, one feature each.
     choices
         Whatever else the function is computed for, one feature each.
+    together
+        The function may be asked for several windows at once, where snapshots are few: it then
+        takes `Windows`, whose `days` are a tuple, and returns `[windows, snapshots]`.
     window
         The days that a function without `windows` looks back, for the catalogue alone.
 
@@ -101,6 +114,7 @@ def feature(
 
     def register(function: Callable[..., Floats | Ints]) -> Callable[..., Floats | Ints]:
         for choice in choices or (None,):
+            every = _bind_choice(function, choice) if together else None
             for days in windows or (None,):
                 words = {"c": choice, "w": days}
                 _add(
@@ -116,6 +130,7 @@ def feature(
                         kept_out=kept_out,
                         revision=revision,
                         compute=_bind(function, choice, days),
+                        together=every,
                     )
                 )
         return function
@@ -132,6 +147,12 @@ def _bind(function: Callable[..., Floats | Ints], choice: Any, days: int | None)
     if days is not None:
         given = (*given, Window(days))
     return lambda history: function(history, *given)
+
+
+def _bind_choice(function: Callable[..., Floats | Ints], choice: Any) -> ComputeWindows:
+    if choice is None:
+        return function
+    return lambda history, windows: function(history, choice, windows)
 
 
 def _add(new: Feature) -> None:

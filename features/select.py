@@ -19,6 +19,13 @@ class Window(NamedTuple):
     ago: int = 0
 
 
+class Windows(NamedTuple):
+    """Several windows that end at once; what is asked in them comes as `[windows, snapshots]`."""
+
+    days: tuple[int, ...]
+    ago: int = 0
+
+
 class Select(NamedTuple):
     """Some events of one kind: those with certain details, or with at least a value.
 

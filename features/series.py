@@ -30,7 +30,6 @@ class Series:
         self._rows = rows
         self._value = value
         self.size = size
-        self._total: Ints | None = None
         self._tables: dict[str, SparseTable] = {}
 
     @property
@@ -66,14 +65,10 @@ class Series:
             return self.rows.searchsorted(cut.row)
         return cut.count(self.words)
 
-    @property
+    @cached_property
     def total(self) -> Ints:
         """`[m + 1]`: the sum of the values before each place; int64, hence exact."""
-        if self._total is None:
-            self._total = np.zeros(len(self.value) + 1, np.int64)
-            if len(self.value):
-                np.add.accumulate(self.value, out=self._total[1:])
-        return self._total
+        return running(self.value)
 
     def largest(self, first: Ints, last: Ints) -> Floats:
         """Return the largest of the values `first:last`; NaN where that is empty."""
@@ -91,6 +86,53 @@ class Series:
         if name not in self._tables:
             self._tables[name] = SparseTable(value)
         return self._tables[name]
+
+
+class Part(Series):
+    """Some rows of another series; counted through the places of the other, which others share.
+
+    Parameters
+    ----------
+    whole
+        The other series.
+    chosen
+        `[m]` which of its rows.
+    value
+        `[m]` int64, of which only those of the chosen rows are looked at; None takes the other's.
+    """
+
+    def __init__(self, whole: Series, chosen: Bools, value: Ints | None = None) -> None:
+        super().__init__(chosen[:0].view(np.int8), chosen[:0].view(np.int8), whole.size)
+        self.whole = whole
+        self._part = chosen
+        self._values = value
+
+    @cached_property
+    def rows(self) -> Ints:
+        """`[k]` int64, ascending rows of the block."""
+        return self.whole.rows[self._part]
+
+    @cached_property
+    def value(self) -> Ints:
+        """`[k]`: the number that goes with each row."""
+        values = self.whole.value if self._values is None else self._values
+        return values[self._part]
+
+    @cached_property
+    def number(self) -> Ints:
+        """`[m + 1]`: how many chosen rows come before each place of the other series."""
+        return running(self._part)
+
+    def before(self, row: Ints | Cut) -> Ints:
+        """Return how many rows of the series come before a row of the block."""
+        return self.number.take(self.whole.before(row))
+
+
+def running(values: Ints | Bools) -> Ints:
+    """Return `[m + 1]` int64: the sum of the values before each place."""
+    total = np.zeros(len(values) + 1, np.int64)
+    np.add.accumulate(values, dtype=np.int64, out=total[1:])
+    return total
 
 
 class SparseTable:
@@ -116,7 +158,7 @@ class SparseTable:
         length = last - first
         longest = int(length.max(initial=0))
         if longest == 0:
-            return np.full(len(first), np.nan)
+            return np.full(length.shape, np.nan)
         self._grow(longest)
         there = length > 0
         level = self._level[length]

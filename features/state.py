@@ -18,10 +18,10 @@ from relimit.features.history import Bools, Floats, History, Ints
 from relimit.features.series import Series
 
 SIGNS = {DRAW: 1, REPAYMENT: -1, PREPAYMENT: -1, CHARGE_OFF: -1}
-"""How each kind moves the principal that is out."""
+"""How each kind moves the principal that is out; the first adds to it."""
 
 INTEREST_SIGNS = {INTEREST: 1, INTEREST_PAYMENT: -1}
-"""How each kind moves the interest that is owed."""
+"""How each kind moves the interest that is owed; the first adds to it."""
 
 
 def ledger(h: History) -> Series:
@@ -42,29 +42,26 @@ def _merged(h: History, signs: dict[str, int]) -> tuple[Ints, Ints]:
     return rows, h.block.amount[rows] * sign[h.block.kind[rows]]
 
 
-def outstanding(h: History, ago: int = 0) -> Ints:
+def outstanding(h: History, ago: int | tuple[int, ...] = 0) -> Ints:
     """Return the principal that was out, as known `ago` days before, fen; never below 0."""
-    found: Ints = h.cached(("outstanding", ago), lambda: _outstanding(h, ago))
+    found: Ints = h.cached(("outstanding", ago), lambda: _balance(h, SIGNS, ago))
     return found
 
 
-def _outstanding(h: History, ago: int) -> Ints:
-    return _balance(h, SIGNS, ago)
-
-
-def _balance(h: History, signs: dict[str, int], ago: int = 0) -> Ints:
+def _balance(h: History, signs: dict[str, int], ago: int | tuple[int, ...] = 0) -> Ints:
     """Return what the kinds add up to; never below 0.
 
     Kind by kind, since other features ask for the same sums, and only few for the ledger.
     """
-    moved = np.zeros(h.size, np.int64)
-    for kind, sign in signs.items():
-        moved += sign * h.sum_before(kind, ago)
-    left: Ints = np.maximum(moved, 0)
-    return left
+    first, *others = signs
+    left: Ints = h.sum_before(first, ago)
+    for kind in others:
+        change = h.sum_before(kind, ago)
+        left = left + change if signs[kind] > 0 else left - change
+    return np.maximum(left, 0)
 
 
-def limit_now(h: History, ago: int = 0) -> Floats:
+def limit_now(h: History, ago: int | tuple[int, ...] = 0) -> Floats:
     """Return the limit as known `ago` days before, fen; NaN if none was known."""
     found: Floats = h.cached(("limit", ago), lambda: h.amount_before(LIMIT, ago))
     return found

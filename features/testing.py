@@ -16,12 +16,15 @@ from relimit.data.schema import events_schema
 from relimit.data.vocabulary import KINDS, LENDER, MICROSECONDS_PER_DAY
 from relimit.features.history import Floats, History, Ints
 from relimit.features.registry import NEVER, Feature
+from relimit.features.select import Windows
+from relimit.features.usual import FEW
 
 Change = Callable[[pa.Table, int], pa.Table]
 """Takes an account's events and a moment, and returns the events changed after it."""
 
 _START: Final = 1_700_000_000_000_000
 _HALF_DAY: Final = MICROSECONDS_PER_DAY // 2
+_OTHER_WINDOWS: Final = (45, 7)
 _DELAYS: Final = (0, 0, 0, 1, 4, 20)
 _DETAILS: Final = (
     *("shopping", "travel", "coupon:home", "full", "partial", "penalty", LENDER, None),
@@ -81,6 +84,7 @@ def check_features(features: Sequence[Feature], *, books: int = 3, seed: int = 0
         as_of = _START + _HALF_DAY * rng.integers(-1, 460, 60)
         trial = _Trial(features, random_events(number), account, as_of)
         trial.check_units()
+        trial.check_windows()
         trial.check_company()
         trial.check_leaks(rng)
 
@@ -101,6 +105,17 @@ class _Trial:
         """Check nulls and units."""
         for feature, column in zip(self.features, self.found.T, strict=True):
             _check_unit(feature, column)
+
+    def check_windows(self) -> None:
+        """Check that windows asked for together get what each gets alone."""
+        for some in (slice(None), slice(FEW)):
+            history = _history(self.events, self.account[some], self.as_of[some])
+            for place, feature in enumerate(self.features):
+                if feature.together is not None:
+                    asked = Windows((feature.window or 0, *_OTHER_WINDOWS))
+                    found = feature.together(history, asked)[0]
+                    if not np.array_equal(found, self.found[some, place], equal_nan=True):
+                        raise AssertionError(f"{feature.name} differs where asked with others")
 
     def check_company(self) -> None:
         """Check that neither rows, nor snapshots, nor other accounts matter."""
@@ -142,11 +157,14 @@ class _Trial:
 
 
 def _compute(features: Sequence[Feature], events: pa.Table, account: Ints, as_of: Ints) -> Floats:
+    history = _history(events, account, as_of)
+    return np.stack([_column(feature, history) for feature in features], axis=1)
+
+
+def _history(events: pa.Table, account: Ints, as_of: Ints) -> History:
     block = _frozen(blocks_from_table(events))
     known = np.isin(account, block.account_ids)
-    place = np.where(known, np.searchsorted(block.account_ids, account), -1)
-    history = History(block, place, as_of)
-    return np.stack([_column(feature, history) for feature in features], axis=1)
+    return History(block, np.where(known, np.searchsorted(block.account_ids, account), -1), as_of)
 
 
 def _column(feature: Feature, history: History) -> Floats:

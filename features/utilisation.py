@@ -11,8 +11,11 @@ MONTHS = 6
 HIGH = 0.9
 
 
-def utilisation(h: History, ago: int = 0) -> Floats:
-    """Return principal out ÷ limit, both as known `ago` days before; NaN if no limit was known."""
+def utilisation(h: History, ago: int | tuple[int, ...] = 0) -> Floats:
+    """Return principal out ÷ limit, both as known `ago` days before; NaN if no limit was known.
+
+    Several numbers of days give `[ends, snapshots]`.
+    """
     found: Floats = h.cached(
         ("utilisation", ago), lambda: ratio(outstanding(h, ago), limit_now(h, ago))
     )
@@ -20,12 +23,7 @@ def utilisation(h: History, ago: int = 0) -> Floats:
 
 
 def _by_month(h: History) -> Floats:
-    found: Floats = h.cached("utilisation by month", lambda: _stacked(h))
-    return found
-
-
-def _stacked(h: History) -> Floats:
-    return np.stack([utilisation(h, 30 * month) for month in range(MONTHS)])
+    return utilisation(h, tuple(30 * month for month in range(MONTHS)))
 
 
 @feature("limit_amount", unit="fen", risk=0, null="no limit known")
@@ -72,7 +70,14 @@ def utilisation_change(h: History) -> Floats:
     return utilisation(h) - utilisation(h, 90)
 
 
-@feature("utilisation_peak_{w}d", windows=(90, 365), unit="ratio", risk=1, null="no limit known")
+@feature(
+    "utilisation_peak_{w}d",
+    windows=(90, 365),
+    unit="ratio",
+    together=True,
+    risk=1,
+    null="no limit known",
+)
 def utilisation_peak(h: History, w: Window) -> Floats:
     """Most principal out at any time in the trailing {w} days ÷ limit that holds now."""
     series = ledger(h)

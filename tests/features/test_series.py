@@ -36,8 +36,8 @@ def test_rows_before_any_row_are_counted(size: int, density: float, asked: int, 
 
 def a_kind(chosen: np.ndarray, amount: np.ndarray) -> Kind:
     """The chosen rows are draws, the others of an unknown kind."""
-    by_kind = ByKind(np.where(chosen, KINDS.index("draw"), -1).astype(np.int8))
-    return Kind("draw", by_kind, amount)
+    kind = np.where(chosen, KINDS.index("draw"), -1).astype(np.int8)
+    return Kind("draw", ByKind(kind, amount))
 
 
 def test_rows_are_counted_in_a_block_of_many_words() -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from relimit.data.vocabulary import DRAW, LIMIT
-from relimit.features import Feature, History, catalogue, feature
+from relimit.features import Feature, History, Window, catalogue, feature
+from relimit.features.select import Windows
 from relimit.features.testing import check_features
 
 
@@ -96,6 +97,17 @@ def test_a_faulty_feature_is_caught(function: object, unit: str, fault: str) -> 
     feature("faulty", unit=unit, risk=0)(function)  # type: ignore[arg-type]
     with pytest.raises(AssertionError, match=f"faulty {fault}"):
         check_features(newest())
+
+
+def test_a_feature_that_takes_windows_for_one_another_is_caught() -> None:
+    @feature("first_window_{w}d", windows=(7, 30), together=True, unit="count", risk=0)
+    def first_window(h: History, w: Window | Windows) -> np.ndarray:
+        """Count draws, of several windows in the longest."""
+        days = w.days if isinstance(w.days, int) else max(w.days)
+        return h.count(DRAW, Window(days))[np.newaxis if isinstance(w, Windows) else ...]
+
+    with pytest.raises(AssertionError, match="first_window_7d differs where asked with others"):
+        check_features(catalogue()[-2:])
 
 
 def test_a_feature_that_depends_on_row_order_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
