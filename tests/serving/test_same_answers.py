@@ -2,12 +2,13 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import mlflow.pyfunc
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,26 +16,15 @@ import pytest
 from click.testing import Result
 
 from relimit.data.simulator import simulate
-from relimit.models import load_model
 from relimit.policy import load_policy
 from relimit.serving.requests import Night
-from relimit.serving.scorer import Scorer
 from relimit.serving.spark import PLACE, ClusterRun, ShippedModel, answers_of, score_frame
 
 Run = Callable[..., Result]
 RunJson = Callable[..., dict[str, Any]]
-Row = dict[str, Any]
 
 ACCOUNTS = 10_000 if os.environ.get("CI") else 500
 """Accounts with a decision; continuous integration takes the full number."""
-
-# It runs what the package brings; here the package is our own, made a moment ago.
-load_pyfunc = mlflow.pyfunc.load_model  # noqa: TID251
-
-
-def plain(row: Any) -> Any:
-    """Return a row as JSON has it, by other means than the code under test."""
-    return json.loads(json.dumps(row, default=lambda time: time.isoformat()))
 
 
 @pytest.fixture(scope="module")
@@ -64,56 +54,50 @@ def decided(
 
 
 @pytest.fixture(scope="module")
-def last(decided: pa.Table) -> list[Row]:
+def last(decided: pa.Table) -> pa.Table:
     """The last decision on each account."""
     ids = decided["account_id"].to_numpy()
     ends = np.append(np.flatnonzero(np.diff(ids)), len(ids) - 1)
     assert len(ends) >= ACCOUNTS
-    return decided.take(pa.array(ends[:ACCOUNTS])).to_pylist()
+    return decided.take(pa.array(ends[:ACCOUNTS]))
 
 
 @pytest.fixture(scope="module")
-def tables(events: Path, last: list[Row]) -> list[pa.Table]:
-    """The events of each of these accounts."""
-    table = pq.read_table(events)
-    ids = table["account_id"].to_numpy()
-    asked = [row["account_id"] for row in last]
-    ends = np.searchsorted(ids, asked, side="right")
-    starts = np.searchsorted(ids, asked)
-    return [table.slice(start, end - start) for start, end in zip(starts, ends, strict=True)]
-
-
-def test_a_live_call_decides_as_the_batch(
-    model_folder: Path, night: Night, last: list[Row], tables: list[pa.Table]
-) -> None:
-    scorer = Scorer(load_model(model_folder), load_policy())
-    for row, mine in zip(last, tables, strict=True):
-        assert scorer.decide(mine, row["as_of"], since=night.since) == row
-
-
-def test_the_packaged_model_decides_as_the_batch(
-    model_folder: Path,
+def alone(
+    events: Path,
     night: Night,
-    last: list[Row],
-    tables: list[pa.Table],
+    model_folder: Path,
+    last: pa.Table,
     relimit: Run,
-    tmp_path: Path,
-) -> None:
-    packaged = relimit("package", "--model", model_folder, "--out", tmp_path / "decider")
+    tmp_path_factory: Any,
+) -> dict[str, list[Any]]:
+    """What is answered to one account at a time, by both ways at once."""
+    folder = tmp_path_factory.mktemp("alone")
+    packaged = relimit("package", "--model", model_folder, "--out", folder / "decider")
     assert packaged.exit_code == 0, packaged.output
-    served = load_pyfunc(str(tmp_path / "decider"))
-    for first in range(0, len(last), 500):
-        rows, mine = last[first : first + 500], tables[first : first + 500]
-        asked = [
-            {
-                "account_id": row["account_id"],
-                "as_of": row["as_of"].isoformat(),
-                "since": night.since.isoformat(),
-                "events": plain(table.drop_columns(["account_id"]).to_pylist()),
-            }
-            for row, table in zip(rows, mine, strict=True)
-        ]
-        assert served.predict(asked) == plain(rows)
+    pq.write_table(last.select(["account_id", "as_of"]), folder / "asked.parquet")
+    models = {"live": model_folder, "packaged": folder / "decider"}
+    script = Path(__file__).with_name("_answer_alone.py")
+    running = {
+        how: subprocess.Popen(
+            [sys.executable, script, how, model, events, folder / "asked.parquet",
+             night.since.isoformat(), folder / how]
+        )
+        for how, model in models.items()
+    }  # fmt: skip
+    assert [process.wait() for process in running.values()] == [0, 0]
+    return {
+        how: [json.loads(line) for line in (folder / how).read_text("utf-8").splitlines()]
+        for how in models
+    }
+
+
+@pytest.mark.parametrize("how", ["live", "packaged"])
+def test_one_account_at_a_time_is_decided_as_in_the_batch(
+    alone: dict[str, list[Any]], last: pa.Table, how: str
+) -> None:
+    rows = json.loads(json.dumps(last.to_pylist(), default=lambda time: time.isoformat()))
+    assert alone[how] == rows
 
 
 def test_a_cluster_decides_as_the_batch(
