@@ -102,6 +102,8 @@ def type_fault(found: pa.DataType, field: pa.Field) -> str:
         fits = pt.is_floating(found) or pt.is_integer(found)
     elif pt.is_boolean(wanted):
         fits = pt.is_boolean(found) or pt.is_integer(found)
+    elif pt.is_date(wanted):
+        fits = found.equals(wanted)
     else:
         fits = is_text(found)
     return "" if fits else f"Cast {field.name} to {wanted_words(field)}"

@@ -10,15 +10,16 @@ from relimit.data.stream import EventPlan
 from relimit.data.vocabulary import STATUSES
 from relimit.serving.answers import Answering, Engine, Progress
 from relimit.serving.clock import Clock
+from relimit.serving.left_open import left_open
 from relimit.serving.limits import MOST_QUARANTINED
 from relimit.serving.lock import locked
 from relimit.serving.lots import LOT_ROWS, MONEY, Lot, Lots
-from relimit.serving.manifest import RESULTS, finished_run
+from relimit.serving.manifest import ANSWERS, OPEN, finished_run
 from relimit.serving.quarantine import require_bearable
 from relimit.serving.requests import Request
 from relimit.serving.scorer import Scorer
 from relimit.serving.sources import Sources
-from relimit.serving.unfinished import Unfinished, has_leftovers
+from relimit.serving.unfinished import AGAIN, Unfinished, has_leftovers
 
 MakeEngine = Callable[[Scorer, Request, EventPlan, int], Engine]
 
@@ -36,10 +37,11 @@ def score(
 ) -> dict[str, Any]:
     """Decide the requested prepayments into `out` and return the manifest.
 
-    `decisions/*.parquet`, `quarantine/*.parquet` and `manifest.json` appear there once all is done
-    and not before: without a manifest there is no run. The files depend on the inputs alone, but
-    for the manifest's timings. A finished run of the same inputs is returned as it is, a killed
-    one is resumed, and one that fails leaves no result.
+    `decisions/*.parquet`, `quarantine/*.parquet`, `open/*.parquet` (what a later night takes up)
+    and `manifest.json` appear there once all is done and not before: without a manifest there is
+    no run. The files depend on the inputs alone, but for the manifest's timings. A finished run of
+    the same inputs is returned as it is, a killed one is resumed, and one that fails leaves no
+    result.
 
     Parameters
     ----------
@@ -77,7 +79,7 @@ def score(
                 return finished
             run.resume()
             with run.cleared_if_it_fails():
-                _write(answering, run, clock, progress)
+                _write(answering, request, run, clock, progress)
                 _require_all(request, run)
                 require_bearable(run.total("reasons"), run.found, max_quarantine, run.refuse)
                 sources.result().require_unchanged(events)
@@ -86,13 +88,15 @@ def score(
             return manifest
 
 
-def _write(answering: Engine, run: Unfinished, clock: Clock, progress: Progress | None) -> None:
+def _write(
+    answering: Engine, request: Request, run: Unfinished, clock: Clock, progress: Progress | None
+) -> None:
     """Answer what the run has not answered yet, and write it lot by lot."""
     lots = Lots(LOT_ROWS)
 
     def write(lot: Lot) -> None:
         with clock.stage("writing"):
-            run.write(lot)
+            run.write(lot, *left_open(lot.answers, request.earlier))
 
     for answers in answering.iterate(run.through, clock, progress):
         run.found += answers.rows
@@ -100,14 +104,20 @@ def _write(answering: Engine, run: Unfinished, clock: Clock, progress: Progress 
             write(lot)
     for lot in lots.rest():
         write(lot)
-    run.close(answering.empty())
+    nothing = answering.empty()
+    run.close(nothing, left_open(nothing, None)[0])
 
 
 def _require_all(request: Request, run: Unfinished) -> None:
-    """Raise unless every prepayment is in the files once."""
+    """Raise unless every prepayment is in the files once, and every earlier decision."""
     asked = run.found if request.total is None else request.total
     written = run.rows_on_disk()
-    if not asked == run.found == written == run.total("rows").total():
+    open_before = 0 if request.earlier is None else len(request.earlier)
+    again = run.total("rows")[AGAIN]
+    if again != open_before:
+        what = f"{open_before:,} earlier decisions were open, {again:,} were taken up"
+        raise DataError(what, where=str(run.out), mend="Report this: it is a fault of relimit")
+    if not asked == run.found == written == run.answered:
         what = f"{asked:,} prepayments were asked about, {run.found:,} found, {written:,} written"
         raise DataError(what, where=str(run.out), mend="Report this: it is a fault of relimit")
 
@@ -117,12 +127,14 @@ def _summary(run: Unfinished) -> dict[str, Any]:
     rows, statuses, money = run.total("rows"), run.total("statuses"), run.total("money")
     if money["freed"] != sum(money[name] for name in ("restore_now", "restore_later", "withheld")):
         raise DataError(f"money is not conserved: {dict(money)}", where=str(run.out))
-    decided, quarantined = (rows[name] for name in RESULTS)
+    decided, quarantined = (rows[name] for name in ANSWERS)
     return {
         "counts": {
             "prepayments": decided + quarantined,
             "decided": decided,
             "quarantined": quarantined,
+            "decided_again": rows[AGAIN],
+            "left_open": rows[OPEN],
             **{status: statuses[status] for status in STATUSES},
         },
         "quarantined": dict(sorted(run.total("reasons").items())),

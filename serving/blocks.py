@@ -4,10 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from relimit.data import Prepayments
 from relimit.data.errors import DataError
 from relimit.data.events import EventBlock
 from relimit.data.schema import TIME
+from relimit.serving.earlier import Again
 from relimit.serving.quarantine import quarantine_schema, undecidable
 from relimit.serving.requests import Request
 from relimit.serving.scorer import Scorer
@@ -41,10 +44,35 @@ def decide_block(scorer: Scorer, request: Request, block: EventBlock) -> Answers
     DataError
         A prepayment would be neither decided nor quarantined.
     """
-    found = request.prepayments(block)
+    again = request.again(block)
+    answers = _new(scorer, block, request.prepayments(block))
+    return answers if again is None else _together(answers, _again(scorer, block, again))
+
+
+def _new(scorer: Scorer, block: EventBlock, found: Prepayments) -> Answers:
     reasons = undecidable(block, found)
-    refused = np.array([reason is not None for reason in reasons], bool)
+    refused = _given(reasons)
     decided = scorer.decide_block(block, found.take(~refused)).to_table()
+    return _answers(block, found, decided, reasons)
+
+
+def _again(scorer: Scorer, block: EventBlock, again: Again) -> Answers:
+    reasons = undecidable(block, again.prepayments)
+    sound = ~_given(reasons)
+    mine = again.prepayments.take(sound)
+    decided = scorer.decide_again(block, mine, again.earlier(sound)).to_table()
+    return _answers(block, again.prepayments, decided, reasons)
+
+
+def _given(reasons: NDArray[np.object_]) -> NDArray[np.bool_]:
+    return np.array([reason is not None for reason in reasons], bool)
+
+
+def _answers(
+    block: EventBlock, found: Prepayments, decided: pa.Table, reasons: NDArray[np.object_]
+) -> Answers:
+    """Put the refused beside the decided, once each of the found is one of them."""
+    refused = _given(reasons)
     refusals = found.take(refused)
     quarantined = pa.Table.from_arrays(
         [
@@ -61,3 +89,12 @@ def decide_block(scorer: Scorer, request: Request, block: EventBlock) -> Answers
         what = f"{len(found)} prepayments were found, but {answers.rows} answered"
         raise DataError(what, mend="Report this: it is a fault of relimit")
     return answers
+
+
+def _together(new: Answers, again: Answers) -> Answers:
+    """Put an account's earlier decisions after tonight's."""
+    return Answers(*(_by_account(pa.concat_tables(pair)) for pair in zip(new, again, strict=True)))
+
+
+def _by_account(table: pa.Table) -> pa.Table:
+    return table.take(pa.array(np.argsort(table["account_id"].to_numpy(), kind="stable")))

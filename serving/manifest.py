@@ -10,7 +10,13 @@ from relimit.data.errors import DataError
 from relimit.data.files import parquet_files
 
 MANIFEST: Final = "manifest.json"
-RESULTS: Final = ("decisions", "quarantine")
+DECISIONS: Final = "decisions"
+QUARANTINE: Final = "quarantine"
+ANSWERS: Final = (DECISIONS, QUARANTINE)
+"""Folders whose rows are the answers; every prepayment is in one of them."""
+OPEN: Final = "open"
+"""The folder of what a later night takes up."""
+RESULTS: Final = (*ANSWERS, OPEN)
 
 Inputs = Callable[[], Mapping[str, Any]]
 """Returns what a run is made from, by name; they may still be worked out when it is called."""
@@ -69,6 +75,28 @@ def finished_run(out: Path, inputs: Inputs) -> dict[str, Any] | None:
             where=str(out),
             mend="Choose another --out; a finished run is never overwritten",
         )
+    _require_whole(out, manifest)
+    return manifest
+
+
+def read_run(out: Path) -> dict[str, Any]:
+    """Return the manifest of a finished run.
+
+    Raises
+    ------
+    DataError
+        If none finished in `out`, or its files are no longer what it wrote.
+    """
+    if not (out / MANIFEST).exists():
+        mend = "Give the --out of a run that has finished"
+        raise DataError("holds no finished run", where=str(out), mend=mend)
+    manifest = _read(out / MANIFEST)
+    _require_whole(out, manifest)
+    return manifest
+
+
+def _require_whole(out: Path, manifest: Mapping[str, Any]) -> None:
+    """Raise DataError if a file of the run is absent or has changed."""
     lost = [
         f"{folder}/{name}"
         for folder, digests in manifest["files"].items()
@@ -81,7 +109,6 @@ def finished_run(out: Path, inputs: Inputs) -> dict[str, Any] | None:
             where=str(out),
             mend="Bring the files back, or choose another --out",
         )
-    return manifest
 
 
 def is_whole(file: Path, digest: str) -> bool:

@@ -18,6 +18,7 @@ from relimit.data.stream import only_accounts
 from relimit.data.tables import read_parquet
 from relimit.data.times import microseconds
 from relimit.data.vocabulary import PREPAYMENT
+from relimit.serving.earlier import Again, OpenDecisions
 from relimit.serving.manifest import fingerprint
 from relimit.serving.quarantine import NO_EVENTS, quarantine_schema
 
@@ -39,6 +40,13 @@ class Request(Protocol):
     def prepayments(self, block: EventBlock) -> Prepayments:
         """Return the decisions that the block's accounts call for."""
 
+    @property
+    def earlier(self) -> OpenDecisions | None:
+        """What earlier nights left open and this one takes up, if any did."""
+
+    def again(self, block: EventBlock) -> Again | None:
+        """Return the earlier decisions about the block's accounts; None without earlier nights."""
+
     def without_events(self, seen: Ids, after: Any, through: Any) -> pa.Table:
         """Return the quarantine of those without events, of the accounts in `(after, through]`.
 
@@ -51,22 +59,30 @@ class Request(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """The prepayments that the lender learned of in `(since, as_of]`.
+    """The prepayments that the lender learned of in `(since, as_of]`, and what is still open.
 
     Raises
     ------
     DataError
-        If `since` isn't before `as_of`.
+        If `since` isn't before `as_of`, or isn't when the earlier night ended.
     """
 
     since: datetime
     as_of: datetime
+    earlier: OpenDecisions | None = None
 
     def __post_init__(self) -> None:
         if self.since >= self.as_of:
             raise DataError(
                 f"--since {self.since.isoformat()} is not before --as-of {self.as_of.isoformat()}",
                 mend="Give a window that ends after it begins",
+            )
+        if self.earlier is not None and self.earlier.as_of != self.since:
+            raise DataError(
+                f"the night begins at {self.since.isoformat()}, and the earlier one ended at "
+                f"{self.earlier.as_of.isoformat()}",
+                where=str(self.earlier.run),
+                mend="Let one begin where the other ends, so that each prepayment is decided once",
             )
 
     @property
@@ -78,26 +94,36 @@ class Night:
         """Only the events tell."""
 
     def chosen(self, events: pa.Table) -> pa.Table:
-        """Return the events of the accounts that have a prepayment in the window."""
+        """Return the events of the accounts with a prepayment in the window or still open."""
         ids, starts, order = group_by_account(events["account_id"])
         if order is not None:
             events = events.take(pa.array(order))
         rows, known_at = known_of_kind(events, PREPAYMENT)
         rows = rows[(known_at > microseconds(self.since)) & (known_at <= microseconds(self.as_of))]
         asked = np.unique(np.searchsorted(starts, rows, side="right") - 1)
-        return only_accounts(events, ids[asked])
+        if self.earlier is None:
+            return only_accounts(events, ids[asked])
+        self.earlier.require_type(events.schema.field("account_id").type)
+        return only_accounts(events, np.union1d(ids[asked], self.earlier.of(ids)))
 
     def prepayments(self, block: EventBlock) -> Prepayments:
         """Return the decisions that the block's accounts call for."""
         return find_prepayments(block, microseconds(self.since), microseconds(self.as_of))
 
-    def without_events(self, seen: Ids, after: Any, through: Any) -> pa.Table:  # noqa: ARG002
-        """Return the quarantine of prepayments without events: a night finds none."""
-        return quarantine_schema().empty_table()
+    def again(self, block: EventBlock) -> Again | None:
+        """Return the earlier decisions about the block's accounts."""
+        return None if self.earlier is None else Again.of(self.earlier, block, self.as_of)
+
+    def without_events(self, seen: Ids, after: Any, through: Any) -> pa.Table:
+        """Return the quarantine of prepayments without events: only an earlier night knows them."""
+        if self.earlier is None:
+            return quarantine_schema().empty_table()
+        return self.earlier.without_events(seen, after, through, self.as_of)
 
     def inputs(self) -> dict[str, Any]:
         """Return what the request adds to the inputs of a run."""
-        return {"since": self.since.isoformat(), "as_of": self.as_of.isoformat()}
+        earlier = {} if self.earlier is None else self.earlier.inputs()
+        return {"since": self.since.isoformat(), "as_of": self.as_of.isoformat(), **earlier}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +166,13 @@ class NamedPrepayments:
     def total(self) -> int:
         """Every row is one decision."""
         return len(self.ids)
+
+    @property
+    def earlier(self) -> None:
+        """What is named is decided for the first time."""
+
+    def again(self, block: EventBlock) -> None:
+        """Return no earlier decisions."""
 
     def chosen(self, events: pa.Table) -> pa.Table:
         """Return the events of the accounts that are named."""

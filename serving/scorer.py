@@ -93,7 +93,7 @@ class Scorer:
             raise DataError(
                 "no prepayment is known in the window",
                 where=WHERE,
-                mend="Give the account's prepayment, or an as_of within 24 hours after it",
+                mend="Give an as_of after the prepayment became known, and a since before it",
             )
         last = found.take(np.array([len(found) - 1]))
         (reason,) = undecidable(asked.block, last)

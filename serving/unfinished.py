@@ -19,7 +19,9 @@ from relimit.serving.blocks import Answers
 from relimit.serving.lock import LOCK
 from relimit.serving.lots import Lot
 from relimit.serving.manifest import (
+    ANSWERS,
     MANIFEST,
+    QUARANTINE,
     RESULTS,
     Inputs,
     differing,
@@ -31,6 +33,7 @@ UNFINISHED: Final = "_unfinished"
 REFUSED: Final = "_refused"
 """Where the quarantine of a run stays that was refused for being too large."""
 JOURNAL: Final = "journal.json"
+AGAIN: Final = "again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Entry:
     files
         By folder, the SHA-256 of each part.
     rows
-        By folder, how many.
+        By folder, how many; and how many answers are about earlier decisions.
     statuses, reasons, money
         What its rows add up to.
     """
@@ -103,22 +106,26 @@ class Unfinished:
             if not self._whole(entry):
                 break
             self.entries.append(entry)
-        self.found = self.total("rows").total()
+        self.found = self.answered
         self._drop_others()
 
-    def write(self, lot: Lot) -> None:
-        """Write the parts of a lot, and then into the journal that it is done."""
+    def write(self, lot: Lot, left: pa.Table, again: int) -> None:
+        """Write the parts of a lot, and then into the journal that it is done.
+
+        `left` is what it leaves open, and `again` how many of its rows are earlier decisions.
+        """
         files: dict[str, dict[str, str]] = {}
-        tables = dict(zip(RESULTS, lot.answers, strict=True))
+        tables = dict(zip(RESULTS, (*lot.answers, left), strict=True))
         for folder, table in tables.items():
             if table.num_rows:
                 files[folder] = self._write_part(table, folder)
         rows = {folder: table.num_rows for folder, table in tables.items()}
+        rows[AGAIN] = again
         self._record(Entry(lot.through, files, rows, lot.statuses(), lot.reasons(), lot.money()))
 
-    def close(self, empty: Answers) -> None:
+    def close(self, empty: Answers, nothing_left: pa.Table) -> None:
         """Give a folder without a part an empty one, so that readers find a schema."""
-        for folder, table in zip(RESULTS, empty, strict=True):
+        for folder, table in zip(RESULTS, (*empty, nothing_left), strict=True):
             if not self.files[folder]:
                 files = {folder: self._write_part(table, folder)}
                 self._record(Entry(self.through, files, {}, {}, {}, {}))
@@ -154,12 +161,19 @@ class Unfinished:
             total.update(getattr(entry, what))
         return total
 
+    @property
+    def answered(self) -> int:
+        """How many prepayments the written lots decide or quarantine."""
+        rows = self.total("rows")
+        return sum(rows[folder] for folder in ANSWERS)
+
     def rows_on_disk(self) -> int:
-        """Return how many rows the written parts have, by their footers."""
+        """Return how many answers the written parts have, by their footers."""
+        files = self.files
         return sum(
             pq.read_metadata(self.folder / folder / name).num_rows
-            for folder, digests in self.files.items()
-            for name in digests
+            for folder in ANSWERS
+            for name in files[folder]
         )
 
     def commit(self, manifest: dict[str, Any]) -> None:
@@ -172,7 +186,7 @@ class Unfinished:
     def refuse(self) -> Path:
         """Keep the quarantine for the user to look at, and return where it is."""
         kept = self.out / REFUSED
-        move(self.folder / RESULTS[1], kept)
+        move(self.folder / QUARANTINE, kept)
         return kept
 
     @contextmanager

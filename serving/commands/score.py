@@ -24,6 +24,7 @@ from relimit.serving.terminal import emit, pairs, progress_to, yuan
 if TYPE_CHECKING:
     from relimit.models import Predictor
     from relimit.serving.batch import MakeEngine
+    from relimit.serving.requests import Request
 
 
 @click.command("score", short_help="Decide every prepayment of a night.")
@@ -32,6 +33,13 @@ if TYPE_CHECKING:
 @click.option("--events", type=PATH, required=True, help="events.parquet or a folder of parts.")
 @click.option("--since", type=Instant(), help="Decide prepayments known after this time ...")
 @click.option("--as-of", type=Instant(), help="... and up to this time.")
+@click.option(
+    "--earlier",
+    type=PATH,
+    metavar="OUT",
+    help="The run of the night before: what it left open is decided again, and --since is where "
+    "it ended.",
+)
 @click.option("--prepayments", type=PATH, help="Or decide these: account_id, as_of, prepaid.")
 @click.option("--out", type=PATH, required=True, help="Folder for decisions and the manifest.")
 @click.option(
@@ -63,6 +71,7 @@ def command(
     events: Path,
     since: datetime | None,
     as_of: datetime | None,
+    earlier: Path | None,
     prepayments: Path | None,
     out: Path,
     max_quarantine: float,
@@ -78,18 +87,9 @@ def command(
     from relimit.serving.answers import Answering
     from relimit.serving.batch import score
     from relimit.serving.models import locate_model
-    from relimit.serving.requests import NamedPrepayments, Night, Request
     from relimit.serving.scorer import Scorer
 
-    if since is not None and as_of is not None and since >= as_of:
-        raise click.UsageError("--since must be before --as-of")
-    request: Request
-    if since is not None and as_of is not None and prepayments is None:
-        request = Night(since, as_of)
-    elif prepayments is not None and since is None and as_of is None:
-        request = NamedPrepayments.read(prepayments)
-    else:
-        raise click.UsageError("give either --since and --as-of, or --prepayments")
+    request = _request(since, as_of, earlier, prepayments)
     folder, digest = locate_model(model, tracking_uri)
     scorer = Scorer(load_model(folder, digest=digest, predictor=predictor), load_policy(policy))
     with progress_to("scoring events") as advance:
@@ -118,6 +118,23 @@ def command(
         pairs(console, "Money", {name: yuan(fen) for name, fen in money.items()})
 
     emit(manifest, as_json=as_json, summary=show)
+
+
+def _request(
+    since: datetime | None, as_of: datetime | None, earlier: Path | None, prepayments: Path | None
+) -> "Request":
+    from relimit.serving.earlier import OpenDecisions
+    from relimit.serving.requests import NamedPrepayments, Night
+
+    if prepayments is not None and since is None and as_of is None and earlier is None:
+        return NamedPrepayments.read(prepayments)
+    if prepayments is None and as_of is not None and (since is not None or earlier is not None):
+        left = None if earlier is None else OpenDecisions.read(earlier)
+        begins = left.as_of if since is None and left is not None else since
+        if begins is not None and begins < as_of:
+            return Night(begins, as_of, left)
+        raise click.UsageError("the night must begin (--since) before it ends (--as-of)")
+    raise click.UsageError("give --as-of with --since or --earlier, or --prepayments alone")
 
 
 def _spark(model: Path, digest: str | None, predictor: "Predictor", out: Path) -> "MakeEngine":

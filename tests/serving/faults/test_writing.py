@@ -125,7 +125,8 @@ def test_the_lock_of_a_dead_process_is_no_obstacle(run: Any, tmp_path: Path) -> 
     assert (out / "_lock").exists()
     assert run().exit_code == 0
     assert files_in(out) == [
-        "decisions", "manifest.json", "part-00000.parquet", "part-00000.parquet", "quarantine",
+        "decisions", "manifest.json", "open",
+        "part-00000.parquet", "part-00000.parquet", "part-00000.parquet", "quarantine",
     ]  # fmt: skip
 
 
@@ -171,7 +172,7 @@ def test_a_decision_that_gets_lost_fails_the_run(
 ) -> None:
     write = Unfinished.write
     monkeypatch.setattr(batch, "LOT_ROWS", 10)
-    monkeypatch.setattr(Unfinished, "write", lambda me, lot: me.entries or write(me, lot))
+    monkeypatch.setattr(Unfinished, "write", lambda me, *lot: me.entries or write(me, *lot))
     result = run()
     assert result.exit_code == 1
     assert " found, " in result.output

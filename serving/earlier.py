@@ -1,0 +1,178 @@
+"""What a night leaves open: written beside its decisions, and taken up by the next night."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from relimit.data import DataError, Prepayments, read_parquet
+from relimit.data.events import EventBlock, Ids
+from relimit.data.schema import TIME
+from relimit.data.times import microseconds
+from relimit.policy import Earlier
+from relimit.serving.manifest import MANIFEST, OPEN, fingerprint, read_run
+from relimit.serving.quarantine import NO_EVENTS, quarantine_schema
+
+_LATEST_FIRST: Final = "Give --earlier the run of the night before"
+
+
+def open_schema(account_id: pa.DataType | None = None) -> pa.Schema:
+    """Return the schema of what is open, money in fen; `account_id` is int64 unless said otherwise.
+
+    `freed` is what the prepayment freed at first and `restored` what of it has come back since;
+    `promised` comes on `promised_on`, which is null where nothing is promised.
+    """
+    return pa.schema(
+        [
+            pa.field("decision_id", pa.string(), nullable=False),
+            pa.field("account_id", account_id or pa.int64(), nullable=False),
+            pa.field("decided_at", TIME, nullable=False),
+            pa.field("prepaid", pa.int64(), nullable=False),
+            pa.field("freed", pa.int64(), nullable=False),
+            pa.field("restored", pa.int64(), nullable=False),
+            pa.field("promised", pa.int64(), nullable=False),
+            pa.field("promised_on", pa.date32()),
+            pa.field("not_later_than", pa.date32(), nullable=False),
+        ]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDecisions:
+    """The decisions that earlier nights left open, by account.
+
+    Attributes
+    ----------
+    run
+        The folder of the run that left them.
+    as_of
+        When that night ended.
+    table
+        The columns of `open_schema`.
+    ids
+        `[n]` the account of each row, ascending.
+    """
+
+    run: Path
+    as_of: datetime
+    table: pa.Table
+    ids: Ids
+
+    @classmethod
+    def read(cls, run: Path) -> Self:
+        """Read what a finished night left open.
+
+        Raises
+        ------
+        DataError
+            If no night finished in the folder, or its files are no longer what it wrote.
+        """
+        manifest = read_run(run)
+        if "as_of" not in manifest["inputs"]:
+            what = "decided prepayments that were named, and no night follows on those"
+            raise DataError(what, where=str(run / MANIFEST), mend=_LATEST_FIRST)
+        table = read_parquet(run / OPEN, open_schema(), table=OPEN)
+        as_of = datetime.fromisoformat(manifest["inputs"]["as_of"])
+        return cls(run, as_of, table, table["account_id"].to_numpy())
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def require_type(self, account_id: pa.DataType) -> None:
+        """Raise DataError if tonight's events have ids of another type."""
+        mine = self.table.schema.field("account_id").type
+        if mine != account_id:
+            what = f"account_id is {mine} in the earlier night, but {account_id} in the events"
+            raise DataError(what, where=str(self.run), mend="Use the same type in both")
+
+    def of(self, accounts: Ids) -> Ids:
+        """Return those of some ascending accounts about which something is open."""
+        rows, place = self.about(accounts)
+        return accounts[np.unique(place)] if rows.num_rows else accounts[:0]
+
+    def between(self, first: Any, last: Any) -> pa.Table:
+        """Return the rows about the accounts from one to another, both included."""
+        low = int(np.searchsorted(self.ids, first))
+        return self.table.slice(low, int(np.searchsorted(self.ids, last, side="right")) - low)
+
+    def about(self, accounts: Ids) -> tuple[pa.Table, NDArray[np.int64]]:
+        """Return the rows about some ascending accounts, and each one's place among them."""
+        if not len(accounts):
+            return self.table.slice(0, 0), np.empty(0, np.int64)
+        rows = self.between(accounts[0], accounts[-1])
+        ids = rows["account_id"].to_numpy()
+        place = np.searchsorted(accounts, ids)
+        mine = np.flatnonzero(accounts[place] == ids)
+        return rows.take(pa.array(mine)), place[mine]
+
+    def without_events(self, seen: Ids, after: Any, through: Any, as_of: datetime) -> pa.Table:
+        """Return the quarantine of the rows about other accounts of `(after, through]` than seen.
+
+        None is an open end.
+        """
+        low = 0 if after is None else int(np.searchsorted(self.ids, after, side="right"))
+        high = len(self.ids)
+        if through is not None:
+            high = int(np.searchsorted(self.ids, through, side="right"))
+        rest = self.table.slice(low, high - low)
+        rest = rest.filter(pa.array(~np.isin(self.ids[low:high], seen)))
+        times = pa.repeat(pa.scalar(microseconds(as_of)), rest.num_rows).cast(TIME)
+        reason = pa.repeat(pa.scalar(NO_EVENTS), rest.num_rows)
+        schema = quarantine_schema(self.table.schema.field("account_id").type)
+        return (
+            rest.append_column("as_of", times)
+            .append_column("reason", reason)
+            .select(schema.names)
+            .cast(schema)
+        )
+
+    def inputs(self) -> dict[str, Any]:
+        """Return what they add to the inputs of a run."""
+        return {"earlier": fingerprint(self.run / OPEN)}
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Earlier decisions to be taken again, at a later `as_of`.
+
+    Attributes
+    ----------
+    prepayments
+        What they are about, `freed` as it was at first.
+    rows
+        `[n]` of `open_schema`, in the same order.
+    """
+
+    prepayments: Prepayments
+    rows: pa.Table
+
+    @classmethod
+    def of(cls, earlier: OpenDecisions, block: EventBlock, as_of: datetime) -> Self:
+        """Return those about the block's accounts."""
+        rows, account = earlier.about(block.account_ids)
+        prepayments = Prepayments(
+            account=account,
+            as_of=np.full(rows.num_rows, microseconds(as_of)),
+            prepaid=rows["prepaid"].to_numpy(),
+            freed=rows["freed"].to_numpy(),
+            closed=np.ones(rows.num_rows, bool),
+            decision_id=np.array(rows["decision_id"].to_pylist(), dtype=object),
+        )
+        return cls(prepayments, rows)
+
+    def earlier(self, chosen: NDArray[np.bool_]) -> Earlier:
+        """Return some of them as the policy reads them."""
+        rows = self.rows.filter(pa.array(chosen))
+        return Earlier(
+            decision_id=rows["decision_id"].to_pylist(),
+            decided_at=rows["decided_at"].cast(pa.int64()).to_numpy(),
+            freed=rows["freed"].to_numpy(),
+            restored=rows["restored"].to_numpy(),
+            promised=rows["promised"].to_numpy(),
+            promised_on=rows["promised_on"].to_numpy(),
+            not_later_than=rows["not_later_than"].to_numpy(),
+        )

@@ -1,0 +1,55 @@
+"""What stands open after a night: its answers, with what earlier nights had given back already."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from relimit.policy import Earlier
+from relimit.serving.blocks import Answers
+from relimit.serving.earlier import OpenDecisions, open_schema
+
+
+def left_open(answers: Answers, earlier: OpenDecisions | None) -> tuple[pa.Table, int]:
+    """Return what a night's answers leave open, and how many of them are about earlier decisions.
+
+    Of the earlier decisions one that can't be decided tonight stays as it was. What is quarantined
+    at first is not open: it has not been decided.
+    """
+    schema = open_schema(answers.decided.schema.field("account_id").type)
+    before = schema.empty_table() if earlier is None else _about_the_same(answers, earlier)
+    known = before["decision_id"].combine_chunks()
+    again = pc.index_in(answers.decided["decision_id"], known).combine_chunks()
+    stuck = pc.index_in(answers.quarantined["decision_id"], known).combine_chunks().drop_null()
+    after = _after(answers.decided, before.take(again)).cast(schema)
+    table = pa.concat_tables([after, before.take(stuck)])
+    order = np.argsort(table["account_id"].to_numpy(), kind="stable")
+    count = len(again) - again.null_count + len(stuck)
+    return table.take(pa.array(order)).combine_chunks(), count
+
+
+def _about_the_same(answers: Answers, earlier: OpenDecisions) -> pa.Table:
+    ids = [table["account_id"].to_numpy() for table in answers if table.num_rows]
+    if not ids:
+        return earlier.table.slice(0, 0)
+    return earlier.between(min(each[0] for each in ids), max(each[-1] for each in ids))
+
+
+def _after(decided: pa.Table, before: pa.Table) -> pa.Table:
+    """Return what stands once tonight's part has come back; `before` is null where it is new."""
+    now = Earlier.from_decisions(decided)
+    restored = pc.add(pc.coalesce(before["restored"], 0), decided["restore_now"])
+    freed = pc.coalesce(before["freed"], decided["freed"])
+    table = pa.table(
+        {
+            "decision_id": decided["decision_id"],
+            "account_id": decided["account_id"],
+            "decided_at": pc.coalesce(before["decided_at"], decided["as_of"]),
+            "prepaid": decided["prepaid"],
+            "freed": freed,
+            "restored": restored,
+            "promised": now.promised,
+            "promised_on": pa.array(now.promised_on),
+            "not_later_than": decided["not_later_than"],
+        }
+    )
+    return table.filter(pc.less(restored, freed))

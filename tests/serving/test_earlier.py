@@ -1,0 +1,241 @@
+"""Night after night: what one leaves open the next takes up, once, and without contradiction."""
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from click.testing import Result
+
+from relimit.data.errors import DataError
+from relimit.models import load_model
+from relimit.policy import load_policy
+from relimit.serving import answers, batch
+from relimit.serving.batch import score
+from relimit.serving.earlier import OpenDecisions
+from relimit.serving.requests import Night
+from relimit.serving.scorer import Scorer
+
+Run = Callable[..., Result]
+RunJson = Callable[..., dict[str, Any]]
+Row = dict[str, Any]
+NIGHTS = 12
+
+
+@pytest.fixture(scope="module")
+def ends(book: Path) -> list[datetime]:
+    """When the nights end, the first of them the start of the first."""
+    last = datetime.fromisoformat(json.loads((book / "book.json").read_text("utf-8"))["as_of"])
+    return [last - timedelta(days=NIGHTS - night) for night in range(NIGHTS + 1)]
+
+
+@pytest.fixture(scope="module")
+def nights(
+    book: Path,
+    model_folder: Path,
+    ends: list[datetime],
+    tmp_path_factory: Any,
+    relimit_json: RunJson,
+) -> list[Path]:
+    """The folder of each night, each but the first on top of the one before."""
+    folder = tmp_path_factory.mktemp("nights")
+    base = ["score", "--model", model_folder, "--events", book / "events.parquet"]
+    outs: list[Path] = []
+    for number, end in enumerate(ends[1:]):
+        begin = ["--earlier", outs[-1]] if outs else ["--since", ends[0].isoformat()]
+        outs.append(folder / str(number))
+        relimit_json(*base, *begin, "--as-of", end.isoformat(), "--out", outs[-1])
+    return outs
+
+
+def rows_of(out: Path, folder: str = "decisions") -> dict[str, Row]:
+    """The rows of a run by the name of their decision, each there once."""
+    rows = pq.read_table(out / folder).to_pylist()
+    by_name = {row["decision_id"]: row for row in rows}
+    assert len(by_name) == len(rows)
+    return by_name
+
+
+def test_every_open_decision_is_taken_again_and_nothing_else_is_added(
+    nights: list[Path], book: Path, model_folder: Path, ends: list[datetime], relimit_json: RunJson,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    base = ["score", "--model", model_folder, "--events", book / "events.parquet"]
+    for number in (1, NIGHTS - 1):
+        before, tonight = rows_of(nights[number - 1], "open"), rows_of(nights[number])
+        window = ["--since", ends[number].isoformat(), "--as-of", ends[number + 1].isoformat()]
+        alone = tmp_path / str(number)
+        relimit_json(*base, *window, "--out", alone)
+        assert before
+        new = {name: row for name, row in tonight.items() if name not in before}
+        assert new == rows_of(alone)
+        assert tonight.keys() - new.keys() == before.keys()
+        counts = json.loads((nights[number] / "manifest.json").read_text())["counts"]
+        assert counts["prepayments"] == len(new) + len(before)
+        assert counts["decided_again"] == len(before)
+        assert counts["left_open"] == len(rows_of(nights[number], "open"))
+
+
+def test_what_is_open_is_what_has_not_come_back_by_a_ledger_of_its_own(nights: list[Path]) -> None:
+    back: dict[str, int] = {}
+    freed: dict[str, int] = {}
+    for out in nights:
+        for name, row in rows_of(out).items():
+            assert row["freed"] == freed.get(name, row["freed"]) - back.get(name, 0)
+            freed.setdefault(name, row["freed"])
+            back[name] = back.get(name, 0) + row["restore_now"]
+            assert back[name] <= freed[name]
+        left = {name: (row["freed"], row["restored"]) for name, row in rows_of(out, "open").items()}
+        assert left == {
+            name: (freed[name], back[name]) for name in freed if back[name] < freed[name]
+        }
+
+
+def test_a_promise_is_kept_on_its_day_and_no_last_date_moves_without_a_closed_gate(
+    nights: list[Path],
+) -> None:
+    kept = 0
+    rows = [rows_of(out) for out in nights]
+    for before, tonight in pairwise(rows):
+        for name, row in before.items():
+            again = tonight.get(name)
+            if again is None or again["status"] == "declined":
+                continue
+            for promise in row["restore_later"]:
+                came = again["restore_now"] >= promise["amount"]
+                still = sum(stage["amount"] for stage in again["restore_later"])
+                assert came or still + again["restore_now"] >= promise["amount"]
+                if promise["date"] <= again["as_of"].date():
+                    assert came
+                    kept += 1
+            passed = row["not_later_than"] <= again["as_of"].date() + timedelta(days=1)
+            assert passed or again["not_later_than"] <= row["not_later_than"]
+    assert kept > 0
+
+
+def test_workers_and_blocks_change_no_byte(
+    nights: list[Path], book: Path, model_folder: Path, ends: list[datetime], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    whole = json.loads((nights[5] / "manifest.json").read_text())["files"]
+    monkeypatch.setattr(answers, "BLOCK_ROWS", 5_000)
+    monkeypatch.setattr(answers, "TOGETHER", 700)
+    scorer = Scorer(load_model(model_folder), load_policy())
+    night = Night(ends[5], ends[6], OpenDecisions.read(nights[4]))
+    manifest = score(scorer, book / "events.parquet", night, tmp_path / "out", workers=3)
+    assert manifest["files"] == whole
+
+
+def test_a_killed_night_takes_up_the_rest_once(
+    nights: list[Path], book: Path, model_folder: Path, ends: list[datetime], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    scorer = Scorer(load_model(model_folder), load_policy())
+    night = Night(ends[5], ends[6], OpenDecisions.read(nights[4]))
+    events, out = book / "events.parquet", tmp_path / "out"
+
+    def stop(done: int, total: int) -> None:
+        if len(list((out / "_unfinished" / "decisions").glob("part-*"))) >= 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as small:
+        small.setattr(answers, "BLOCK_ROWS", 5_000)
+        small.setattr(answers, "TOGETHER", 700)
+        small.setattr(batch, "LOT_ROWS", 10)
+        with pytest.raises(KeyboardInterrupt):
+            score(scorer, events, night, out, progress=stop)
+        resumed = score(scorer, events, night, out)
+    assert resumed["counts"] == json.loads((nights[5] / "manifest.json").read_text())["counts"]
+    for folder in ("decisions", "open"):
+        assert rows_of(out, folder) == rows_of(nights[5], folder)
+
+
+def test_an_open_decision_that_can_not_be_decided_tonight_stays_open(
+    nights: list[Path], book: Path, model_folder: Path, ends: list[datetime], tmp_path: Path
+) -> None:
+    before = rows_of(nights[4], "open")
+    gone = next(iter(before.values()))["account_id"]
+    events = pq.read_table(book / "events.parquet")
+    pq.write_table(
+        events.filter(pc.not_equal(events["account_id"], gone)), tmp_path / "events.parquet"
+    )
+    scorer = Scorer(load_model(model_folder), load_policy())
+    night = Night(ends[5], ends[6], OpenDecisions.read(nights[4]))
+    score(scorer, tmp_path / "events.parquet", night, tmp_path / "out", max_quarantine=1)
+    mine = {name: row for name, row in before.items() if row["account_id"] == gone}
+    stuck = rows_of(tmp_path / "out", "quarantine")
+    assert stuck.keys() == mine.keys()
+    assert {row["reason"] for row in stuck.values()} == {"the account has no events"}
+    after = rows_of(tmp_path / "out", "open")
+    assert {name: after[name] for name in mine} == mine
+
+
+def test_what_is_quarantined_can_be_named_once_its_events_are_mended(
+    book: Path, model_folder: Path, ends: list[datetime], relimit_json: RunJson, tmp_path: Path
+) -> None:
+    events = pq.read_table(book / "events.parquet")
+    window = ["--since", ends[0].isoformat(), "--as-of", ends[1].isoformat()]
+    base = ["score", "--model", model_folder, "--max-quarantine", "1"]
+    relimit_json(*base, "--events", book / "events.parquet", *window, "--out", tmp_path / "sound")
+    sound = rows_of(tmp_path / "sound")
+    spoilt_id = next(iter(sound.values()))["account_id"]
+    draw = pc.and_(pc.equal(events["account_id"], spoilt_id), pc.equal(events["kind"], "draw"))
+    spoilt = pc.if_else(draw, pa.scalar(None, pa.int64()), events["amount"])
+    place = events.schema.get_field_index("amount")
+    pq.write_table(events.set_column(place, "amount", spoilt), tmp_path / "events.parquet")
+    relimit_json(*base, "--events", tmp_path / "events.parquet", *window, "--out", tmp_path / "out")
+    refused = tmp_path / "out" / "quarantine"
+    named = ["--prepayments", refused, "--out", tmp_path / "mended"]
+    relimit_json(*base, "--events", book / "events.parquet", *named)
+    mended = rows_of(tmp_path / "mended")
+    assert mended == {name: row for name, row in sound.items() if row["account_id"] == spoilt_id}
+
+
+def test_a_night_that_does_not_begin_where_the_other_ended_is_refused(
+    nights: list[Path], ends: list[datetime]
+) -> None:
+    left = OpenDecisions.read(nights[0])
+    with pytest.raises(DataError, match=r"earlier one ended at.*begin where the other ends"):
+        Night(ends[0], ends[2], left)
+
+
+def test_what_is_not_a_finished_and_whole_night_is_refused(
+    nights: list[Path], book: Path, model_folder: Path, tmp_path: Path, relimit: Run
+) -> None:
+    with pytest.raises(DataError, match="holds no finished run"):
+        OpenDecisions.read(tmp_path)
+    copy = shutil.copytree(nights[0], tmp_path / "copy")
+    part = next((copy / "open").iterdir())
+    table = pq.read_table(part)
+    place = table.schema.get_field_index("restored")
+    pq.write_table(table.set_column(place, "restored", pc.subtract(table["restored"], 1)), part)
+    with pytest.raises(DataError, match=r"open/part-00000\.parquet, or they have changed"):
+        OpenDecisions.read(copy)
+    named = tmp_path / "named"
+    base = ["score", "--model", model_folder, "--events", book / "events.parquet"]
+    rows = pq.read_table(nights[0] / "decisions").select(["account_id", "as_of", "prepaid"])
+    pq.write_table(rows, tmp_path / "named.parquet")
+    assert (
+        relimit(*base, "--prepayments", tmp_path / "named.parquet", "--out", named).exit_code == 0
+    )
+    with pytest.raises(DataError, match="named, and no night follows"):
+        OpenDecisions.read(named)
+
+
+def test_other_ids_than_the_earlier_night_had_are_refused(
+    nights: list[Path], book: Path, model_folder: Path, ends: list[datetime], tmp_path: Path
+) -> None:
+    events = pq.read_table(book / "events.parquet")
+    words = events.set_column(0, "account_id", events["account_id"].cast(pa.string()))
+    pq.write_table(words.sort_by("account_id"), tmp_path / "events.parquet")
+    scorer = Scorer(load_model(model_folder), load_policy())
+    night = Night(ends[1], ends[2], OpenDecisions.read(nights[0]))
+    with pytest.raises(DataError, match="account_id is int64 in the earlier night, but string"):
+        score(scorer, tmp_path / "events.parquet", night, tmp_path / "out")
