@@ -104,8 +104,10 @@ class OnSpark:
         buckets = max(2 * self.workers, -(-self.plan.rows // BUCKET_ROWS))
         with _session(self.workers) as spark:
             answers = score_frame(spark, self._events(spark, after), run, buckets=buckets)
-            ordered = answers.repartitionByRange(buckets, "account_id")
+            kept = answers.persist(_on_disk())  # finding the ranges would decide everything twice
+            ordered = kept.repartitionByRange(buckets, "account_id")
             ordered.sortWithinPartitions("account_id", PLACE).write.parquet(str(folder))
+            kept.unpersist()
 
     def _events(self, spark: "SparkSession", after: Any) -> "DataFrame":
         paths = dict.fromkeys(str(group.path) for group in self.plan.groups)
@@ -165,6 +167,12 @@ def _pyspark() -> Any:
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
         raise RelimitError("Spark needs Java", mend="Install Java 17 or set JAVA_HOME")
     return pyspark
+
+
+def _on_disk() -> Any:
+    from pyspark import StorageLevel
+
+    return StorageLevel.DISK_ONLY
 
 
 def _java_error() -> type[Exception]:

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ Run = Callable[..., Result]
 RunJson = Callable[..., dict[str, Any]]
 Row = dict[str, Any]
 NIGHTS = 12
+TIERS = [(0.005, 1.0, 0), (0.015, 0.5, 0), (0.03, 0.5, 3), (1.0, 0.0, 30)]
+"""Stricter than the packaged policy, so that much comes back in part, or later."""
 
 
 @pytest.fixture(scope="module")
@@ -37,16 +40,38 @@ def ends(book: Path) -> list[datetime]:
 
 
 @pytest.fixture(scope="module")
+def policy(tmp_path_factory: Any) -> Path:
+    """The packaged policy with other tiers."""
+    text = files("relimit.policy").joinpath("default.toml").read_text("utf-8")
+    head, rest = text.split("[[tiers]]", 1)
+    tiers = "".join(
+        f"[[tiers]]\nup_to = {up_to}\nshare = {share}\ndelay_days = {days}\n"
+        f'signal = "{"score_refresh" if days and share else "none"}"\n'
+        for up_to, share, days in TIERS
+    )
+    path: Path = tmp_path_factory.mktemp("policy") / "policy.toml"
+    path.write_text(head + tiers + "[service]" + rest.split("[service]", 1)[1], "utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def base(book: Path, model_folder: Path, policy: Path) -> list[object]:
+    """The words that every night's command begins with."""
+    events = book / "events.parquet"
+    return ["score", "--model", model_folder, "--policy", policy, "--events", events]
+
+
+@pytest.fixture(scope="module")
+def scorer(model_folder: Path, policy: Path) -> Scorer:
+    return Scorer(load_model(model_folder), load_policy(policy))
+
+
+@pytest.fixture(scope="module")
 def nights(
-    book: Path,
-    model_folder: Path,
-    ends: list[datetime],
-    tmp_path_factory: Any,
-    relimit_json: RunJson,
+    base: list[object], ends: list[datetime], tmp_path_factory: Any, relimit_json: RunJson
 ) -> list[Path]:
     """The folder of each night, each but the first on top of the one before."""
     folder = tmp_path_factory.mktemp("nights")
-    base = ["score", "--model", model_folder, "--events", book / "events.parquet"]
     outs: list[Path] = []
     for number, end in enumerate(ends[1:]):
         begin = ["--earlier", outs[-1]] if outs else ["--since", ends[0].isoformat()]
@@ -64,10 +89,12 @@ def rows_of(out: Path, folder: str = "decisions") -> dict[str, Row]:
 
 
 def test_every_open_decision_is_taken_again_and_nothing_else_is_added(
-    nights: list[Path], book: Path, model_folder: Path, ends: list[datetime], relimit_json: RunJson,
+    nights: list[Path],
+    base: list[object],
+    ends: list[datetime],
+    relimit_json: RunJson,
     tmp_path: Path,
-) -> None:  # fmt: skip
-    base = ["score", "--model", model_folder, "--events", book / "events.parquet"]
+) -> None:
     for number in (1, NIGHTS - 1):
         before, tonight = rows_of(nights[number - 1], "open"), rows_of(nights[number])
         window = ["--since", ends[number].isoformat(), "--as-of", ends[number + 1].isoformat()]
@@ -86,16 +113,19 @@ def test_every_open_decision_is_taken_again_and_nothing_else_is_added(
 def test_what_is_open_is_what_has_not_come_back_by_a_ledger_of_its_own(nights: list[Path]) -> None:
     back: dict[str, int] = {}
     freed: dict[str, int] = {}
+    in_part_before = 0
     for out in nights:
         for name, row in rows_of(out).items():
             assert row["freed"] == freed.get(name, row["freed"]) - back.get(name, 0)
             freed.setdefault(name, row["freed"])
+            in_part_before += back.get(name, 0) > 0
             back[name] = back.get(name, 0) + row["restore_now"]
             assert back[name] <= freed[name]
         left = {name: (row["freed"], row["restored"]) for name, row in rows_of(out, "open").items()}
         assert left == {
             name: (freed[name], back[name]) for name in freed if back[name] < freed[name]
         }
+    assert in_part_before > 0
 
 
 def test_a_promise_is_kept_on_its_day_and_no_last_date_moves_without_a_closed_gate(
@@ -121,23 +151,21 @@ def test_a_promise_is_kept_on_its_day_and_no_last_date_moves_without_a_closed_ga
 
 
 def test_workers_and_blocks_change_no_byte(
-    nights: list[Path], book: Path, model_folder: Path, ends: list[datetime], tmp_path: Path,
+    nights: list[Path], book: Path, scorer: Scorer, ends: list[datetime], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     whole = json.loads((nights[5] / "manifest.json").read_text())["files"]
     monkeypatch.setattr(answers, "BLOCK_ROWS", 5_000)
     monkeypatch.setattr(answers, "TOGETHER", 700)
-    scorer = Scorer(load_model(model_folder), load_policy())
     night = Night(ends[5], ends[6], OpenDecisions.read(nights[4]))
     manifest = score(scorer, book / "events.parquet", night, tmp_path / "out", workers=3)
     assert manifest["files"] == whole
 
 
 def test_a_killed_night_takes_up_the_rest_once(
-    nights: list[Path], book: Path, model_folder: Path, ends: list[datetime], tmp_path: Path,
+    nights: list[Path], book: Path, scorer: Scorer, ends: list[datetime], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    scorer = Scorer(load_model(model_folder), load_policy())
     night = Night(ends[5], ends[6], OpenDecisions.read(nights[4]))
     events, out = book / "events.parquet", tmp_path / "out"
 
@@ -158,7 +186,7 @@ def test_a_killed_night_takes_up_the_rest_once(
 
 
 def test_an_open_decision_that_can_not_be_decided_tonight_stays_open(
-    nights: list[Path], book: Path, model_folder: Path, ends: list[datetime], tmp_path: Path
+    nights: list[Path], book: Path, scorer: Scorer, ends: list[datetime], tmp_path: Path
 ) -> None:
     before = rows_of(nights[4], "open")
     gone = next(iter(before.values()))["account_id"]
@@ -166,7 +194,6 @@ def test_an_open_decision_that_can_not_be_decided_tonight_stays_open(
     pq.write_table(
         events.filter(pc.not_equal(events["account_id"], gone)), tmp_path / "events.parquet"
     )
-    scorer = Scorer(load_model(model_folder), load_policy())
     night = Night(ends[5], ends[6], OpenDecisions.read(nights[4]))
     score(scorer, tmp_path / "events.parquet", night, tmp_path / "out", max_quarantine=1)
     mine = {name: row for name, row in before.items() if row["account_id"] == gone}
@@ -207,7 +234,7 @@ def test_a_night_that_does_not_begin_where_the_other_ended_is_refused(
 
 
 def test_what_is_not_a_finished_and_whole_night_is_refused(
-    nights: list[Path], book: Path, model_folder: Path, tmp_path: Path, relimit: Run
+    nights: list[Path], base: list[object], tmp_path: Path, relimit: Run
 ) -> None:
     with pytest.raises(DataError, match="holds no finished run"):
         OpenDecisions.read(tmp_path)
@@ -219,7 +246,6 @@ def test_what_is_not_a_finished_and_whole_night_is_refused(
     with pytest.raises(DataError, match=r"open/part-00000\.parquet, or they have changed"):
         OpenDecisions.read(copy)
     named = tmp_path / "named"
-    base = ["score", "--model", model_folder, "--events", book / "events.parquet"]
     rows = pq.read_table(nights[0] / "decisions").select(["account_id", "as_of", "prepaid"])
     pq.write_table(rows, tmp_path / "named.parquet")
     assert (
@@ -230,12 +256,11 @@ def test_what_is_not_a_finished_and_whole_night_is_refused(
 
 
 def test_other_ids_than_the_earlier_night_had_are_refused(
-    nights: list[Path], book: Path, model_folder: Path, ends: list[datetime], tmp_path: Path
+    nights: list[Path], book: Path, scorer: Scorer, ends: list[datetime], tmp_path: Path
 ) -> None:
     events = pq.read_table(book / "events.parquet")
     words = events.set_column(0, "account_id", events["account_id"].cast(pa.string()))
     pq.write_table(words.sort_by("account_id"), tmp_path / "events.parquet")
-    scorer = Scorer(load_model(model_folder), load_policy())
     night = Night(ends[1], ends[2], OpenDecisions.read(nights[0]))
     with pytest.raises(DataError, match="account_id is int64 in the earlier night, but string"):
         score(scorer, tmp_path / "events.parquet", night, tmp_path / "out")
