@@ -1,7 +1,7 @@
 """Run tasks on several processes, results in order, only a few of them in memory."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import TypeVar
@@ -11,7 +11,7 @@ Result = TypeVar("Result")
 
 def in_order(
     task: Callable[..., Result], calls: Iterable[tuple[object, ...]], workers: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yield `task(*call)` of each call in turn; at most `workers` + 1 results are waiting."""
     if workers == 1:
         yield from (task(*call) for call in calls)

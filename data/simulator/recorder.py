@@ -31,6 +31,8 @@ NO_DETAIL = -1
 NO_LOAN = -1
 Columns = dict[str, NDArray[np.int64]]
 _MOST_PARTS = 32
+_MOST_CALLS = 2_000
+"""Calls that are kept as they came: their rows and times take twice what they need."""
 _KIND = {name: code for code, name in enumerate(KINDS)}
 _COLUMNS = ("row", "kind", "ts", "known_at", "amount", "value", "loan", "detail")
 _NARROW = {"row": np.int32, "kind": np.int8, "value": np.int32, "loan": np.int32}
@@ -46,7 +48,7 @@ class Recorder:
     """
 
     muted: bool = False
-    _chunks: list[Columns] = field(default_factory=list)
+    _calls: list[tuple[Ints | int, ...]] = field(default_factory=list)
     _merged: list[Columns] = field(default_factory=list)
 
     def emit(
@@ -61,26 +63,19 @@ class Recorder:
         loan: Ints | int = NO_LOAN,
         detail: Ints | int = NO_DETAIL,
     ) -> None:
-        """Log one event for each of `rows`."""
+        """Log one event for each of `rows`; the arrays are kept, so don't write to them later."""
         if self.muted or len(rows) == 0:
             return
-        given: dict[str, Ints | int] = {
-            "row": rows,
-            "kind": _KIND[kind],
-            "ts": ts,
-            "known_at": ts if known_at is None else known_at,
-            "amount": amount,
-            "value": value,
-            "loan": loan,
-            "detail": detail,
-        }
-        self._chunks.append({name: _filled(name, given[name], len(rows)) for name in given})
+        known = ts if known_at is None else known_at
+        self._calls.append((rows, _KIND[kind], ts, known, amount, value, loan, detail))
+        if len(self._calls) >= _MOST_CALLS:
+            self.parts()
 
     def parts(self) -> list[Columns]:
         """Return the log so far in the order of the calls, in few parts of whole calls."""
-        if self._chunks:
-            self._merged.append(_concatenate(self._chunks))
-            self._chunks = []
+        if self._calls:
+            self._merged.append(_merge(self._calls))
+            self._calls = []
         if len(self._merged) > _MOST_PARTS:
             self._merged = [_concatenate(self._merged)]
         return self._merged
@@ -97,18 +92,25 @@ class Recorder:
         return columns
 
 
-def _filled(name: str, column: Ints | int, rows: int) -> Ints:
-    dtype = _NARROW.get(name, np.int64)
-    filled: Ints = np.full(rows, column, dtype) if isinstance(column, int) else column.astype(dtype)
-    return filled
+def _merge(calls: list[tuple[Ints | int, ...]]) -> Columns:
+    """Return one array a column, in its own type; a number stands for all rows of its call."""
+    ends = np.cumsum([len(np.atleast_1d(call[0])) for call in calls]).tolist()
+    merged: Columns = {}
+    for name, given in zip(_COLUMNS, zip(*calls, strict=True), strict=True):
+        column = np.empty(ends[-1], _NARROW.get(name, np.int64))
+        for first, last, values in zip([0, *ends], ends, given, strict=False):
+            column[first:last] = values
+        merged[name] = column
+    return merged
 
 
 def _concatenate(parts: list[Columns]) -> Columns:
+    """Return one part, column by column: the old one goes as the new one comes."""
     if not parts:
         return {name: np.empty(0, dtype=_NARROW.get(name, np.int64)) for name in _COLUMNS}
     if len(parts) == 1:
         return parts[0]
-    return {name: np.concatenate([part[name] for part in parts]) for name in _COLUMNS}
+    return {name: np.concatenate([part.pop(name) for part in parts]) for name in _COLUMNS}
 
 
 @dataclass(slots=True)

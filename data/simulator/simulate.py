@@ -1,9 +1,11 @@
 """Simulate a book: run the blocks on several processes, stream the tables to files."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
@@ -13,16 +15,17 @@ from relimit.data.errors import DataError
 from relimit.data.schema import oracle_schema
 from relimit.data.simulator.branches import play_out
 from relimit.data.simulator.lender import LenderPolicy
+from relimit.data.simulator.parcel import pack_block
 from relimit.data.simulator.pool import in_order
 from relimit.data.simulator.population import make_people
 from relimit.data.simulator.sampling import Sample
 from relimit.data.simulator.settings import load_settings
-from relimit.data.simulator.world import World, make_world, run_block
+from relimit.data.simulator.world import World, make_world
 from relimit.data.simulator.writer import ORACLE, ORACLE_ACCOUNTS, BookWriter
 from relimit.data.tables import write_parquet
 from relimit.data.vocabulary import SCHEMA_VERSION
 
-BLOCK_ACCOUNTS = 6_000
+BLOCK_ACCOUNTS = 10_000
 _FIRST_ACCOUNT = 1
 _BRANCHED_TOGETHER = 64
 
@@ -95,13 +98,18 @@ def simulate(
     world = make_world(months, seed, settings, policy)
     out.mkdir(parents=True, exist_ok=True)
     sample = Sample(world, oracle)
-    calls = [(world, *span) for span in _spans(accounts, block_accounts)]
-    with BookWriter(out, redelivered=redelivered, seed=seed) as writer:
-        for tables in in_order(run_block, calls, min(workers, len(calls))):
-            writer.write(tables)
-            sample.offer(tables.decisions)
-            if progress:
-                progress(tables.accounts.num_rows)
+    spans = _spans(accounts, block_accounts)
+    with TemporaryDirectory(prefix=".blocks-", dir=out) as folder:
+        calls = ((world, *span, Path(folder) / f"{span[0]}.arrow") for span in spans)
+        with (
+            BookWriter(out, redelivered=redelivered, seed=seed) as writer,
+            closing(in_order(pack_block, calls, min(workers, len(spans)))) as blocks,
+        ):
+            for block in blocks:
+                writer.write(block)
+                sample.offer(block.decisions)
+                if progress:
+                    progress(block.accounts.num_rows)
     if oracle:
         _write_oracle(out, sample, workers)
         write_parquet(_latent_types(world, accounts), out / ORACLE_ACCOUNTS)

@@ -19,6 +19,8 @@ Bools = NDArray[np.bool_]
 _MASK = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+_FACTORS = (np.uint64(_FIRST), np.uint64(_SECOND))
+_SHIFTS = tuple(np.uint64(bits) for bits in (30, 27, 31, 11))
 _ITEM = np.uint64(0xD1342543DE82EF95)
 _UNIT = 2.0**-53
 
@@ -114,8 +116,12 @@ def uniform(keys: Keys, day: int, purpose: Purpose, item: Ints | None = None) ->
     z = keys + np.uint64(_scalar(((day + 1) << 8) | int(purpose)))
     if item is not None:
         z += item.astype(np.uint64) * _ITEM
-    bits = _finalise(z) >> np.uint64(11)
-    return (bits.astype(np.float64) + 0.5) * _UNIT
+    z = _finalise(z)
+    z >>= _SHIFTS[3]
+    unit = z.astype(np.float64)
+    unit += 0.5
+    unit *= _UNIT
+    return unit
 
 
 def normal(keys: Keys, day: int, purpose: Purpose, item: Ints | None = None) -> Floats:
@@ -124,11 +130,12 @@ def normal(keys: Keys, day: int, purpose: Purpose, item: Ints | None = None) -> 
 
 
 def _finalise(z: Keys) -> Keys:
-    z = z ^ (z >> np.uint64(30))
-    z *= np.uint64(_FIRST)
-    z ^= z >> np.uint64(27)
-    z *= np.uint64(_SECOND)
-    z ^= z >> np.uint64(31)
+    first, second, third, _ = _SHIFTS
+    z = z ^ (z >> first)
+    z *= _FACTORS[0]
+    z ^= z >> second
+    z *= _FACTORS[1]
+    z ^= z >> third
     return z
 
 

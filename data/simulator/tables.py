@@ -41,9 +41,20 @@ def loan_ids(account_id: Ints, number: Ints) -> Ints:
 def events_table(block: "Block", as_of: int) -> pa.Table:
     """Return the block's events known by `as_of`, by account and `known_at`; empties its log."""
     columns = block.recorder.drain()
-    order = np.lexsort((columns["known_at"], columns["row"]))
+    order = _by_account(columns["row"], columns["known_at"])
     order = order[columns["known_at"][order] <= as_of]
     return columns_table(block, {name: columns.pop(name)[order] for name in list(columns)})
+
+
+def _by_account(row: Ints, known_at: Ints) -> Ints:
+    """Return the order by account and `known_at`, ties as they came.
+
+    The log is nearly in the order of time, which a stable sort makes use of; rows of a block fit
+    into 16 bits, for which it counts instead of comparing.
+    """
+    order = np.argsort(known_at, kind="stable")
+    narrow = np.uint16 if len(row) == 0 or row.max() < 2**16 else row.dtype
+    return order[np.argsort(row[order].astype(narrow), kind="stable")]
 
 
 def columns_table(block: "Block", c: Columns) -> pa.Table:

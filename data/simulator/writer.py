@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from relimit.data.schema import accounts_schema, decisions_log_schema, events_schema
+from relimit.data.simulator.parcel import Parcel
 from relimit.data.simulator.tables import encoded
-from relimit.data.simulator.world import BlockTables
 from relimit.data.tables import ROW_GROUP_ROWS, parquet_writer
 
 ORACLE = "oracle.parquet"
@@ -92,11 +92,13 @@ class BookWriter:
         """Return the decisions written."""
         return self._streams[1].rows
 
-    def write(self, tables: BlockTables) -> None:
+    def write(self, block: Parcel) -> None:
         """Append a block; blocks come in the order of their accounts."""
-        blocks = (tables.events, tables.decisions, tables.accounts)
-        for stream, table in zip(self._streams, blocks, strict=True):
-            stream.add(table)
+        events, decisions, accounts = self._streams
+        for piece in block.events():
+            events.add(piece)
+        decisions.add(block.decisions)
+        accounts.add(block.accounts)
 
     def __enter__(self) -> Self:
         self._stack.__enter__()

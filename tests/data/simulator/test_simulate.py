@@ -92,3 +92,15 @@ def test_deliveries_come_twice_and_out_of_order_on_request(book, tmp_path):
         for frame in (clean, messy)
     )
     assert once.reset_index(drop=True).equals(again.reset_index(drop=True))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_book_that_is_broken_off_leaves_nothing(tmp_path, workers):
+    def stop(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(
+            tmp_path, accounts=4, months=1, seed=1, workers=workers, block_accounts=2, progress=stop
+        )
+    assert not list(tmp_path.iterdir())
