@@ -22,6 +22,7 @@ from relimit.models.calibration import (
     choose_calibration,
     fit_beta,
     fit_isotonic,
+    fit_level,
     fit_platt,
 )
 from relimit.models.catalogue import installed_features
@@ -90,6 +91,7 @@ __all__ = [
     "family_named",
     "fit_beta",
     "fit_isotonic",
+    "fit_level",
     "fit_loss",
     "fit_platt",
     "installed_features",

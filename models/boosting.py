@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relimit.data.errors import ModelError
+from relimit.models.arm_trees import arm_tree
+from relimit.models.arms import ARM_COLUMNS
 from relimit.models.base import Frame, RiskEstimator, design_matrix, outcomes, weights
 from relimit.models.prediction import Predictor, TreeScores
 
@@ -142,6 +144,7 @@ class BoostedTrees(RiskEstimator):
         sample_weight: ArrayLike | None = None,
         *,
         eval_set: EvalSet | None = None,
+        arm_effect: NDArray[np.float64] | None = None,
     ) -> Self:
         """Grow trees until the later slice stops improving.
 
@@ -155,11 +158,15 @@ class BoostedTrees(RiskEstimator):
             [n], at least 0.
         eval_set
             The later slice, `(X, y)` or `(X, y, sample_weight)`; a share of the rows if absent.
+        arm_effect
+            `[25]` log-odds that each of `ARMS` adds, where they are known: the trees then leave the
+            arm columns alone. Without it they learn what they can from these columns.
 
         Raises
         ------
         ModelError
-            If the input is unusable or a column's name can't be written in a model file.
+            If the input is unusable, a column's name can't be written in a model file, or there is
+            an effect of the arm and no arm.
         """
         if not 0 < self.validation_share < 1:
             raise ModelError(f"validation_share is {self.validation_share}", where="BoostedTrees")
@@ -172,10 +179,16 @@ class BoostedTrees(RiskEstimator):
         else:
             later = _read_slice(eval_set, columns)
         train = lgb.Dataset(matrix, bad, weight=weight, feature_name=[*columns])
+        settings, first = self._settings(columns, len(matrix)), None
+        if arm_effect is not None:
+            first = _first_tree(columns, matrix, bad, weight, arm_effect)
+            # A gain of 0 is no split: the arm's columns are left to the first tree.
+            settings["feature_contri"] = [float(name not in ARM_COLUMNS) for name in columns]
         grown = lgb.train(
-            self._settings(columns, len(matrix)),
+            settings,
             train,
             num_boost_round=self.max_trees,
+            init_model=first,
             valid_sets=[lgb.Dataset(later[0], later[1], weight=later[2], reference=train)],
             callbacks=[lgb.early_stopping(self.early_stopping_rounds, verbose=False)],
         )
@@ -214,6 +227,25 @@ class BoostedTrees(RiskEstimator):
             "seed": self.random_state,
             "verbosity": -1,
         }
+
+
+def _first_tree(
+    columns: tuple[str, ...],
+    matrix: NDArray[np.float64],
+    bad: NDArray[np.bool_],
+    weight: NDArray[np.float64],
+    effect: NDArray[np.float64],
+) -> lgb.Booster:
+    """Return the arms' tree, its level such that the rows start about at their bad rate."""
+    if columns[-2:] != ARM_COLUMNS:
+        raise ModelError(
+            "an effect of the arm, and no arm", mend=f"Give the columns {', '.join(ARM_COLUMNS)}"
+        )
+    bads, goods = float(weight @ bad), float(weight @ ~bad)
+    taken = np.asarray(arm_tree(columns, effect).predict(matrix, raw_score=True, num_threads=1))
+    # Half a row more of each, for weights that are 0 on all of one kind.
+    level = np.log((bads + 0.5) / (goods + 0.5)) - np.average(taken, weights=weight)
+    return arm_tree(columns, effect + level)
 
 
 def parse_booster(content: bytes, where: str, columns: tuple[str, ...]) -> lgb.Booster:

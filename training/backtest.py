@@ -79,7 +79,15 @@ def walk_forward(
         if progress is not None:
             progress(f"back-testing {name}")
         fitted = fit_model(
-            family, X, names, labelled, split, parameters=parameters, workers=workers, seed=seed
+            family,
+            X,
+            names,
+            labelled,
+            split,
+            horizon_days=horizon_days,
+            parameters=parameters,
+            workers=workers,
+            seed=seed,
         )
         found.append(_judge(str(name), split, fitted.test_risk, fitted.metrics))
     return tuple(found[::-1])

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from relimit.features import catalogue
@@ -13,6 +12,7 @@ from relimit.training.discrimination import Floats, auc
 from relimit.training.fit import logged_risk
 from relimit.training.labelled import Labelled
 from relimit.training.metrics import log_loss
+from relimit.training.splits import sample_rows
 
 EXPLAINED_ROWS: Final = 500
 SWEPT_ROWS: Final = 20
@@ -62,13 +62,6 @@ class Sensitivity:
     features: int
     auc_loss: float
     log_loss_rise: float
-
-
-def sample_rows(rows: int, most: int, seed: int = 0) -> NDArray[np.int64]:
-    """Return at most so many row numbers, drawn without replacement, ascending."""
-    if rows <= most:
-        return np.arange(rows)
-    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
 
 
 def importances(model: RiskModel, contributions: Floats) -> list[Importance]:

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relimit.data.errors import ModelError
-from relimit.data.vocabulary import FULL_ARM
+from relimit.data.vocabulary import BAD_HORIZON_DAYS, FULL_ARM
 from relimit.features import catalogue
 from relimit.models import (
     ARM_COLUMNS,
@@ -22,11 +22,20 @@ from relimit.models import (
     family_named,
     fit_loss,
 )
+from relimit.training.arm_effect import ArmEffect, estimate_arm_effect
 from relimit.training.labelled import Labelled
 from relimit.training.metrics import evaluate
 from relimit.training.propensity import Propensities, weigh_decisions
 from relimit.training.splits import Split
-from relimit.training.tune import Parameters, TuneBudget, TuneRows, Tuning, halve_by_account, tune
+from relimit.training.tune import (
+    Parameters,
+    Slice,
+    TuneBudget,
+    TuneRows,
+    Tuning,
+    halve_by_account,
+    tune,
+)
 from relimit.training.views import NAIVE, SMALL_SLICE, three_views
 
 Floats = NDArray[np.float64]
@@ -44,6 +53,9 @@ class Fitted:
         the model that is registered is the one that was tested.
     propensities
         None if the observations have no arms, or just one.
+    arm_effect
+        What restoring does to the odds of bad, as trees were given it; None without arms, if too
+        few bads can tell it, or for another family.
     calibration
         The chosen map and what each candidate scored.
     test_risk
@@ -60,6 +72,7 @@ class Fitted:
 
     model: RiskModel
     propensities: Propensities | None
+    arm_effect: ArmEffect | None
     calibration: CalibrationChoice
     test_risk: Floats
     views: dict[str, dict[str, float]]
@@ -75,6 +88,7 @@ def fit_model(
     labelled: Labelled,
     split: Split,
     *,
+    horizon_days: int = BAD_HORIZON_DAYS,
     loss: LossSettings | None = None,
     parameters: Parameters | None = None,
     budget: TuneBudget | None = None,
@@ -94,6 +108,8 @@ def fit_model(
         `[n]` outcomes; share and delay become columns if every row has them and they vary.
     split
         The three slices.
+    horizon_days
+        Length of the window in which `bad` was observed.
     loss
         What is assumed about losses that were not observed.
     parameters
@@ -120,14 +136,22 @@ def fit_model(
     weight = None if propensities is None else propensities.weight
     frame = _frame(X, names, labelled if weight is not None else None)
     estimator = _estimator(family, workers, seed).set_params(**(parameters or {}))
+    effect, by_arm = None, None
+    if weight is not None and isinstance(estimator, BoostedTrees):
+        report("estimating what restoring does")
+        learn = np.concatenate([split.fit, split.calibrate])
+        effect = estimate_arm_effect(
+            X, names, labelled, weight, learn=learn, horizon_days=horizon_days,
+            monotone=estimator.monotone, seed=seed,
+        )  # fmt: skip
+        by_arm = None if effect is None else effect.by_arm(horizon_days)
+    rows = _Rows(frame, labelled, split, weight, by_arm)
     tuning = None
     if budget is not None:
-        tuning = _tune(
-            estimator, frame, labelled, split, weight, budget=budget, seed=seed, progress=report
-        )
+        tuning = _tune(estimator, rows, budget=budget, seed=seed, progress=report)
         estimator.set_params(**tuning.parameters)
     report(f"fitting {family}")
-    _fit(estimator, frame, labelled.bad, split, weight)
+    _fit(estimator, rows)
     report("calibrating")
     calibration = choose_calibration(
         estimator.log_odds(frame.iloc[split.calibrate]),
@@ -147,8 +171,10 @@ def fit_model(
     risk = logged_risk(model, X[split.test], test)
     views = three_views(test, risk, _take(weight, split.test))
     metrics = _test_metrics(risk, labelled, split, views)
+    if effect is not None:
+        metrics |= effect.to_dict()
     settings = estimator.get_params()
-    return Fitted(model, propensities, calibration, risk, views, metrics, settings, tuning)
+    return Fitted(model, propensities, effect, calibration, risk, views, metrics, settings, tuning)
 
 
 def logged_risk(model: RiskModel, X: Floats, labelled: Labelled) -> Floats:
@@ -181,16 +207,23 @@ def _estimator(family: str, workers: int, seed: int) -> RiskEstimator:
     return estimator
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What an estimator is fitted and tuned on; `by_arm` is the arms' known effect, `[25]`."""
+
+    frame: pd.DataFrame
+    labelled: Labelled
+    split: Split
+    weight: Floats | None
+    by_arm: Floats | None
+
+    def take(self, rows: NDArray[np.int64]) -> Slice:
+        """Return some rows, with their outcomes and weights."""
+        return self.frame.iloc[rows], self.labelled.bad[rows], _take(self.weight, rows)
+
+
 def _tune(
-    estimator: RiskEstimator,
-    frame: pd.DataFrame,
-    labelled: Labelled,
-    split: Split,
-    weight: Floats | None,
-    *,
-    budget: TuneBudget,
-    seed: int,
-    progress: Progress,
+    estimator: RiskEstimator, rows: _Rows, *, budget: TuneBudget, seed: int, progress: Progress
 ) -> Tuning:
     """Search on the later slice: half of its accounts stop the trees, the others judge them."""
     if not isinstance(estimator, BoostedTrees):
@@ -199,25 +232,24 @@ def _tune(
             where=type(estimator).__name__,
             mend="Train it without tuning",
         )
-    first = halve_by_account(labelled.account_id, split.calibrate)
-    slices = (split.fit, split.calibrate[first], split.calibrate[~first])
-    rows = TuneRows(*((frame.iloc[at], labelled.bad[at], _take(weight, at)) for at in slices))
-    return tune(estimator, rows, budget, seed=seed, progress=progress)
+    later = rows.split.calibrate
+    first = halve_by_account(rows.labelled.account_id, later)
+    wanted = TuneRows(
+        learn=rows.take(rows.split.fit),
+        stop=rows.take(later[first]),
+        judge=rows.take(later[~first]),
+        arm_effect=rows.by_arm,
+    )
+    return tune(estimator, wanted, budget, seed=seed, progress=progress)
 
 
-def _fit(
-    estimator: RiskEstimator,
-    frame: pd.DataFrame,
-    bad: NDArray[np.bool_],
-    split: Split,
-    weight: Floats | None,
-) -> None:
-    rows = (frame.iloc[split.fit], bad[split.fit], _take(weight, split.fit))
+def _fit(estimator: RiskEstimator, rows: _Rows) -> None:
+    learn = rows.take(rows.split.fit)
     if isinstance(estimator, BoostedTrees):
-        later = split.calibrate
-        estimator.fit(*rows, eval_set=(frame.iloc[later], bad[later], _take(weight, later)))
+        later = rows.take(rows.split.calibrate)
+        estimator.fit(*learn, eval_set=later, arm_effect=rows.by_arm)
     else:
-        estimator.fit(*rows)
+        estimator.fit(*learn)
 
 
 def _fit_loss(

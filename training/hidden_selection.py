@@ -11,7 +11,6 @@ strength leaves a range for the risk (marginal sensitivity model, Tan 2006).
 from dataclasses import dataclass
 from typing import Any, Final
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
@@ -93,39 +92,6 @@ class HiddenSelection:
         if missing(1.0) >= 0.0:
             return 1.0
         return float(brentq(missing, 1.0, LARGEST)) if missing(LARGEST) > 0.0 else float("inf")
-
-
-def withheld_part(share: Floats, delay_days: Floats, horizon_days: int) -> Floats:
-    """Return which part of the freed limit's days within the outcome horizon an arm withholds.
-
-    Examples
-    --------
-    >>> withheld_part(np.array([1.0, 0.5, 0.0]), np.array([18.0, 0.0, 30.0]), 180)
-    array([0.1, 0.5, 1. ])
-    """
-    return np.asarray(1.0 - share * np.maximum(1.0 - delay_days / horizon_days, 0.0))
-
-
-def expected_withheld(
-    X: Floats, withheld: Floats, learn: NDArray[np.int64], rows: NDArray[np.int64], seed: int = 0
-) -> Floats:
-    """Return what the older policy withheld, on average, of accounts with such features.
-
-    Fitted on the rows `learn` of `[n, F]` and `[n]`, given for `rows`. Beside it, what a row's arm
-    still tells is chance or hidden choice (Robinson 1988).
-    """
-    train = lgb.Dataset(X[learn], withheld[learn])
-    settings = {
-        "objective": "regression",
-        "num_leaves": 15,
-        "min_data_in_leaf": 50,
-        "deterministic": True,
-        "force_row_wise": True,
-        "num_threads": 1,
-        "seed": seed,
-        "verbosity": -1,
-    }
-    return np.asarray(lgb.train(settings, train, num_boost_round=150).predict(X[rows]))
 
 
 def judge_selection(

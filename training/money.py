@@ -12,9 +12,9 @@ from relimit.models import RiskModel
 from relimit.policy import REASONS, Facts, Policy
 from relimit.training.bootstrap import bootstrap_mean
 from relimit.training.discrimination import Floats, Interval
-from relimit.training.explain import sample_rows
 from relimit.training.labelled import Labelled
 from relimit.training.replay import Ints, Replay, facts_at, replay
+from relimit.training.splits import sample_rows
 
 BANDS: Final = (
     "nothing",

@@ -101,6 +101,7 @@ def _manifest(judged: Judged) -> dict[str, Any]:
         "metrics": fitted.metrics,
         "calibration_log_loss": dict(fitted.calibration.log_loss),
         "propensities": None if propensities is None else propensities.to_dict(),
+        "arm_effect": None if fitted.arm_effect is None else asdict(fitted.arm_effect),
         "backtest": [asdict(month) for month in judged.backtest],
     }
 

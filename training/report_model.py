@@ -12,9 +12,9 @@ from relimit.training.explain import (
     check_directions,
     family_sensitivity,
     importances,
-    sample_rows,
 )
 from relimit.training.judged import Judged
+from relimit.training.splits import sample_rows
 from relimit.training.stability import Shift, feature_shifts, risk_shift
 
 SHIFT_ROWS: Final = 50_000

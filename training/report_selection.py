@@ -5,35 +5,38 @@ from typing import Final
 import numpy as np
 
 from relimit.data.vocabulary import ARMS
+from relimit.training.arm_effect import MOST_ROWS, expected_withheld, withheld_part
 from relimit.training.discrimination import Floats, Interval
 from relimit.training.document import Block, Grid, Notice, Section
-from relimit.training.explain import EXPLAINED_ROWS, sample_rows
+from relimit.training.explain import EXPLAINED_ROWS
 from relimit.training.fairness import FOUR_FIFTHS, GroupTreatment
-from relimit.training.hidden_selection import (
-    HiddenSelection,
-    expected_withheld,
-    judge_selection,
-    withheld_part,
-)
+from relimit.training.hidden_selection import HiddenSelection, judge_selection
 from relimit.training.judged import Judged
 from relimit.training.labelled import Labelled
 from relimit.training.propensity import LEAST_WEIGHT, MOST_WEIGHT
+from relimit.training.splits import sample_rows
 from relimit.training.views import explored
 
 TITLE: Final = "Selective labels"
 STRENGTHS: Final = (1.0, 1.5, 2.0, 3.0)
+DISTRUST: Final = "Don't trust the restoration risk of accounts that the older policy held back"
 UNKNOWN: Final = (
-    "Don't trust the restoration risk of accounts that the older policy held back: too few of "
-    "them, or of those restored, went bad on the test rows to show what it chose by."
+    f"{DISTRUST}: too few of them, or of those restored, went bad on the test rows to show what it "
+    "chose by."
 )
 UNSEEN: Final = (
-    "Don't trust the restoration risk of accounts that the older policy held back further than "
+    f"{DISTRUST} further than "
     "the ranges below: nothing contradicts the log, but too few bads are on rows whose propensity "
     "shows that an arm was drawn by chance, so that nothing can confirm it either."
 )
 TRUSTED: Final = (
     "The restoration risk can be trusted as far as these rows show: nothing points to a choice by "
     "something that the log lacks."
+)
+LEARNT_ALONG: Final = (
+    "What restoring does to the risk was learnt along with the features, not estimated by itself: "
+    "a scorecard does so, and trees where the log has too few bads or its arms follow from the "
+    "features. It is then likely to come out too small."
 )
 STRONGER: Final = (
     "Strength: by how much something that the log lacks may have moved the odds of being restored, "
@@ -63,7 +66,8 @@ def selection(judged: Judged) -> Section:
         ("explored test rows", int(explored(judged.test).sum())),
     )
     grid = Grid("Weights", ("", "value"), facts)
-    return Section(TITLE, (*_trust(judged), grid, *_never_tried(judged), _arms(judged)))
+    blocks = (*_trust(judged), grid, *_effect(judged), *_never_tried(judged), _arms(judged))
+    return Section(TITLE, blocks)
 
 
 def fairness(judged: Judged) -> Section:
@@ -110,6 +114,21 @@ def fairness(judged: Judged) -> Section:
     )
 
 
+def _effect(judged: Judged) -> list[Block]:
+    """Say by how much restoring raises the risk, and how the model knows."""
+    found = judged.fitted.arm_effect
+    if found is None:
+        return [LEARNT_ALONG]
+    return [
+        "Restoring a whole limit at once rather than withholding it raises the log-odds of bad by "
+        f"{found.estimate.value:+.2f} (95% interval {found.estimate.low:+.2f} to "
+        f"{found.estimate.high:+.2f}), estimated by itself from {found.rows:,} rows with "
+        f"{found.bads:,} bads (double machine learning, Chernozhukov et al. 2018, weighted by "
+        f"propensity). The model takes {found.used:+.2f}: the estimate drawn towards 0 as far as "
+        "it is uncertain, and never below, since restoring more mends nobody."
+    ]
+
+
 def _never_tried(judged: Judged) -> list[Block]:
     found = judged.fitted.propensities
     if found is None or not found.arms_never_tried:
@@ -144,13 +163,13 @@ def _trust(judged: Judged) -> list[Block]:
 
 def _judge(judged: Judged, risk: Floats, withheld: Floats) -> HiddenSelection | None:
     data, test = judged.data, judged.test
+    learn = data.split.fit[sample_rows(len(data.split.fit), MOST_ROWS)]
+    taught = _withheld(judged, data.labelled.take(learn))
     return judge_selection(
         test.bad,
         risk,
         withheld,
-        expected_withheld(
-            data.X, _withheld(judged, data.labelled), data.split.fit, data.split.test
-        ),
+        expected_withheld(data.X[learn], taught, judged.test_features),
         account=test.account_id,
         drawn=explored(test) if np.isfinite(test.propensity).all() else None,
     )
@@ -162,10 +181,7 @@ def _withheld(judged: Judged, rows: Labelled) -> Floats:
 
 def _distrust(found: HiddenSelection) -> str:
     points = found.too_low
-    words = (
-        "Don't trust the restoration risk of accounts that the older policy held back: it chose by "
-        "something that the log lacks, which no weight removes. "
-    )
+    words = f"{DISTRUST}: it chose by something that the log lacks, which no weight removes. "
     if points.value <= 0.0:
         return f"{words}Their bad rate at the arm they got doesn't bound how far it is off."
     return (

@@ -96,6 +96,7 @@ def train(
         data.names,
         data.labelled,
         data.split,
+        horizon_days=horizon_days,
         parameters=parameters,
         budget=budget,
         workers=workers,

@@ -73,6 +73,13 @@ def account_hash(account_id: NDArray[Any]) -> NDArray[np.float64]:
     return (bits >> np.uint64(11)).astype(np.float64) / float(1 << 53)
 
 
+def sample_rows(rows: int, most: int, seed: int = 0) -> NDArray[np.int64]:
+    """Return at most so many row numbers, drawn without replacement, ascending."""
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+
+
 def split_observations(
     account_id: NDArray[Any],
     as_of: NDArray[np.int64],

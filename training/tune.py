@@ -64,11 +64,15 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class TuneRows:
-    """The rows of a search: what trials learn from, what stops them, what judges them."""
+    """The rows of a search: what trials learn from, what stops them, what judges them.
+
+    `arm_effect` `[25]` is what `BoostedTrees.fit` is given by that name.
+    """
 
     learn: Slice
     stop: Slice
     judge: Slice
+    arm_effect: Floats | None = None
 
 
 def require_optuna() -> Any:
@@ -153,7 +157,9 @@ def _ask(asked: Any) -> dict[str, float | int]:
 
 def _try(estimator: BoostedTrees, parameters: dict[str, float | int], rows: TuneRows) -> Trial:
     settings = {**estimator.get_params(), **parameters}
-    fitted = BoostedTrees(**settings).fit(*rows.learn, eval_set=rows.stop)
+    fitted = BoostedTrees(**settings).fit(
+        *rows.learn, eval_set=rows.stop, arm_effect=rows.arm_effect
+    )
     X, bad, weight = rows.judge
     return Trial(parameters, fitted.best_iteration_, log_loss(bad, _risk(fitted, X), weight))
 

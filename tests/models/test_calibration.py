@@ -21,6 +21,7 @@ from relimit.models import (
     choose_calibration,
     fit_beta,
     fit_isotonic,
+    fit_level,
     fit_platt,
 )
 from relimit.models.calibration import (
@@ -102,17 +103,53 @@ def test_no_calibration_is_the_logistic_function() -> None:
 
 
 @pytest.mark.parametrize(
-    ("truth", "wanted"), [("same", {"none"}), ("line", {"platt", "beta"}), ("step", {"isotonic"})]
+    ("truth", "wanted"), [("same", {"platt"}), ("line", {"platt", "beta"}), ("step", {"isotonic"})]
 )
 def test_the_choice_follows_the_truth(truth: str, wanted: set[str]) -> None:
     z, bad = sample(6000, 3, truth)
     chosen = choose_calibration(z, bad)
-    assert set(chosen.log_loss) == {"none", "platt", "beta", "isotonic"}
-    assert min(chosen.log_loss, key=chosen.log_loss.__getitem__) == chosen.calibration.kind
+    assert set(chosen.log_loss) == {"level", "none", "platt", "beta", "isotonic"}
+    assert chosen.calibration.kind in wanted
     if truth == "same":  # nothing to gain: whatever is chosen changes little
+        assert chosen.calibration.slope == 1.0
+        assert abs(chosen.calibration.intercept) < 0.15
         assert chosen.log_loss["none"] - min(chosen.log_loss.values()) < 1e-3
     else:
-        assert chosen.calibration.kind in wanted
+        assert min(chosen.log_loss, key=chosen.log_loss.__getitem__) == chosen.calibration.kind
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_level_that_is_off_is_set_although_few_bads_can_hardly_show_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    z = rng.normal(-4.0, 0.8, size=3000)
+    bad = rng.random(3000) < expit(z + 0.2)
+    assert 60 < bad.sum() < 120
+    chosen = choose_calibration(z, bad, random_state=seed)
+    risk = chosen.calibration.apply(z)
+    assert risk.sum() == pytest.approx(bad.sum(), rel=0.03)
+
+
+def test_what_a_hundred_bads_tell_apart_by_chance_is_not_taken() -> None:
+    levels, lowest = 0, 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        z = rng.normal(-4.0, 0.8, size=3000)
+        chosen = choose_calibration(z, rng.random(3000) < expit(z + 0.2), random_state=seed)
+        levels += isinstance(chosen.calibration, Platt) and chosen.calibration.slope == 1.0
+        lowest += min(chosen.log_loss, key=chosen.log_loss.__getitem__) == "level"
+    assert levels >= 9
+    assert lowest < levels
+
+
+def test_the_level_is_the_root_of_observed_less_expected() -> None:
+    z, bad = sample(3000, 6)
+    weight = np.random.default_rng(6).random(3000)
+    found = fit_level(z, bad, weight)
+    assert found.slope == 1.0
+    # Own oracle: the intercept that a grid search finds likeliest.
+    at = np.linspace(-2, 2, 4001)
+    loss = [log_loss(expit(z + c), bad, weight) for c in at]
+    assert found.intercept == pytest.approx(at[int(np.argmin(loss))], abs=3e-3)
 
 
 def test_the_losses_compared_are_of_rows_not_fitted_on() -> None:
@@ -141,12 +178,13 @@ def test_the_log_loss_is_scikit_learns() -> None:
 @pytest.mark.parametrize("fit", [fit_platt, fit_beta, fit_isotonic])
 def test_a_score_that_runs_backwards_is_flattened_never_turned(fit) -> None:
     z, bad = sample(2000, 6)
-    risk = fit(-z, bad).apply(np.linspace(-8, 8, 200))
-    assert np.ptp(risk) < 0.05
-    assert risk.mean() == pytest.approx(bad.mean(), abs=0.05)
+    for calibration in (fit(-z, bad), choose_calibration(-z, bad).calibration):
+        risk = calibration.apply(np.linspace(-8, 8, 200))
+        assert np.ptp(risk) < 0.05
+        assert risk.mean() == pytest.approx(bad.mean(), abs=0.05)
 
 
-@pytest.mark.parametrize("fit", [fit_platt, fit_beta, fit_isotonic])
+@pytest.mark.parametrize("fit", [fit_level, fit_platt, fit_beta, fit_isotonic])
 def test_outcomes_split_cleanly_still_give_finite_log_loss(fit) -> None:
     z = np.linspace(-40, 40, 200)
     bad = z > 0
@@ -162,7 +200,7 @@ def test_every_map_rises_and_reads_back_exactly(seed: int, flip: bool, scale: fl
     bad[:2] = [True, False]
     z = np.round((-z if flip else z) * scale, 2)
     grid = np.unique(np.concatenate([z, np.nextafter(z, np.inf), np.linspace(-50, 50, 400)]))
-    for fit in (fit_platt, fit_beta, fit_isotonic):
+    for fit in (fit_level, fit_platt, fit_beta, fit_isotonic):
         fitted = fit(z, bad)
         risk = fitted.apply(grid)
         assert (np.diff(risk) >= -1e-15).all()

@@ -10,8 +10,9 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from relimit.features import catalogue
 from relimit.models import NoCalibration, Reference
-from relimit.training.explain import check_directions, family_sensitivity, importances, sample_rows
+from relimit.training.explain import check_directions, family_sensitivity, importances
 from relimit.training.labelled import Labelled
+from relimit.training.splits import sample_rows
 
 RISING = next(f for f in catalogue() if f.risk == 1)
 FALLING = next(f for f in catalogue() if f.risk == -1 and f.family != RISING.family)

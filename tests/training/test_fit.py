@@ -74,6 +74,35 @@ def test_logged_decisions_bring_arms_weights_and_observed_losses(decisions):
     np.testing.assert_array_equal(logged_risk(fitted.model, decisions.X[:50], test), expected)
 
 
+def test_trees_are_given_the_arms_effect_and_add_nothing_of_their_own(decisions):
+    fitted = fit(decisions, "lightgbm")
+    effect = fitted.arm_effect
+    assert effect.estimate.low < 0.3 < effect.estimate.high  # as the book was made
+    assert 0.0 < effect.used < effect.estimate.value or effect.estimate.value < effect.used == 0.0
+    learnt = np.concatenate([decisions.split.fit, decisions.split.calibrate])
+    assert (effect.rows, effect.bads) == (len(learnt), decisions.labelled.bad[learnt].sum())
+    assert effect.to_dict().items() <= fitted.metrics.items()
+    X = decisions.X[:50]
+    for place, arm in enumerate(ARMS):
+        gap = fitted.model.log_odds(X, arm) - fitted.model.log_odds(X)
+        np.testing.assert_allclose(gap, effect.by_arm(180)[place], atol=1e-9)
+
+
+def test_the_effect_is_of_the_horizon_that_was_observed(decisions):
+    fitted = fit_model(
+        "lightgbm", decisions.X, decisions.names, decisions.labelled, decisions.split,
+        horizon_days=7, workers=1,
+    )  # fmt: skip
+    X, effect = decisions.X[:20], fitted.arm_effect.used
+    gap = fitted.model.log_odds(X, (1.0, 7)) - fitted.model.log_odds(X)
+    np.testing.assert_allclose(gap, -effect, atol=1e-9)
+    assert effect > 0.0
+
+
+def test_a_scorecard_learns_the_arm_along_with_its_features(decisions):
+    assert fit(decisions, "scorecard").arm_effect is None
+
+
 def test_more_share_never_means_less_risk_and_more_delay_never_more(decisions):
     risk = fit(decisions, "lightgbm").model.risk_by_arm(decisions.X[:100]).reshape(100, 5, 5)
     assert (np.diff(risk, axis=1) >= 0).all()

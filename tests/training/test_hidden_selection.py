@@ -5,7 +5,8 @@ import pytest
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from relimit.training.hidden_selection import expected_withheld, judge_selection, withheld_part
+from relimit.training.arm_effect import expected_withheld, withheld_part
+from relimit.training.hidden_selection import judge_selection
 
 EFFECT = 0.6
 
@@ -31,7 +32,7 @@ def naive_risk(x, bad):
 def judge(x, withheld, bad, drawn, *, known: bool = True):
     rows = np.arange(len(x))
     risk = naive_risk(x, bad)
-    expected = expected_withheld(x[:, None], withheld, rows, rows)
+    expected = expected_withheld(x[:, None], withheld, x[:, None])
     account = rows // 2
     return judge_selection(
         bad, risk, withheld, expected, account=account, drawn=drawn if known else None
@@ -54,7 +55,7 @@ def test_a_risk_that_tells_little_raises_no_alarm_since_what_the_policy_saw_is_k
     x, withheld, bad, *_ = log(hidden=0.0)
     risk = expit(-3.0 + 0.1 * x + np.random.default_rng(1).normal(size=len(x)))
     rows = np.arange(len(x))
-    expected = expected_withheld(x[:, None], withheld, rows, rows)
+    expected = expected_withheld(x[:, None], withheld, x[:, None])
     assert not judge_selection(bad, risk, withheld, expected, account=rows).found
     blind = np.random.default_rng(2).normal(size=len(x))
     assert judge_selection(bad, risk, withheld, blind, account=rows).found

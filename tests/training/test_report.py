@@ -160,6 +160,22 @@ def test_hidden_selection_is_judged_and_its_ranges_widen_around_the_known_risk(p
     assert lows[0] <= highs[0] < highs[-1]
 
 
+def test_the_arms_effect_stands_in_report_card_metrics_and_manifest(trained, tracking_uri):
+    result, folder = trained
+    model = load_model(resolve_model(result.model_uri, tracking_uri)[0])
+    kept, metrics = model.manifest["arm_effect"], result.metrics
+    assert kept["used"] == metrics["arm_effect_used"] > 0.0
+    assert [kept["estimate"][name] for name in ("low", "value", "high")] == [
+        metrics[f"arm_effect{suffix}"] for suffix in ("_low", "", "_high")
+    ]
+    wanted = f"raises the log-odds of bad by {metrics['arm_effect']:+.2f} (95% interval "
+    taken = f"The model takes {metrics['arm_effect_used']:+.2f}:"
+    for name in FILES:
+        text = (folder / name).read_text(encoding="utf-8")
+        assert wanted in text
+        assert taken in text
+
+
 def test_directions_hold_and_families_and_drift_are_listed(page):
     caption = "Constrained features: Spearman's correlation of value and contribution, and sweep"
     swept = page.tables[caption][1:]

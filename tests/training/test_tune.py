@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import log_loss
 
 from relimit.data.errors import ModelError
+from relimit.data.vocabulary import ARMS
 from relimit.models import BoostedTrees, load_model
 from relimit.training.dataset import read_training_data
 from relimit.training.fit import fit_model
@@ -65,6 +66,26 @@ def test_the_best_trial_is_judged_on_rows_it_never_saw_and_the_defaults_are_the_
 def test_minutes_end_a_search_after_one_trial_at_least(rows):
     found, _ = search(rows, minutes=1e-6)
     assert len(found.trials) == 1
+
+
+def test_a_search_knows_the_arms_effect_as_the_fit_does(rows):
+    rng = np.random.default_rng(1)
+
+    def with_arms(part):
+        X, bad, weight = part
+        arms = np.array(ARMS)[rng.integers(0, 25, len(X))]
+        return X.assign(restored_share=arms[:, 0], delay_days=arms[:, 1]), bad, weight
+
+    slices = list(map(with_arms, (rows.learn, rows.stop, rows.judge)))
+    effect = np.linspace(-2.0, 0.0, 25)
+    known = tune(
+        small_trees(), TuneRows(*slices, arm_effect=effect), TuneBudget(trials=1), progress=str
+    )
+    fitted = small_trees().fit(*slices[0], eval_set=slices[1], arm_effect=effect)
+    X, bad, weight = slices[2]
+    assert known.trials[0].log_loss == pytest.approx(
+        log_loss(bad, fitted.predict_proba(X)[:, 1], sample_weight=weight)
+    )
 
 
 def test_no_budget_and_no_optuna_are_refused_with_what_to_do(rows, monkeypatch, tmp_path):
