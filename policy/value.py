@@ -9,8 +9,9 @@ account stay as the log's policy took them.
 - SNIPS, self-normalised (Swaminathan & Joachims 2015).
 - DR, doubly robust (Dudik, Langford & Li 2011): the model, corrected by weighted residuals.
 - Switch-DR (Wang, Agarwal & Dudik 2017): corrected only where the weight is not above a threshold.
-  Where it is, the model stands in, on the level of the log: with the mean residual of all rows. So
-  its interval knows how well the level is known, but not how the model errs from arm to arm.
+  Where it is, the model stands in, and its interval leaves out that part's error as DM's does.
+- Pooled DR: as DR, but corrected by all arms of the same share, see `pooling`. It trusts the model
+  with the difference between delays alone.
 """
 
 from collections.abc import Mapping
@@ -24,9 +25,10 @@ from scipy.stats import t as student
 from relimit.data.errors import DataError
 from relimit.data.vocabulary import ARMS
 from relimit.policy.cases import Bools, Floats, Ints
+from relimit.policy.pooling import spread_delays
 from relimit.policy.resample import DRAWS, resampled_sums
 
-ESTIMATORS: Final = ("dm", "ips", "snips", "dr", "switch_dr")
+ESTIMATORS: Final = ("dm", "ips", "snips", "dr", "switch_dr", "pooled_dr")
 HEAVY: Final = 20.0
 """A weight above this rests on a decision that the log's policy took less than once in twenty: the
 few there are stand for many, and Switch-DR leaves them to the model."""
@@ -122,6 +124,7 @@ def estimate_values(
     outcome: Floats,
     predicted: Floats,
     *,
+    chance: Floats,
     heavy: float = HEAVY,
     draws: int = DRAWS,
     seed: int = 0,
@@ -138,6 +141,8 @@ def estimate_values(
         `[n]` what came of the arms that were taken, without NaN.
     predicted
         `[n, 25]` what a model, which has not seen the row, expects of every arm.
+    chance
+        `[n, 25]` how likely the log was to take each arm, as `spread_delays` reads it.
     heavy
         Weights above it are heavy: Switch-DR leaves them out, and the other intervals count their
         noise by the model where the sample shows less.
@@ -152,15 +157,16 @@ def estimate_values(
     weight = logged.weights(target)
     direct = (target * predicted).sum(axis=1)
     residual = outcome - predicted[np.arange(len(logged)), logged.arm]
-    light = np.where(weight <= heavy, weight, 0.0)
-    rare, nothing, ones = weight - light, np.zeros(len(logged)), np.ones(len(logged))
-    left = max(1.0 - float(light.mean()), 0.0)
+    light, rare = _split(weight, heavy)
+    pooled, rare_pooled = _split(logged.weights(spread_delays(target, chance)), heavy)
+    nothing, ones = np.zeros(len(logged)), np.ones(len(logged))
     parts = {
         "dm": _Parts(direct, nothing, nothing, ones),
         "ips": _Parts(light * outcome, rare, outcome, ones),
         "snips": _Parts(light * outcome, rare, outcome, weight),
         "dr": _Parts(direct + light * residual, rare, residual, ones),
-        "switch_dr": _Parts(direct + (light + left) * residual, nothing, nothing, ones),
+        "switch_dr": _Parts(direct + light * residual, nothing, nothing, ones),
+        "pooled_dr": _Parts(direct + pooled * residual, rare_pooled, residual, ones),
     }
     columns = np.hstack([part.columns for part in parts.values()])
     sums = np.hsplit(resampled_sums(columns, logged.account, draws=draws, seed=seed), len(parts))
@@ -169,6 +175,11 @@ def estimate_values(
         name: part.estimate(drawn, accounts)
         for (name, part), drawn in zip(parts.items(), sums, strict=True)
     }
+
+
+def _split(weight: Floats, heavy: float) -> tuple[Floats, Floats]:
+    light = np.where(weight <= heavy, weight, 0.0)
+    return light, weight - light
 
 
 @dataclass(frozen=True, slots=True)

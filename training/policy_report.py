@@ -1,5 +1,6 @@
 """The page on a policy's value: the answer first, then what it rests on and where it can't tell."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ from relimit.training.document import (
     to_html,
     write_texts,
 )
-from relimit.training.policy_value import BESIDE, HEADLINE, OUTCOMES, Evaluation, Segment, Valued
+from relimit.training.policy_value import BESIDE, HEADLINE, OUTCOMES, Evaluation, Valued
 
 PAGE: Final = "policy_value.html"
 MEANING: Final = (
@@ -28,7 +29,8 @@ ESTIMATOR_NOTES: Final = (
     "dm: outcome models alone, its interval without their error. ips and snips: weighted outcomes "
     "alone. dr: models corrected by weighted residuals, right if either is. switch dr: the same, "
     "but decisions that the log took against its odds are left to the models; narrower, and right "
-    "only as far as these are."
+    "only as far as these are. pooled dr: as dr, corrected by every delay of the same share; it "
+    "leaves to the models only what the delay changes."
 )
 SUPPORT_NOTES: Final = (
     "Wanted: decisions in which the candidate takes the arm. Tried: of these, those that the log "
@@ -60,7 +62,6 @@ def evaluation_page(found: Evaluation) -> Document:
     """Return the page."""
     sections = (
         _summary(found),
-        _schedule(found),
         _estimators(found),
         *(_segments(found, kind) for kind in dict.fromkeys(s.kind for s in found.segments)),
         _support(found),
@@ -84,23 +85,27 @@ def headline(valued: Valued, outcome: str, estimator: str = HEADLINE) -> Cell:
 def _summary(found: Evaluation) -> Section:
     notes: list[Block] = [Notice(text) for text in found.warnings]
     notes += [Notice(f"{v.name}: {v.refusal}") for v in found.policies if v.refusal]
-    rows: list[tuple[Cell, ...]] = [
-        (f"{name}, {estimator}", *(headline(v, name, estimator) for v in found.policies))
-        for name in OUTCOMES
-        for estimator in (HEADLINE, BESIDE)
-    ]
-    grid = Grid("Per decision", ("", *(v.name for v in found.policies)), tuple(rows))
+    grid = _figures("Per decision, and what borrowers see", found.policies, (HEADLINE, BESIDE))
     left = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in found.counts.items())
     about = f"{found.decisions:,} decisions; model {found.model_version}. Counts: {left}."
-    return Section("Value", (*notes, MEANING, grid, about))
+    return Section("Value", (*notes, MEANING, grid, _promises(found.promise_kept), about))
 
 
-def _schedule(found: Evaluation) -> Section:
-    rows = [(name, *(v.schedule[name] for v in found.policies)) for name in SCHEDULE]
-    grid = Grid("What borrowers see", ("", *(v.name for v in found.policies)), tuple(rows))
-    kept = found.promise_kept
+def _figures(caption: str, policies: Sequence[Valued], estimators: Sequence[str]) -> Grid:
+    """Return outcomes, what returns and when, by policy."""
+    rows: list[tuple[Cell, ...]] = [
+        (f"{name}, {estimator}", *(headline(v, name, estimator) for v in policies))
+        for name in OUTCOMES
+        for estimator in estimators
+    ]
+    rows += [(name, *(v.schedule[name] for v in policies)) for name in SCHEDULE]
+    rows.append(("effective decisions", *(v.support.effective for v in policies)))
+    return Grid(caption, ("", *(v.name for v in policies)), tuple(rows))
+
+
+def _promises(kept: float | None) -> str:
     told = "not known: no event tells when limits came back" if kept is None else f"{kept:.1%}"
-    return Section("Restoration", (grid, f"Promises kept by the incumbent: {told}."))
+    return f"Promises kept by the incumbent: {told}."
 
 
 def _estimators(found: Evaluation) -> Section:
@@ -119,20 +124,14 @@ def _estimators(found: Evaluation) -> Section:
 
 
 def _segments(found: Evaluation, kind: str) -> Section:
-    rows = [_segment_row(s) for s in found.segments if s.kind == kind]
-    heads = ("segment", "decisions", "yuan restored", "share restored", "mean days")
-    columns = tuple(f"{name}, {which}" for name in OUTCOMES for which in ("logged", "candidate"))
+    blocks: list[Block] = []
+    for segment in found.segments:
+        if segment.kind == kind:
+            caption = f"{segment.name}: {segment.decisions:,} decisions"
+            blocks += [_figures(caption, segment.policies, (HEADLINE,))]
+            blocks += [_promises(segment.promise_kept)]
     titles = {"limit": "By limit", "reason": "By the candidate's first reason"}
-    return Section(titles[kind], (Grid("The candidate", (*heads, *columns), tuple(rows)),))
-
-
-def _segment_row(segment: Segment) -> tuple[Cell, ...]:
-    plan = segment.valued.schedule
-    figures = [
-        cell for name in OUTCOMES for cell in (segment.logged[name], headline(segment.valued, name))
-    ]
-    seen = (plan["restored_yuan"], plan["share_restored"], plan["mean_days"])
-    return (segment.name, segment.decisions, *seen, *figures)
+    return Section(titles[kind], tuple(blocks))
 
 
 def _support(found: Evaluation) -> Section:

@@ -23,13 +23,21 @@ from relimit.data.vocabulary import (
 from relimit.features import catalogue, compute_features, model_feature_names
 from relimit.models.arms import arm_grid
 from relimit.policy.value import Logged
-from relimit.training.arm_outcomes import ArmOutcomes, LoggedOutcomes, fit_arm_outcomes
+from relimit.training.arm_chances import fit_arm_chances
+from relimit.training.arm_outcomes import (
+    ArmOutcomes,
+    LoggedOutcomes,
+    deal_accounts,
+    fit_arm_outcomes,
+)
 from relimit.training.labelled import Labelled
 from relimit.training.propensity import weigh_decisions
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Progress = Callable[[str], None]
+
+FOLDS_OF_CHANCES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,8 @@ class LogRows:
     outcomes, predicted
         What came, and `[n, 25]` what is expected of every arm by models that have not seen the
         account.
+    chances
+        `[n, 25]` how likely the log was to take each arm, by models of the same kind.
     restored_days
         Days until the decided share was back; NaN if it never was.
     assumptions
@@ -71,6 +81,7 @@ class LogRows:
     logged: Logged
     outcomes: LoggedOutcomes
     predicted: ArmOutcomes
+    chances: Floats
     restored_days: Floats
     assumptions: Assumptions
     names: tuple[str, ...]
@@ -88,6 +99,7 @@ class LogRows:
             logged=self.logged.take(rows),
             outcomes=_part(self.outcomes, rows),
             predicted=_part(self.predicted, rows),
+            chances=self.chances[rows],
             restored_days=self.restored_days[rows],
             X=self.X[rows],
         )
@@ -163,6 +175,9 @@ def read_log_rows(
         X, arm_grid()[arm], labelled.propensity, learn=np.arange(len(arm)), seed=seed
     )
     counts |= {"off_grid": off_grid, "propensities_fitted": propensities.fitted}
+    progress("estimating how the log chose")
+    fold = deal_accounts(labelled.account_id, labelled.bad, folds=FOLDS_OF_CHANCES, seed=seed)
+    chances = fit_arm_chances(X, arm, fold, seed=seed)
     progress("estimating what every arm would bring")
     outcomes = LoggedOutcomes.of(kept)
     directions = {known.name: known.risk for known in catalogue() if known.name in names}
@@ -177,6 +192,7 @@ def read_log_rows(
         logged=Logged(arm, propensities.propensity, labelled.account_id),
         outcomes=outcomes,
         predicted=predicted,
+        chances=chances,
         restored_days=_numbers(kept, "restored_days"),
         assumptions=assumed,
         names=names,

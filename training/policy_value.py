@@ -4,7 +4,7 @@ A value is per logged decision, everything else as it was: what the candidate's 
 to the borrower's later prepayments, and theirs to later decisions, is not in it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -32,10 +32,10 @@ Floats = NDArray[np.float64]
 
 OUTCOMES: Final = ("bad_rate", "loss_yuan", "margin_yuan", "net_yuan")
 """Per decision; net is margin less loss."""
-HEADLINE: Final = "dr"
-"""Unbiased if either the propensities or the outcome models are right."""
-BESIDE: Final = "switch_dr"
-"""Much narrower and, in simulated books, closer; but its interval trusts the models too much."""
+HEADLINE: Final = "pooled_dr"
+"""Weighted by the propensities, it trusts the models only with what a few days more or less do."""
+BESIDE: Final = "dr"
+"""Unbiased if either the propensities or the outcome models are right; with much more noise."""
 LIMIT_BANDS_YUAN: Final = (10_000, 30_000, 60_000)
 LEAST_ROWS: Final = 100
 """Smaller segments are put together: their intervals would say nothing."""
@@ -70,13 +70,13 @@ class Valued:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The candidate in one part of the book, beside what the log had there."""
+    """One part of the book; `policies` and `promise_kept` as in `Evaluation`."""
 
     kind: str
     name: str
     decisions: int
-    logged: Mapping[str, float]
-    valued: Valued
+    policies: tuple[Valued, ...]
+    promise_kept: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +149,9 @@ def evaluate_policy(
     bands = limit_bands(rows.outcomes.limit)
     cells = support_map(rows.logged, ours.probabilities(rows.logged.arm), bands)
     segments = [
-        _segment(rows, ours, kind, name, seed)
+        _segment(rows.take(names == name), [t.take(names == name) for t in targets], kind, name)
         for kind, names in (("limit", bands), ("reason", _grouped(ours.reason)))
-        for name in ((names == each, each) for each in np.unique(names))
+        for name in np.unique(names)
     ]
     return Evaluation(
         policy_version=policy.version,
@@ -171,6 +171,7 @@ def value_target(rows: LogRows, target: Target, *, seed: int = 0) -> Valued:
     own = bool((target.arm == rows.logged.arm).all())
     logged = rows.logged.as_certain() if own else rows.logged
     wanted = np.eye(len(ARMS))[target.arm] if own else target.probabilities(rows.logged.arm)
+    chance = wanted if own else rows.chances
     support = support_of(logged, wanted)
     schedule = target.schedule(rows.labelled.freed)
     if not support.answered:
@@ -180,7 +181,7 @@ def value_target(rows: LogRows, target: Target, *, seed: int = 0) -> Valued:
         }
         return Valued(target.name, support, {}, bounds, schedule, describe(support))
     values = {
-        name: estimate_values(logged, wanted, came, expected, seed=seed)
+        name: estimate_values(logged, wanted, came, expected, chance=chance, seed=seed)
         for name, (came, expected) in outcome_tables(rows).items()
     }
     return Valued(target.name, support, values, {}, schedule, "")
@@ -232,11 +233,9 @@ def _unseen(rows: LogRows, model: RiskModel) -> NDArray[np.bool_]:
     return rows.require_some(kept)
 
 
-def _segment(rows: LogRows, ours: Target, kind: str, chosen: tuple[Any, str], seed: int) -> Segment:
-    mask, name = chosen
-    part, target = rows.take(mask), ours.take(mask)
-    logged = {key: float(came.mean()) for key, (came, _) in outcome_tables(part).items()}
-    return Segment(kind, str(name), len(part), logged, value_target(part, target, seed=seed))
+def _segment(rows: LogRows, targets: Sequence[Target], kind: str, name: str) -> Segment:
+    valued = tuple(value_target(rows, target) for target in targets)
+    return Segment(kind, str(name), len(rows), valued, promise_kept(rows))
 
 
 def _grouped(names: NDArray[np.str_]) -> NDArray[np.str_]:

@@ -80,6 +80,9 @@ def command(
                 table.add_row(f"{name}, {estimator}", *cells)
         for name in found.policies[0].schedule:
             table.add_row(name, *(figure(v.schedule[name]) for v in found.policies))
+        table.add_row(
+            "effective decisions", *(f"{v.support.effective:,.0f}" for v in found.policies)
+        )
         console.print(table)
         kept = "not known" if found.promise_kept is None else f"{found.promise_kept:.1%}"
         console.print(f"{found.decisions:,} decisions; promises kept by the incumbent: {kept}")

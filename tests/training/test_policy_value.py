@@ -76,7 +76,7 @@ def found(rows):
 def test_the_incumbents_value_is_the_mean_of_its_log(rows, found):
     incumbent_valued = found.policies[1]
     for name, (came, _) in outcome_tables(rows).items():
-        for estimator in ("ips", "snips", "dr"):
+        for estimator in ("ips", "snips", "dr", "pooled_dr"):
             estimate = incumbent_valued.values[name][estimator]
             assert estimate.value == pytest.approx(came.mean())
             assert estimate.low < came.mean() < estimate.high
@@ -102,8 +102,13 @@ def test_segments_part_the_book(rows, found):
     for kind in ("limit", "reason"):
         parts = [segment for segment in found.segments if segment.kind == kind]
         assert sum(segment.decisions for segment in parts) == len(rows) == found.decisions
-        restored = sum(segment.valued.schedule["restored_yuan"] for segment in parts)
-        assert restored == pytest.approx(found.policies[0].schedule["restored_yuan"])
+        for place, valued in enumerate(found.policies):
+            mine = [segment.policies[place] for segment in parts]
+            assert {its.name for its in mine} == {valued.name}
+            restored = sum(its.schedule["restored_yuan"] for its in mine)
+            assert restored == pytest.approx(valued.schedule["restored_yuan"])
+        kept = [segment.promise_kept for segment in parts if segment.promise_kept is not None]
+        assert min(kept) <= found.promise_kept <= max(kept)
     assert sum(cell.support.target for cell in found.cells) == pytest.approx(len(rows))
 
 
