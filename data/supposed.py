@@ -1,5 +1,6 @@
 """Histories as they would be had something been paid: for remedies, never for labels."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 
 import numpy as np
@@ -9,12 +10,13 @@ from relimit.data.events import EventBlock, total_order
 from relimit.data.vocabulary import KINDS
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 _NOT_COLUMNS = ("account_ids", "starts", "details")
 
 
 def suppose(
-    block: EventBlock, account: Ints, at: Ints, payments: dict[str, Ints | None]
+    block: EventBlock, account: Ints, at: Ints, payments: Mapping[str, Ints | Bools]
 ) -> EventBlock:
     """Return each account's events with some more of them at one instant, an account a row.
 
@@ -27,8 +29,8 @@ def suppose(
     at
         `[n]` microseconds UTC, when the supposed events happen and become known.
     payments
-        By kind, the `[n]` amounts in fen (None: the kind has no amount). Rows with an amount of 0
-        get no such event.
+        By kind, the `[n]` amounts in fen, or whether it happens where the kind has no amount. Rows
+        with an amount of 0 get no such event.
 
     Returns
     -------
@@ -42,9 +44,9 @@ def suppose(
     names = [field.name for field in fields(EventBlock) if field.name not in _NOT_COLUMNS]
     columns = {name: getattr(block, name)[rows] for name in names}
     for kind, amount in payments.items():
-        chosen = np.arange(len(account)) if amount is None else np.flatnonzero(amount > 0)
+        chosen = np.flatnonzero(amount > 0)
         code = np.concatenate([code, chosen])
-        paid = None if amount is None else amount[chosen]
+        paid = None if amount.dtype == bool else amount[chosen].astype(np.int64)
         added = _events(kind, at[chosen], paid)
         columns = {name: np.concatenate([columns[name], added[name]]) for name in names}
     by_account = np.argsort(code, kind="stable")

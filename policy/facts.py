@@ -97,7 +97,9 @@ def _coinciding(history: History, kind: str, other: str) -> tuple[Ints, Ints]:
     place = np.minimum(np.searchsorted(times, ts), len(times) - 1)
     account = history.row_start
     key = account[series.rows] * len(times) + place
-    same = (times[place] == ts) & np.isin(key, account[others] * len(times) + rank)
+    keys = np.sort(account[others] * len(times) + rank, kind="stable")  # nearly in order
+    near = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
+    same = (times[place] == ts) & (keys[near] == key)
     return series.rows[same], series.value[same]
 
 

@@ -1,6 +1,6 @@
 """What the borrower can do: a remedy is offered only if deciding again shows that it works."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from typing import Any, Final
@@ -27,8 +27,8 @@ one action, joined by a plus."""
 
 NO_ACTION: Final = -1
 
-Rescore = Callable[[Ints, str], tuple[Floats, Floats]]
-"""Scores cases as if an action were done: (rows, action) -> (risk, expected_loss) of the rows."""
+Rescore = Callable[[Ints, Sequence[str]], tuple[Floats, Floats]]
+"""Scores cases as if something were done: (rows, an action each) -> (risk, expected_loss) each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,13 @@ def remedies_of(
         restores=np.zeros(n, np.int64),
     )
     mask = ruling.situation.closed @ (1 << np.arange(len(GATES)))
+    rows = np.flatnonzero(mask)
+    rescored = _rescored(cases.take(rows), rows, mask[rows], rescore)
     for place, steps in enumerate(STEPS_OF_MASK):
-        rows = np.flatnonzero(mask == place + 1)
-        if len(rows):
-            after = _after(cases, rows, steps, rescore)
-            _offer_steps(found, policy, ruling.take(rows), rows, steps, after)
+        mine = np.flatnonzero(mask[rows] == place + 1)
+        if len(mine):
+            after = cured(rescored.take(mine), steps)
+            _offer_steps(found, policy, ruling.take(rows[mine]), rows[mine], steps, after)
     _offer_wait(found, policy, ruling, later)
     return found
 
@@ -100,12 +102,12 @@ def cured(cases: Cases, steps: tuple[str, ...]) -> Cases:
     return replace(cases, facts=replace(cases.facts, **changes))
 
 
-def _after(cases: Cases, rows: Ints, steps: tuple[str, ...], rescore: Rescore | None) -> Cases:
-    after = cured(cases.take(rows), steps)
-    if rescore is None:
-        return after
-    risk, expected_loss = rescore(rows, "+".join(steps))
-    after = replace(after, risk=risk, expected_loss=expected_loss)
+def _rescored(cases: Cases, rows: Ints, mask: Ints, rescore: Rescore | None) -> Cases:
+    """Return the cases, which are those of the rows, with the scores once their gates are open."""
+    if rescore is None or not len(rows):
+        return cases
+    risk, expected_loss = rescore(rows, [ACTIONS[one - 1] for one in mask.tolist()])
+    after = replace(cases, risk=risk, expected_loss=expected_loss)
     check_cases(after)
     return after
 

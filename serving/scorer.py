@@ -161,13 +161,17 @@ class _Rescore:
     prepayments: Prepayments
     facts: Facts
 
-    def __call__(self, rows: Ints, action: str) -> tuple[Floats, Floats]:
-        """Return risk and expected loss of the rows, features and all, once it is done."""
-        payments: dict[str, Ints | None] = {}
-        if "clear_arrears" in action:
-            payments |= {REPAYMENT: self.facts.overdue[rows], CURED: None}
-        if "settle_interest" in action:
-            payments |= {INTEREST_PAYMENT: self.facts.unsettled_interest[rows]}
+    def __call__(self, rows: Ints, actions: Sequence[str]) -> tuple[Floats, Floats]:
+        """Return risk and expected loss of the rows, features and all, once each is done."""
+        cleared, settled = (
+            np.array([step in action for action in actions])
+            for step in ("clear_arrears", "settle_interest")
+        )
+        payments = {
+            REPAYMENT: self.facts.overdue[rows] * cleared,
+            CURED: cleared,
+            INTEREST_PAYMENT: self.facts.unsettled_interest[rows] * settled,
+        }
         as_of = self.prepayments.as_of[rows]
         supposed = suppose(self.block, self.prepayments.account[rows], as_of, payments)
         matrix = feature_matrix(

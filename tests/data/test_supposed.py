@@ -59,7 +59,7 @@ def test_nothing_to_pay_adds_no_event() -> None:
 
 def test_an_account_can_be_supposed_at_two_instants() -> None:
     block = blocks_from_table(table(ROWS))
-    found = suppose(block, np.array([1, 1]), np.array([6, 40]), {CURED: None})
+    found = suppose(block, np.array([1, 1]), np.array([6, 40]), {CURED: np.ones(2, bool)})
     second = [(1, ts, kind, amount) for account, ts, kind, amount in ROWS if account == 1]
     first = [(0, ts, kind, amount) for _, ts, kind, amount in second]
     wanted = [*first, (0, 6, "cured", None), *second, (1, 40, "cured", None)]

@@ -125,19 +125,19 @@ def test_nothing_is_offered_that_does_not_work(decided, facts):
 def test_a_remedy_is_judged_by_the_new_scores_where_they_are_given(decided):
     asked = []
 
-    def rescore(rows, action):
-        asked.append((rows.tolist(), action))
+    def rescore(rows, actions):
+        asked.append((rows.tolist(), actions))
         ratio = np.array([0.05, 0.9])[: len(rows)]
         return np.full(len(rows), 0.1), ratio * 50_000
 
     rows = decided({}, {"overdue": 5}, {"overdue": 7}, rescore=rescore)
-    assert asked == [([1, 2], "clear_arrears")]
+    assert asked == [([1, 2], ["clear_arrears", "clear_arrears"])]
     assert [len(row["remedies"]) for row in rows] == [0, 1, 0]
     assert rows[1]["remedies"][0]["days"] == 4
 
 
 def test_new_scores_that_are_not_numbers_are_refused(decided):
-    def rescore(rows, action):
+    def rescore(rows, actions):
         return np.full(len(rows), np.nan), np.zeros(len(rows))
 
     with pytest.raises(DataError, match="risk is not a number"):
