@@ -269,17 +269,24 @@ def total_order(
     rows = np.flatnonzero(np.append(tie, False) | np.insert(tie, 0, False))
     group = np.cumsum(np.insert(~tie, 0, False))[rows]
     source = rows if order is None else order[rows]
-    if _ties_in_order(group, columns["ts"][source], columns["kind"][source]):
+    open_ = _open_ties(group, columns["ts"][source], columns["kind"][source])
+    if not open_.any():
         return order
     if order is None:
         order = np.arange(len(known_at))
+    rows, group, source = rows[open_], group[open_], source[open_]
     content = ("detail", "value", "has_value", "amount", "has_amount", "loan_id", "has_loan_id")
     keys = [columns[name][source] for name in (*content, "kind", "ts")]
     order[rows] = source[np.lexsort((*keys, group))]
     return order
 
 
-def _ties_in_order(group: NDArray[np.int64], ts: NDArray[np.int64], kind: NDArray[np.int8]) -> bool:
-    """Return whether time and kind alone already order the rows of each group."""
-    step, later = np.diff(group), np.diff(ts)
-    return bool(((step > 0) | (later > 0) | ((later == 0) & (kind[1:] > kind[:-1]))).all())
+def _open_ties(
+    group: NDArray[np.int64], ts: NDArray[np.int64], kind: NDArray[np.int8]
+) -> NDArray[np.bool_]:
+    """Return the rows of the groups that time and kind alone don't order as they are."""
+    later = np.diff(ts)
+    ordered = (later > 0) | ((later == 0) & (kind[1:] > kind[:-1])) | (np.diff(group) > 0)
+    open_ = np.zeros(group[-1] + 1, np.bool_)
+    open_[group[1:][~ordered]] = True
+    return open_[group]
