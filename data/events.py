@@ -269,24 +269,30 @@ def total_order(
     rows = np.flatnonzero(np.append(tie, False) | np.insert(tie, 0, False))
     group = np.cumsum(np.insert(~tie, 0, False))[rows]
     source = rows if order is None else order[rows]
-    open_ = _open_ties(group, columns["ts"][source], columns["kind"][source])
-    if not open_.any():
+    sorted_ = _ties_sorted(group, source, columns)
+    if np.array_equal(sorted_, source):
         return order
     if order is None:
         order = np.arange(len(known_at))
-    rows, group, source = rows[open_], group[open_], source[open_]
-    content = ("detail", "value", "has_value", "amount", "has_amount", "loan_id", "has_loan_id")
-    keys = [columns[name][source] for name in (*content, "kind", "ts")]
-    order[rows] = source[np.lexsort((*keys, group))]
+    order[rows] = sorted_
     return order
 
 
-def _open_ties(
-    group: NDArray[np.int64], ts: NDArray[np.int64], kind: NDArray[np.int8]
-) -> NDArray[np.bool_]:
-    """Return the rows of the groups that time and kind alone don't order as they are."""
-    later = np.diff(ts)
-    ordered = (later > 0) | ((later == 0) & (kind[1:] > kind[:-1])) | (np.diff(group) > 0)
-    open_ = np.zeros(group[-1] + 1, np.bool_)
-    open_[group[1:][~ordered]] = True
-    return open_[group]
+def _ties_sorted(
+    group: NDArray[np.int64], source: NDArray[np.int64], columns: dict[str, NDArray[Any]]
+) -> NDArray[np.int64]:
+    """Return the rows `source` with each group sorted by time and kind, and then by all else.
+
+    Few rows are alike in time and kind: the other columns, which cost ten times as much, are
+    sorted for those alone.
+    """
+    source = source[np.lexsort((columns["kind"][source], columns["ts"][source], group))]
+    alike = np.diff(group) == 0
+    for name in ("ts", "kind"):
+        alike &= np.diff(columns[name][source]) == 0
+    twins = np.flatnonzero(np.append(alike, False) | np.insert(alike, 0, False))
+    run = np.cumsum(np.insert(~alike, 0, False))[twins]
+    content = ("detail", "value", "has_value", "amount", "has_amount", "loan_id", "has_loan_id")
+    mine = source[twins]
+    source[twins] = mine[np.lexsort((*(columns[name][mine] for name in content), run))]
+    return source
