@@ -26,6 +26,8 @@ def test_the_optimised_file_is_a_policy_that_can_be_published(
     assert sorted(path.name for path in out.iterdir()) == [
         "frontier.csv", "frontier.html", "frontier.json", "frontier.png", "policy.toml",
     ]  # fmt: skip
+    cells = (out / "frontier.csv").read_text("utf-8").splitlines()[1:]
+    assert all(float(cell) == float(cell) for row in cells for cell in row.split(","))  # no formula
     card = relimit_json("policy", "card", "--policy", out / "policy.toml")
     assert card["policy_version"] == policy.version
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ from relimit.data.stream import iter_event_blocks
 from relimit.models import load_model
 from relimit.policy import load_policy
 from relimit.serving import cluster
+from relimit.serving.batch import score
 from relimit.serving.blocks import decide_block
+from relimit.serving.earlier import OpenDecisions
 from relimit.serving.requests import Night
 from relimit.serving.scorer import Scorer
 from relimit.serving.spark import (
@@ -87,6 +90,21 @@ def test_one_account_with_most_events_and_words_for_ids_change_nothing(
     here = locally(run, model_folder, events)
     assert "giant" in {row["account_id"] for row in here["decided"]}
     assert on_cluster(spark, run, events, 4) == here
+
+
+@needs_java
+def test_a_night_on_top_of_another_is_answered_as_one_process_does(
+    spark: Any, run: ClusterRun, model_folder: Path, book: Path, tmp_path: Path
+) -> None:
+    events, night = book / "events.parquet", run.request
+    assert isinstance(night, Night)
+    between = night.as_of - timedelta(days=2)
+    before = Night(night.since, between)
+    score(Scorer(load_model(model_folder), run.policy), events, before, tmp_path / "before")
+    left = OpenDecisions.read(tmp_path / "before")
+    assert len(left) > 20
+    tonight = replace(run, request=Night(between, night.as_of, left))
+    assert on_cluster(spark, tonight, events, 3) == locally(tonight, model_folder, events)
 
 
 @needs_java
