@@ -5,8 +5,8 @@
 Case A has one snapshot an account, case B one per prepayment. Each contender runs in a process of
 its own, Parquet in and Arrow batches out. pandas and, in case B, Polars, which would take minutes
 or all the memory, have a sample of the accounts, and their time is scaled up. Polars is not a
-dependency: it takes part where it is installed. One live account is timed at the end, and the
-benchmark fails if that takes far longer than it should.
+dependency: it takes part where it is installed. One live account is timed at the end. Each target
+is told met or MISSED; the exit code is 1 if one is missed.
 """
 
 import argparse
@@ -34,11 +34,19 @@ from relimit.features import History, feature_matrix, feature_names, iter_featur
 
 START = 1_600_000_000_000_000
 DAYS = 900
-LIVE_TARGETS = {50: 1.0, 2_000: 2.0}
-"""Milliseconds that the features of one live account may take, by its events."""
+READS = {"a": 2.0, "b": 2.5}
+"""How many times the read of the columns a case may take."""
 
-LIVE_FACTOR = 4
-"""A live account that takes longer than this many times its target fails the benchmark."""
+PEERS = {"a": 3.0, "b": 20.0}
+"""How many times as long the fastest peer takes at least."""
+
+LARGEST_GIB = 0.75
+SHUFFLED = 3.0
+LINEAR = 1.1
+"""Share of ten times the time that ten times the events may take."""
+
+LIVE = {50: 1.0, 2_000: 2.0}
+"""Milliseconds that all features of one live account may take, by its events."""
 
 KINDS = {
     "draw": 0.14,
@@ -139,6 +147,10 @@ CONTENDERS: dict[str, Callable[[Path, str], Any]] = {
 }
 
 
+TIMES = {"read": 3, "relimit": 3}
+"""The quickest of so many runs counts; of the others, of one."""
+
+
 def contenders() -> list[str]:
     """Return the contenders that are installed."""
     there = importlib.util.find_spec("polars") is not None
@@ -203,46 +215,67 @@ def shuffle(folder: Path) -> Path:
     return target
 
 
-def report(folder: Path) -> None:
-    """Run everything and print the table."""
+def told(what: str, found: float, target: float, *, least: bool = False) -> bool:
+    """Print a number beside its target; return whether it is met."""
+    met = found >= target if least else found <= target
+    bound = "least" if least else "most"
+    print(f"    {what}: {found:.2f}; target at {bound} {target:g}: {'met' if met else 'MISSED'}")
+    return met
+
+
+def report(folder: Path) -> bool:
+    """Run everything, print the tables and return whether every target is met."""
     rows = pq.read_metadata(folder / "events.parquet").num_rows
     print(
         f"{rows:,} events, {accounts_of(folder):,} accounts, {len(core())} core features,"
         f" {len(feature_names())} in all; 2 threads"
     )
-    for case in ("a", "b"):
-        points = pq.read_metadata(folder / f"{case}.parquet").num_rows
-        print(f"\ncase {case.upper()}: {points:,} snapshots")
-        found = {name: measure(name, folder, case) for name in contenders()}
-        check_equal(folder, case)
-        for name, took in found.items():
-            scale = SAMPLE if sampled(name, case) else 1
-            wall = took["wall"] * scale
-            print(
-                f"  {name:14} {wall:8.2f} s {wall / found['read']['wall']:8.1f} x read"
-                f" {wall / found['relimit']['wall']:8.1f} x relimit"
-                f" {took['cpu'] * scale:8.1f} CPU s {took['gib']:6.2f} GiB"
-                + (f"  (1/{SAMPLE} of the accounts, scaled)" if scale > 1 else "")
-            )
+    met = [report_case(folder, case) for case in ("a", "b")]
     if "Polars" not in contenders():
         print("\nPolars is not installed and was left out")
-    report_scaling(folder, rows)
-    report_live(folder)
+    return all([*met, report_scaling(folder, rows), report_live(folder)])
 
 
-def report_live(folder: Path) -> None:
-    """Print how long one live account takes, all features; raise if that is far too long."""
+def report_case(folder: Path, case: str) -> bool:
+    """Print what each contender takes in a case; return whether its targets are met."""
+    points = pq.read_metadata(folder / f"{case}.parquet").num_rows
+    print(f"\ncase {case.upper()}: {points:,} snapshots")
+    found = {name: measure(name, folder, case, TIMES.get(name, 1)) for name in contenders()}
+    check_equal(folder, case)
+    wall = {
+        name: took["wall"] * (SAMPLE if sampled(name, case) else 1) for name, took in found.items()
+    }
+    for name, took in found.items():
+        scale = SAMPLE if sampled(name, case) else 1
+        print(
+            f"  {name:14} {wall[name]:8.2f} s {wall[name] / wall['read']:8.1f} x read"
+            f" {wall[name] / wall['relimit']:8.1f} x relimit"
+            f" {took['cpu'] * scale:8.1f} CPU s {took['gib']:6.2f} GiB"
+            + (f"  (1/{SAMPLE} of the accounts, scaled)" if scale > 1 else "")
+        )
+    fastest = min(wall[name] for name in wall if name in ("Polars", "DuckDB", "pandas"))
+    return all(
+        [
+            told("times the read", wall["relimit"] / wall["read"], READS[case]),
+            told("times faster than a peer", fastest / wall["relimit"], PEERS[case], least=True),
+            told("GiB", found["relimit"]["gib"], LARGEST_GIB),
+        ]
+    )
+
+
+def report_live(folder: Path) -> bool:
+    """Print how long one live account takes, all features; return whether the targets are met."""
     group = pq.ParquetFile(folder / "events.parquet").read_row_group(0)
-    for size, target in LIVE_TARGETS.items():
+    print("\none live account, all features")
+    met = True
+    for size, target in LIVE.items():
         mine = group.slice(0, size).drop_columns("account_id")
         mine = mine.append_column("account_id", pa.array(np.zeros(size, np.int64)))
-        took = _live_milliseconds(mine)
-        print(f"one live account, {size:5} events: {took:.2f} ms (median; target {target:.1f})")
-        if took > LIVE_FACTOR * target:
-            raise SystemExit(f"a live account of {size} events takes {took:.1f} ms")
+        met &= told(f"{size:,} events, median ms", _live_milliseconds(mine), target)
+    return met
 
 
-def _live_milliseconds(events: pa.Table, times: int = 300) -> float:
+def _live_milliseconds(events: pa.Table, times: int = 500) -> float:
     block = blocks_from_table(events)
     now = np.array([int(block.known_at[-1])])
     took = []
@@ -253,27 +286,28 @@ def _live_milliseconds(events: pa.Table, times: int = 300) -> float:
     return 1e3 * statistics.median(took)
 
 
-def report_scaling(folder: Path, rows: int) -> None:
+def report_scaling(folder: Path, rows: int) -> bool:
     """Print how time grows with the events, and what it costs if they come in no order."""
     small = folder / "tenth"
     small.mkdir(exist_ok=True)
     if not (small / "b.parquet").exists():
         make_book(small, max(accounts_of(folder) // 10, 1))
-    whole, tenth = measure("relimit", folder, "a", 2), measure("relimit", small, "a", 2)
-    print(f"\nten times the events: {whole['wall'] / tenth['wall']:.1f} x the time, case A")
+    print("\ncase A of a tenth, and of events in no order")
+    whole, tenth = (measure("relimit", book, "a", 3)["wall"] for book in (folder, small))
     ordered = folder if rows <= 10_000_000 else small
-    sorted_run, took = (
-        measure("relimit", ordered, "a", 2),
-        measure("relimit", shuffle(ordered), "a"),
-    )
-    print(
-        f"in no order: {took['wall']:.2f} s, {took['wall'] / sorted_run['wall']:.1f} x sorted,"
-        f" {took['gib']:.2f} GiB"
+    shuffled = measure("relimit", shuffle(ordered), "a", 2)
+    times = shuffled["wall"] / (whole if ordered == folder else tenth)
+    return all(
+        [
+            told("of ten times the time", whole / tenth / 10, LINEAR),
+            told("times the sorted run", times, SHUFFLED),
+            told("GiB, in no order", shuffled["gib"], LARGEST_GIB),
+        ]
     )
 
 
-def main() -> None:
-    """Read the command line."""
+def main() -> int:
+    """Read the command line; return 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help="40,000 accounts, 2 million events")
     parser.add_argument("--accounts", type=int, default=1_000_000)
@@ -283,13 +317,13 @@ def main() -> None:
     options = parser.parse_args()
     if options.run:
         run_one(options.run, options.folder, options.case)
-        return
+        return 0
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         if not (folder / "events.parquet").exists():
             make_book(folder, 40_000 if options.small else options.accounts)
-        report(folder)
+        return int(not report(folder))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
