@@ -178,14 +178,15 @@ class History:
 
     def _chosen(self, select: Select, rows: Ints) -> Bools:
         block = self.block
-        chosen = np.ones(len(rows), np.bool_)
-        if select.at_least is not None:
-            chosen &= block.has_value[rows] & (block.value[rows] >= select.at_least)
+        chosen: Bools | None = None
         if select.detail is not None or select.prefix is not None:
             fits = np.zeros(len(block.details) + 1, np.bool_)  # the last stands for null
             fits[select.among(block.details)] = True
-            chosen &= fits[block.detail[rows]]
-        return chosen
+            chosen = fits.take(block.detail.take(rows))
+        if select.at_least is not None:
+            enough = block.has_value.take(rows) & (block.value.take(rows) >= select.at_least)
+            chosen = enough if chosen is None else chosen & enough
+        return np.ones(len(rows), np.bool_) if chosen is None else chosen
 
     def derive(self, name: str, compute: Callable[[], tuple[Ints, Ints]]) -> Series:
         """Return a series of the caller's own: `compute` gives ascending rows and int64 values.
@@ -215,7 +216,9 @@ class History:
 
     @cached_property
     def _without_amounts(self) -> Bools:
-        """`[kinds + 1]`: whether any event of a kind, or of none, has no amount."""
+        """`[kinds]`: whether any event of a kind has no amount."""
+        if self.block.has_amount.all():
+            return np.zeros(len(KINDS), np.bool_)
         kind = self.block.kind[~self.block.has_amount]
         return np.bincount(kind + 1, minlength=len(KINDS) + 1)[1:] > 0
 

@@ -12,6 +12,10 @@ from relimit.features.series import Series, running
 
 _PLACES: Final = np.arange(len(KINDS) + 1, dtype=np.int8)
 _EACH: Final = np.arange(len(KINDS))[:, np.newaxis, np.newaxis]
+_NONE: Final = np.empty(0, np.int64)
+SMALL: Final = 8_192
+"""Up to this many rows, sorting them by kind takes no longer than looking for each kind."""
+
 PLACE: Final = {kind: place for place, kind in enumerate(KINDS)}
 
 
@@ -33,10 +37,7 @@ class ByKind:
 
     @cached_property
     def order(self) -> Ints:
-        """The rows sorted by kind, ascending within each.
-
-        Sorting bytes takes no longer than looking for six of the kinds.
-        """
+        """The rows sorted by kind, ascending within each: all kinds at once, in a small block."""
         return np.argsort(self._kind, kind="stable")
 
     @cached_property
@@ -54,10 +55,17 @@ class ByKind:
         """`[events + 1]`: the sum of `values` before each place; int64, hence exact."""
         return running(self.values)
 
-    def span(self, kind: str, more: int = 0) -> slice:
-        """Return the places of a kind in `order`, and so many after them."""
+    def rows(self, kind: str) -> Ints:
+        """Return the ascending rows of a kind."""
+        if self.size > SMALL:
+            return np.flatnonzero(self.chosen(kind))
         place = PLACE[kind]
-        return slice(self.starts[place], self.starts[place + 1] + more)
+        rows: Ints = self.order[self.starts[place] : self.starts[place + 1]]
+        return rows
+
+    def amounts(self, rows: Ints) -> Ints:
+        """Return the amounts of some rows."""
+        return self._amount.take(rows)
 
     def places(self, row: Ints) -> Ints:
         """Return `[kinds, ...]`: the place in `order` of each kind's first event from a row on."""
@@ -100,24 +108,19 @@ class Kind(Series):
     """
 
     def __init__(self, kind: str, by_kind: ByKind) -> None:
-        super().__init__(by_kind.order[:0], by_kind.order[:0], by_kind.size)
+        super().__init__(_NONE, _NONE, by_kind.size)
         self.kind = kind
         self._by_kind = by_kind
 
     @cached_property
     def rows(self) -> Ints:
         """`[m]` int64, ascending rows of the block."""
-        return self._by_kind.order[self._by_kind.span(self.kind)]
+        return self._by_kind.rows(self.kind)
 
     @cached_property
     def value(self) -> Ints:
         """`[m]`: the amount of each row."""
-        return self._by_kind.values[self._by_kind.span(self.kind)]
-
-    @cached_property
-    def total(self) -> Ints:
-        """`[m + 1]`: as in `Series`, on top of what the kinds before add up to."""
-        return self._by_kind.totals[self._by_kind.span(self.kind, more=1)]
+        return self._by_kind.amounts(self.rows)
 
     @property
     def chosen(self) -> Bools:

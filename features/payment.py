@@ -6,6 +6,7 @@ from relimit.data.vocabulary import DRAW, DUE, REPAYMENT
 from relimit.features.arithmetic import ratio, variation_of_recent
 from relimit.features.history import Floats, History, Ints, Window
 from relimit.features.registry import feature
+from relimit.features.select import Windows
 from relimit.features.state import limit_now
 
 MONTHS = 6
@@ -101,11 +102,16 @@ def repaid_smallest(h: History, w: Window) -> Floats:
 @feature("months_unpaid_6m", unit="count", risk=1, window=180, source=SOURCE)
 def months_unpaid(h: History) -> Ints:
     """How many of the last six spans of 30 days had an amount due and no repayment."""
-    missed = np.zeros(h.size, np.int64)
-    for month in range(MONTHS):
-        w = Window(30, ago=30 * month)
-        missed += (h.count(DUE, w) > 0) & (h.count(REPAYMENT, w) == 0)
+    due, repaid = _by_month(h, DUE), _by_month(h, REPAYMENT)
+    missed: Ints = np.count_nonzero((due > 0) & (repaid == 0), axis=0)
     return missed
+
+
+def _by_month(h: History, kind: str) -> Ints:
+    """Return `[months, snapshots]` how many events there were in each of the last spans."""
+    begin, end = h.span(kind, Windows(tuple(30 * month for month in range(1, MONTHS + 1))))
+    found: Ints = np.concatenate((end[np.newaxis], begin[:-1])) - begin
+    return found
 
 
 @feature("repaid_since_days", unit="days", risk=0, null="no repayment yet")

@@ -28,7 +28,8 @@ def _drawn(h: History) -> Ints:
     draws = h.series(DRAW)
     purpose = np.full(len(h.block.details) + 1, -1)  # the last stands for null
     for place, name in enumerate(PURPOSES):
-        purpose[Select(DRAW, detail=(name, COUPON_PREFIX + name)).among(h.block.details)] = place
+        for detail in (name, COUPON_PREFIX + name):
+            purpose[Select(DRAW, detail=detail).among(h.block.details)] = place
     total = np.zeros((len(PURPOSES), len(draws.rows) + 1), np.int64)
     mine = purpose[h.block.detail[draws.rows]] == np.arange(len(PURPOSES))[:, np.newaxis]
     np.add.accumulate(mine * draws.value, axis=1, out=total[:, 1:])

@@ -64,6 +64,9 @@ class Select(NamedTuple):
             first = bisect_left(words, prefix)
             following = islice(words, first, None)
             return list(range(first, first + sum(1 for _ in takewhile(_begins(prefix), following))))
+        if isinstance(self.detail, str) and self.prefix is None:
+            place = bisect_left(words, self.detail)
+            return [place] if place < len(words) and words[place] == self.detail else []
         choice = (self.detail,) if isinstance(self.detail, str) else self.detail
         places = [(word, bisect_left(words, word)) for word in set(choice)]
         return sorted(

@@ -19,7 +19,8 @@ def preceding(h: History, rows: Ints, events: Events) -> tuple[Ints, Bools]:
     """Return each row's last earlier event of the same account: its row, and if there is one."""
     series = h.series(events)
     place = series.before(rows) - 1
-    there = place >= series.before(h.row_start[rows])
+    alone = len(h.block.account_ids) == 1
+    there = place >= (0 if alone else series.before(h.row_start[rows]))
     return pick(series.rows, place, there, 0), there
 
 

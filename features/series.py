@@ -1,6 +1,7 @@
 """One sort of event of a block: which rows, their values, sums and extremes over ranges."""
 
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,10 @@ Floats = NDArray[np.float64]
 
 LOOKUPS = 256
 """Up to this many rows are searched for one by one: making a bit vector costs more."""
+
+
+RANGES: Final = 64
+"""Up to this many ranges, their largest values are looked for one by one."""
 
 
 class Series:
@@ -148,6 +153,7 @@ class SparseTable:
     """
 
     def __init__(self, value: Ints) -> None:
+        self._value = value
         self._flat = value
         self._starts = np.zeros(1, np.int64)
         self._level = np.zeros(2, np.int64)
@@ -156,6 +162,8 @@ class SparseTable:
     def largest(self, first: Ints, last: Ints) -> Floats:
         """Return the largest of the values `first:last`; NaN where that is empty."""
         length = last - first
+        if length.size <= RANGES:
+            return self._largest_of_few(first, last, length)
         longest = int(length.max(initial=0))
         if longest == 0:
             return np.full(length.shape, np.nan)
@@ -166,6 +174,19 @@ class SparseTable:
         left = self._flat[np.where(there, start + first, 0)]
         right = self._flat[np.where(there, start + last - (1 << level), 0)]
         return np.where(there, np.maximum(left, right), np.nan)
+
+    def _largest_of_few(self, first: Ints, last: Ints, length: Ints) -> Floats:
+        """Look at every value of the ranges: levels would cost more calls."""
+        bounds = np.empty((*length.shape, 2), np.int64)
+        bounds[..., 0] = first
+        bounds[..., 1] = last
+        found = np.maximum.reduceat(self._ended, bounds.reshape(-1))[::2].reshape(length.shape)
+        return np.where(length > 0, found, np.nan)
+
+    @cached_property
+    def _ended(self) -> Ints:
+        """The values and one more, so that a range may end after the last."""
+        return np.append(self._value, 0)
 
     def _grow(self, longest: int) -> None:
         levels: list[Ints] = []

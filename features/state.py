@@ -35,11 +35,12 @@ def interest_ledger(h: History) -> Series:
 
 
 def _merged(h: History, signs: dict[str, int]) -> tuple[Ints, Ints]:
-    sign = np.zeros(len(KINDS) + 1, np.int64)  # the last is of kinds unknown, whose place is -1
+    sign = np.zeros(len(KINDS) + 1, np.int8)  # the last is of kinds unknown, whose place is -1
     for kind, direction in signs.items():
         sign[KINDS.index(kind)] = direction
-    rows = np.flatnonzero(np.logical_or.reduce([h.series(kind).chosen for kind in signs]))
-    return rows, h.block.amount[rows] * sign[h.block.kind[rows]]
+    moved = sign.take(h.block.kind)
+    rows = np.flatnonzero(moved)
+    return rows, h.block.amount.take(rows) * moved.take(rows)
 
 
 def outstanding(h: History, ago: int | tuple[int, ...] = 0) -> Ints:
