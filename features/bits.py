@@ -69,5 +69,5 @@ class Cut:
         word = words.take(self._word)
         count: Ints = (word >> _HALF).view(np.int64)
         word &= self._below
-        count += np.bitwise_count(word)
+        count += np.bitwise_count(word).astype(np.int64)  # adding bytes as they are takes longer
         return count
