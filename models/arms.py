@@ -38,8 +38,8 @@ def arms_tried(taken: NDArray[np.float64]) -> tuple[Arm, ...]:
     >>> arms_tried(np.array([[1.0, 0.0], [0.5, 7.0], [0.6, 7.0], [1.0, 0.0]]))
     ((0.5, 7), (1.0, 0))
     """
-    found = {(float(share), float(delay)) for share, delay in np.unique(taken, axis=0)}
-    return tuple(arm for arm in ARMS if arm in found)
+    share, delay = taken.T
+    return tuple(arm for arm in ARMS if ((share == arm[0]) & (delay == arm[1])).any())
 
 
 def bound_by_tried(

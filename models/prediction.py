@@ -22,8 +22,9 @@ PREDICTORS: Final[tuple[str, ...]] = get_args(Predictor)
 WIDE_BLOCK: Final = 16
 """Rows from which the evaluator is twice as fast; `benchmarks/prediction.py` shows the crossing."""
 
-ROWS_WORTH_LOADING: Final = 20_000
-"""Rows in wide blocks until `auto` loads the evaluator: half a second, which they cost as well."""
+WORK_WORTH_LOADING: Final = 80_000_000
+"""Rows times trees in wide blocks until `auto` loads the evaluator. Loading costs a second or more
+of processor time (numba's import and the compiled code's), and so does this with LightGBM."""
 
 ROWS_COMPARED: Final = 256
 """Rows of the first block that both score, before the evaluator is trusted on this machine."""
@@ -64,7 +65,7 @@ class TreeScores:
             raise ModelError(f"no predictor {predictor!r}", mend=mend)
         self.booster = booster
         self.why_lightgbm = ""
-        self._rows_to_come = 0 if predictor == "fast" else ROWS_WORTH_LOADING
+        self._work_to_come = 0 if predictor == "fast" else WORK_WORTH_LOADING
         self._evaluate: Callable[[Floats], Floats] | None = None
         if predictor == "lightgbm":
             self.why_lightgbm = "it was asked for"
@@ -81,8 +82,8 @@ class TreeScores:
         """
         if len(X) >= WIDE_BLOCK and not self.why_lightgbm:
             if self._evaluate is None:
-                self._rows_to_come -= len(X)
-                if self._rows_to_come <= 0:
+                self._work_to_come -= len(X) * self.booster.num_trees()
+                if self._work_to_come <= 0:
                     self._load(X[:ROWS_COMPARED])
             if self._evaluate is not None:
                 return self._evaluate(X)

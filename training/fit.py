@@ -134,7 +134,6 @@ def fit_model(
             X, labelled.arms, labelled.propensity, learn=split.fit, seed=seed
         )
     weight = None if propensities is None else propensities.weight
-    frame = _frame(X, names, labelled if weight is not None else None)
     estimator = _estimator(family, workers, seed).set_params(**(parameters or {}))
     effect, by_arm = None, None
     if weight is not None and isinstance(estimator, BoostedTrees):
@@ -145,25 +144,28 @@ def fit_model(
             monotone=estimator.monotone, seed=seed,
         )  # fmt: skip
         by_arm = None if effect is None else effect.by_arm(horizon_days)
-    rows = _Rows(frame, labelled, split, weight, by_arm)
+    rows = _Rows(X, names, labelled, weight, by_arm)
+    early, later = rows.take(split.fit), rows.take(split.calibrate)
     tuning = None
     if budget is not None:
-        tuning = _tune(estimator, rows, budget=budget, seed=seed, progress=report)
+        tuning = _tune(
+            estimator, rows, early, split.calibrate, budget=budget, seed=seed, progress=report
+        )
         estimator.set_params(**tuning.parameters)
     report(f"fitting {family}")
-    _fit(estimator, rows)
+    if isinstance(estimator, BoostedTrees):
+        estimator.fit(*early, eval_set=later, arm_effect=by_arm)
+    else:
+        estimator.fit(*early)
     report("calibrating")
     calibration = choose_calibration(
-        estimator.log_odds(frame.iloc[split.calibrate]),
-        labelled.bad[split.calibrate],
-        _take(weight, split.calibrate),
-        random_state=seed,
+        estimator.log_odds(later[0]), later[1], later[2], random_state=seed
     )
     model = RiskModel.assemble(
         estimator,
         calibration=calibration.calibration,
         loss=_fit_loss(X, names, labelled, split.fit, weight, settings=loss, seed=seed),
-        reference_rows=frame.iloc[split.fit],
+        reference_rows=early[0],
         arms_taken=labelled.arms[split.fit] if weight is not None else None,
     )
     report("testing")
@@ -189,12 +191,6 @@ def logged_risk(model: RiskModel, X: Floats, labelled: Labelled) -> Floats:
     return np.asarray(model.calibration.apply(log_odds), dtype=np.float64)
 
 
-def _frame(X: Floats, names: Sequence[str], arms: Labelled | None) -> pd.DataFrame:
-    if arms is None:
-        return pd.DataFrame(X, columns=list(names))
-    return pd.DataFrame(np.column_stack([X, arms.arms]), columns=[*names, *ARM_COLUMNS])
-
-
 def _estimator(family: str, workers: int, seed: int) -> RiskEstimator:
     estimator = family_named(family).estimator()
     wanted = {
@@ -209,21 +205,33 @@ def _estimator(family: str, workers: int, seed: int) -> RiskEstimator:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What an estimator is fitted and tuned on; `by_arm` is the arms' known effect, `[25]`."""
+    """What slices are taken from; with weights there are arms. `by_arm` `[25]` is their effect."""
 
-    frame: pd.DataFrame
+    X: Floats
+    names: Sequence[str]
     labelled: Labelled
-    split: Split
     weight: Floats | None
     by_arm: Floats | None
 
     def take(self, rows: NDArray[np.int64]) -> Slice:
-        """Return some rows, with their outcomes and weights."""
-        return self.frame.iloc[rows], self.labelled.bad[rows], _take(self.weight, rows)
+        """Return some rows with their arms, outcomes and weights; no other row is copied."""
+        matrix, columns = self.X[rows], list(self.names)
+        if self.weight is not None:
+            arms = self.labelled.share[rows], self.labelled.delay_days[rows]
+            matrix, columns = np.column_stack([matrix, *arms]), [*columns, *ARM_COLUMNS]
+        frame = pd.DataFrame(matrix, columns=columns)
+        return frame, self.labelled.bad[rows], _take(self.weight, rows)
 
 
 def _tune(
-    estimator: RiskEstimator, rows: _Rows, *, budget: TuneBudget, seed: int, progress: Progress
+    estimator: RiskEstimator,
+    rows: _Rows,
+    early: Slice,
+    calibrate: NDArray[np.int64],
+    *,
+    budget: TuneBudget,
+    seed: int,
+    progress: Progress,
 ) -> Tuning:
     """Search on the later slice: half of its accounts stop the trees, the others judge them."""
     if not isinstance(estimator, BoostedTrees):
@@ -232,24 +240,14 @@ def _tune(
             where=type(estimator).__name__,
             mend="Train it without tuning",
         )
-    later = rows.split.calibrate
-    first = halve_by_account(rows.labelled.account_id, later)
+    first = halve_by_account(rows.labelled.account_id, calibrate)
     wanted = TuneRows(
-        learn=rows.take(rows.split.fit),
-        stop=rows.take(later[first]),
-        judge=rows.take(later[~first]),
+        learn=early,
+        stop=rows.take(calibrate[first]),
+        judge=rows.take(calibrate[~first]),
         arm_effect=rows.by_arm,
     )
     return tune(estimator, wanted, budget, seed=seed, progress=progress)
-
-
-def _fit(estimator: RiskEstimator, rows: _Rows) -> None:
-    learn = rows.take(rows.split.fit)
-    if isinstance(estimator, BoostedTrees):
-        later = rows.take(rows.split.calibrate)
-        estimator.fit(*learn, eval_set=later, arm_effect=rows.by_arm)
-    else:
-        estimator.fit(*learn)
 
 
 def _fit_loss(

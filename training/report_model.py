@@ -17,7 +17,7 @@ from relimit.training.judged import Judged
 from relimit.training.splits import sample_rows
 from relimit.training.stability import Shift, feature_shifts, risk_shift
 
-SHIFT_ROWS: Final = 50_000
+SHIFT_ROWS: Final = 20_000
 LISTED: Final = 20
 DRAWN: Final = 12
 DEPENDENCES: Final = 6

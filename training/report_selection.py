@@ -3,6 +3,7 @@
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relimit.data.vocabulary import ARMS
 from relimit.training.arm_effect import MOST_ROWS, expected_withheld, withheld_part
@@ -17,6 +18,7 @@ from relimit.training.propensity import LEAST_WEIGHT, MOST_WEIGHT
 from relimit.training.splits import sample_rows
 from relimit.training.views import explored
 
+DOUBLED: Final = 2.0
 TITLE: Final = "Selective labels"
 STRENGTHS: Final = (1.0, 1.5, 2.0, 3.0)
 DISTRUST: Final = "Don't trust the restoration risk of accounts that the older policy held back"
@@ -27,7 +29,8 @@ UNKNOWN: Final = (
 UNSEEN: Final = (
     f"{DISTRUST} further than "
     "the ranges below: nothing contradicts the log, but too few bads are on rows whose propensity "
-    "shows that an arm was drawn by chance, so that nothing can confirm it either."
+    "shows that an arm was drawn by chance, so that nothing can confirm it either. Had the choice "
+    "followed what the log lacks at twice the odds, the mean restoration risk would be up to "
 )
 TRUSTED: Final = (
     "The restoration risk can be trusted as far as these rows show: nothing points to a choice by "
@@ -144,32 +147,33 @@ def _never_tried(judged: Judged) -> list[Block]:
 
 def _trust(judged: Judged) -> list[Block]:
     """Say first whether the restoration risk can be trusted, by how much it is off, and why."""
-    test = judged.test
-    risk = judged.fitted.model.restoration_risk(judged.test_features)
-    withheld = _withheld(judged, test)
-    found = _judge(judged, risk, withheld)
+    rows = judged.data.split.test
+    rows = rows[sample_rows(len(rows), MOST_ROWS)]
+    risk = judged.fitted.model.restoration_risk(judged.data.X[rows])
+    found = _judge(judged, rows, risk)
     if found is None:
         return [Notice(UNKNOWN)]
     verdict: Block = f"{TRUSTED} {_evidence(found)}"
     if found.found:
         verdict = Notice(f"{_distrust(found)} {_evidence(found)}")
     elif found.exploration is None:
-        verdict = Notice(f"{UNSEEN} {_evidence(found)}")
+        doubled = f"{found.risk_range(DOUBLED)[1]:.2%} where the model says {risk.mean():.2%}"
+        verdict = Notice(f"{UNSEEN}{doubled}. {_evidence(found)}")
     strengths = sorted({*STRENGTHS, found.least_strength} - {np.inf})
-    rows = tuple((g, *found.risk_range(g), float(risk.mean())) for g in strengths)
+    ranges = tuple((g, *found.risk_range(g), float(risk.mean())) for g in strengths)
     columns = ("strength", "lowest", "highest", "the model's")
-    return [verdict, STRONGER, Grid("Mean restoration risk, by hidden selection", columns, rows)]
+    return [verdict, STRONGER, Grid("Mean restoration risk, by hidden selection", columns, ranges)]
 
 
-def _judge(judged: Judged, risk: Floats, withheld: Floats) -> HiddenSelection | None:
-    data, test = judged.data, judged.test
+def _judge(judged: Judged, rows: NDArray[np.int64], risk: Floats) -> HiddenSelection | None:
+    data, test = judged.data, judged.data.labelled.take(rows)
     learn = data.split.fit[sample_rows(len(data.split.fit), MOST_ROWS)]
     taught = _withheld(judged, data.labelled.take(learn))
     return judge_selection(
         test.bad,
         risk,
-        withheld,
-        expected_withheld(data.X[learn], taught, judged.test_features),
+        _withheld(judged, test),
+        expected_withheld(data.X[learn], taught, data.X[rows]),
         account=test.account_id,
         drawn=explored(test) if np.isfinite(test.propensity).all() else None,
     )

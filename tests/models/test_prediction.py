@@ -17,7 +17,7 @@ from relimit.data.errors import ModelError
 from relimit.models import prediction
 from relimit.models.bitvector import BLOCK, evaluate
 from relimit.models.ensemble import UnsuitableError, read_ensemble
-from relimit.models.prediction import ROWS_WORTH_LOADING, WIDE_BLOCK, TreeScores
+from relimit.models.prediction import WIDE_BLOCK, TreeScores
 
 QUIET = {"verbosity": -1, "num_threads": 1, "deterministic": True, "seed": 1}
 TINY = [1e-35, float(np.float32(1e-35)), -1e-35, 1.1e-35, 5e-324, -5e-324, 2e-308]
@@ -181,15 +181,24 @@ def used_by(scores: TreeScores) -> str:
     return "lightgbm" if scores._evaluate is None else "fast"
 
 
+ROWS_WORTH = 20_000
+
+
+@pytest.fixture
+def _soon_worth_it(booster: lgb.Booster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prediction, "WORK_WORTH_LOADING", ROWS_WORTH * booster.num_trees())
+
+
+@pytest.mark.usefixtures("_soon_worth_it")
 def test_the_evaluator_is_loaded_once_enough_rows_have_come_in_wide_blocks(
     table: tuple[np.ndarray, np.ndarray], booster: lgb.Booster
 ) -> None:
     X, _ = table
     scores = TreeScores(booster)
-    for _ in range(2 * ROWS_WORTH_LOADING // WIDE_BLOCK):
+    for _ in range(2 * ROWS_WORTH // WIDE_BLOCK):
         scores.raw(X[: WIDE_BLOCK - 1])
     assert used_by(scores) == "lightgbm"
-    for _ in range(ROWS_WORTH_LOADING // len(X) - 1):
+    for _ in range(ROWS_WORTH // len(X) - 1):
         scores.raw(X)
     assert used_by(scores) == "lightgbm"
     scores.raw(X)
@@ -197,11 +206,12 @@ def test_the_evaluator_is_loaded_once_enough_rows_have_come_in_wide_blocks(
     assert scores.why_lightgbm == ""
 
 
+@pytest.mark.usefixtures("_soon_worth_it")
 def test_lightgbm_scores_alone_where_it_is_asked_for(
     table: tuple[np.ndarray, np.ndarray], booster: lgb.Booster
 ) -> None:
     scores = TreeScores(booster, "lightgbm")
-    for _ in range(1 + ROWS_WORTH_LOADING // len(table[0])):
+    for _ in range(1 + ROWS_WORTH // len(table[0])):
         scores.raw(table[0])
     assert used_by(scores) == "lightgbm"
 
@@ -220,6 +230,7 @@ def test_an_unknown_predictor_is_refused(booster: lgb.Booster) -> None:
         TreeScores(booster, "quick")  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("_soon_worth_it")
 def test_threads_that_share_one_model_all_get_lightgbm_scores(
     table: tuple[np.ndarray, np.ndarray], booster: lgb.Booster
 ) -> None:

@@ -73,12 +73,12 @@ def test_the_estimate_is_the_effect_though_the_log_shows_the_contrary(effect, se
     assert naive(log) < effect - 0.8
 
 
-def test_what_is_used_is_what_a_prior_of_a_half_and_the_log_say_together():
-    x, log, weight, _ = make_log(1.5, accounts=1_000)
+def test_what_is_used_is_what_a_prior_and_the_log_say_together():
+    x, log, weight, _ = make_log(1.5, accounts=300)
     found = estimate(x, log, weight)
     error = (found.estimate.high - found.estimate.low) / 2 / norm.ppf(0.975)
     at = np.linspace(-8, 8, 160_001)
-    belief = norm.pdf(at, 0.0, 0.5) * norm.pdf(found.estimate.value, at, error)
+    belief = norm.pdf(at, 0.0, 1.0) * norm.pdf(found.estimate.value, at, error)
     assert found.used == pytest.approx((at * belief).sum() / belief.sum(), abs=1e-4)
     large = estimate(*make_log(1.5)[:3])
     assert found.used / found.estimate.value < 0.85
