@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from relimit.data.events import Ids, account_places, conform_events
+from relimit.data.overlap import in_order_of
 from relimit.data.row_groups import read_batches
 from relimit.data.schema import events_schema
 
@@ -21,7 +23,7 @@ BUCKET_ROWS: Final = 800_000
 """Rows aimed at in a bucket: what a sort can hold beside the reader in half a gigabyte."""
 
 MOST_BUCKETS: Final = 256
-_BATCH_ROWS: Final = 1_000_000
+_BATCH_ROWS: Final = 500_000
 _SAMPLE: Final = 2_000
 
 
@@ -37,7 +39,8 @@ def spill(files: Sequence[Path], folder: Path, pool: Executor | None = None) -> 
     folder
         An empty folder for the buckets; one copy of the events is written to it.
     pool
-        Its threads sort a bucket while the one before is used.
+        Its threads part the rows while the next are read, and sort a bucket while the one before
+        is used.
 
     Yields
     ------
@@ -48,8 +51,8 @@ def spill(files: Sequence[Path], folder: Path, pool: Executor | None = None) -> 
     paths = [folder / f"{number:03}.arrow" for number in range(len(borders) + 1)]
     with ExitStack() as stack:
         writers: dict[int, pa.RecordBatchStreamWriter] = {}
-        for batch in _batches(files):
-            for number, part in _parts(batch, borders):
+        for parts in _parted(files, borders, pool):
+            for number, part in parts:
                 if number not in writers:
                     writers[number] = stack.enter_context(
                         pa.ipc.new_stream(paths[number], part.schema)
@@ -125,9 +128,21 @@ def _buckets(ids: pa.ChunkedArray, borders: Ids) -> NDArray[np.int16]:
     return bucket if place is None else bucket.take(place)
 
 
-def _parts(batch: pa.Table, borders: Ids) -> Iterator[tuple[int, pa.Table]]:
+def _parted(
+    files: Sequence[Path], borders: Ids, pool: Executor | None
+) -> Iterator[list[tuple[int, pa.Table]]]:
+    part = partial(_parts, borders=borders)
+    if pool is None:
+        return map(part, _batches(files))
+    return in_order_of(part, _batches(files), pool, most=1)
+
+
+def _parts(batch: pa.Table, borders: Ids) -> list[tuple[int, pa.Table]]:
+    """Return the rows of each bucket that has any."""
     bucket = _buckets(batch["account_id"], borders)
     parted = batch.take(pa.array(np.argsort(bucket, kind="stable")))
     edges = np.concatenate(([0], np.cumsum(np.bincount(bucket, minlength=len(borders) + 1))))
-    for number in np.flatnonzero(np.diff(edges)):
-        yield int(number), parted.slice(edges[number], edges[number + 1] - edges[number])
+    return [
+        (int(number), parted.slice(edges[number], edges[number + 1] - edges[number]))
+        for number in np.flatnonzero(np.diff(edges))
+    ]
