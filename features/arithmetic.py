@@ -62,7 +62,7 @@ def variation_of_recent(recent: Floats) -> Floats:
     NaN with fewer than two numbers, or if their mean is not above zero.
     """
     there = ~np.isnan(recent)
-    count = np.count_nonzero(there, axis=0)
+    count = np.add.reduce(there, axis=0, dtype=np.int64)
     mean = ratio(_sum_of_recent(np.where(there, recent, 0.0)), count)
     squares = np.where(there, (recent - mean) ** 2, 0.0)
     deviation = np.sqrt(ratio(_sum_of_recent(squares), count))

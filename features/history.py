@@ -135,7 +135,7 @@ class History:
     def _usual_kinds(self) -> UsualKinds:
         return UsualKinds(self._by_kind, self._usual_ends)
 
-    def _countsat(self, events: Events) -> Usual:
+    def _usual_counts(self, events: Events) -> Usual:
         """Return how many events lie around the usual ends, of few snapshots."""
         found = self._counts.get(events)
         if found is None:
@@ -146,7 +146,7 @@ class History:
             )
         return found
 
-    def _sumsat(self, events: Events) -> Usual:
+    def _usual_sums(self, events: Events) -> Usual:
         """Return what amounts or values around the usual ends add up to, of few snapshots."""
         found = self._sums.get(events)
         if found is None:
@@ -251,7 +251,7 @@ class History:
         """Return how many events are visible in a window; None is ever."""
         place = place_of_window(window) if self.few else None
         if place is not None:
-            return self._countsat(events).after[place]
+            return self._usual_counts(events).after[place]
         first, last = self.span(events, window)
         return last - first
 
@@ -259,7 +259,7 @@ class History:
         """Return the sum of the visible amounts (fen) or values in a window; None is ever."""
         place = place_of_window(window) if self.few else None
         if place is not None:
-            return self._sumsat(events).after[place]
+            return self._usual_sums(events).after[place]
         first, last = around(self._totals(events), window)
         return last - first
 
@@ -270,7 +270,7 @@ class History:
         """
         place = place_of_end(ago) if self.few else None
         if place is not None:
-            return self._sumsat(events).before[place]
+            return self._usual_sums(events).before[place]
         totals = self._totals(events)
         return at(totals, ago) - totals[None]
 

@@ -63,6 +63,10 @@ class Feature:
     compute: Compute = field(compare=False, repr=False)
     together: ComputeWindows | None = field(default=None, compare=False, repr=False)
 
+    def __hash__(self) -> int:
+        """Hash the name alone, which is unique: all fields would cost each live decision 0.1 ms."""
+        return hash(self.name)
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the function."""
         functions = ("compute", "together")
