@@ -123,7 +123,7 @@ def _effect(judged: Judged) -> list[Block]:
     if found is None:
         return [LEARNT_ALONG]
     return [
-        "Restoring a whole limit at once rather than withholding it raises the log-odds of bad by "
+        "Restoring a whole limit at once rather than withholding it moves the log-odds of bad by "
         f"{found.estimate.value:+.2f} (95% interval {found.estimate.low:+.2f} to "
         f"{found.estimate.high:+.2f}), estimated by itself from {found.rows:,} rows with "
         f"{found.bads:,} bads (double machine learning, Chernozhukov et al. 2018, weighted by "

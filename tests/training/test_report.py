@@ -168,7 +168,7 @@ def test_the_arms_effect_stands_in_report_card_metrics_and_manifest(trained, tra
     assert [kept["estimate"][name] for name in ("low", "value", "high")] == [
         metrics[f"arm_effect{suffix}"] for suffix in ("_low", "", "_high")
     ]
-    wanted = f"raises the log-odds of bad by {metrics['arm_effect']:+.2f} (95% interval "
+    wanted = f"moves the log-odds of bad by {metrics['arm_effect']:+.2f} (95% interval "
     taken = f"The model takes {metrics['arm_effect_used']:+.2f}:"
     for name in FILES:
         text = (folder / name).read_text(encoding="utf-8")
