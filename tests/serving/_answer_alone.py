@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -55,17 +56,18 @@ def packaged(package: Path, events: Path, asked: Path, since: str) -> Iterator[A
     """Yield what the packaged model answers, some hundred histories a request."""
     # It runs what the package brings; here the package is our own, made a moment ago.
     served = mlflow.pyfunc.load_model(str(package))  # noqa: TID251
-    request = [
-        {
-            "account_id": row["account_id"],
-            "as_of": row["as_of"].isoformat(),
-            "since": since,
-            "events": plain(table.drop_columns(["account_id"]).to_pylist()),
-        }
-        for row, table in histories(events, asked)
-    ]
-    for first in range(0, len(request), AT_ONCE):
-        yield from served.predict(request[first : first + AT_ONCE])
+    asked_of = histories(events, asked)
+    while request := [_history(*one, since) for one in islice(asked_of, AT_ONCE)]:
+        yield from served.predict(request)
+
+
+def _history(row: dict[str, Any], table: pa.Table, since: str) -> dict[str, Any]:
+    return {
+        "account_id": row["account_id"],
+        "as_of": row["as_of"].isoformat(),
+        "since": since,
+        "events": plain(table.drop_columns(["account_id"]).to_pylist()),
+    }
 
 
 if __name__ == "__main__":
