@@ -7,10 +7,11 @@ Another seed's world is then lived twice: under the incumbent, and under the opt
 decides again on later nights where a gate was closed. What returned is read from the `restored`
 events of the 45 days after a decision, the loss from what happened. A sample of the incumbent's
 decisions has every arm played out: there the optimised policy is held against the best arms that
-somebody could choose who knows each arm's probability of bad, at the incumbent's loss (margins and
-severities as the sample's averages by arm).
+somebody could choose who knows each arm's probability of bad, at the incumbent's loss (margins as
+the sample's averages by arm, severities as the bads of both lived worlds show).
 
-Prints every target as met or MISSED, and exits 1 if one is missed.
+Prints every target as met or MISSED, what the rest of the gap to the oracle is made of, what
+borrowers wait for, and exits 1 if a target is missed.
 """
 
 import argparse
@@ -26,30 +27,27 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from _frontier_gap import Gap, gap_of, ranking, severity_of, truth_of
 from numpy.typing import NDArray
 
 from relimit.data import Book, observe, read_parquet, realised
 from relimit.data.schema import decisions_log_schema
 from relimit.data.simulator import simulate
-from relimit.data.simulator.oracle import read_latent_types, read_oracle
-from relimit.data.vocabulary import ARMS, DELAYS_DAYS, FEN_PER_YUAN
+from relimit.data.simulator.oracle import read_latent_types
+from relimit.data.vocabulary import DELAYS_DAYS, FEN_PER_YUAN
 from relimit.models import RiskModel, load_model
 from relimit.policy import Policy, load_policy
-from relimit.policy.knapsack import choose_arms
 from relimit.serving.candidate import CandidatePolicy
 from relimit.serving.scorer import Scorer
 from relimit.training import resolve_model, train
-from relimit.training.arm_outcomes import ArmOutcomes
 from relimit.training.frontier import figures_of
-from relimit.training.logged_book import LoggedBook, read_logged_book
-from relimit.training.optimum import Optimum, logged_worth, optimise_book, tier_arm
-from relimit.training.waiting import worth_over_nights
+from relimit.training.logged_book import read_logged_book
+from relimit.training.optimum import Optimum, logged_worth, optimise_book
 
 Floats = NDArray[np.float64]
 
 MONTHS = 30
 NIGHTS = DELAYS_DAYS[1:]
-REPLICATES = 20
 LIQUIDITY = "cycler"
 DRAWS = 1000
 
@@ -151,69 +149,17 @@ def optimised(policy: Policy, model: RiskModel, book: Path, budget: float | None
     return optimise_book(replace(policy, value=value), logged)
 
 
-@dataclass(frozen=True)
-class Truth:
-    """The played-out decisions of a book, `[n, 25]`: probability of bad, and money as expected."""
-
-    rows: NDArray[np.int64]
-    outcomes: ArmOutcomes
-
-
-def truth_of(book: Path, logged: LoggedBook, *, shrunk: bool) -> Truth:
-    """Return what every arm of the sampled decisions brings, as far as twenty replays tell.
-
-    Loss is the probability times the arm's mean severity, margin the arm's mean gain for a yuan
-    freed. Shrunk: the probability is the posterior mean under a beta prior fitted to the sample, so
-    that choosing the luckiest of 25 counts gains nothing.
-    """
-    table = read_oracle(book)
-    n = table.num_rows // len(ARMS)
-    place = pd.Index(logged.decision_id).get_indexer(table["decision_id"].to_numpy()[:: len(ARMS)])
-    found = place >= 0
-    bad, loss, margin, p = (
-        table[name].to_numpy().astype(float).reshape(n, len(ARMS))[found]
-        for name in ("bad", "loss", "margin", "p_bad")
-    )
-    rows = place[found]
-    freed = logged.freed[rows].astype(float)
-    severity = loss.sum(axis=0) / np.maximum(freed @ bad, 1.0)
-    gain = (margin - margin[:, [0]]).sum(axis=0) / freed.sum()
-    if shrunk:
-        mean, spread = p.mean(axis=0), p.var(axis=0)
-        size = np.maximum(
-            (mean * (1 - mean) - spread) / (spread - mean * (1 - mean) / REPLICATES), 1
-        )
-        p = (p * REPLICATES + mean * size) / (REPLICATES + size)
-    money = freed[:, None]
-    return Truth(rows, ArmOutcomes(p, p * severity * money, gain * money, 0))
-
-
-def sampled_part(logged: LoggedBook, truth: Truth) -> LoggedBook:
-    """Return the sampled rows of a book, with the truth in place of estimates."""
-    rows = truth.rows
-    signals = logged.signals
-    return replace(
-        logged,
-        freed=logged.freed[rows],
-        arm=logged.arm[rows],
-        situation=logged.situation.take(rows),
-        signals=replace(
-            signals, closed=signals.closed[rows], expected_loss=signals.expected_loss[rows]
-        ),
-        outcomes=truth.outcomes,
-    )
-
-
-def captured(policy: Policy, logged: LoggedBook, truth: Truth) -> tuple[float, float, float]:
-    """Return net yuan under the incumbent, the policy, and whoever knows the probabilities."""
-    part = sampled_part(logged, truth)
-    own = logged_worth(policy, part)
-    rows = np.arange(len(part))
-    net = own.net(policy)
-    budget = float(own.loss[rows, part.arm].sum())
-    best = choose_arms(net, own.loss, budget).arm
-    ours = worth_over_nights(policy, part).net(policy)[rows, tier_arm(policy, part)]
-    return tuple(float(x.sum()) / 100 for x in (net[rows, part.arm], ours, net[rows, best]))
+def waits(world: Lived) -> str:
+    """Return what the mean days to restore are made of, by the first arm of a decision."""
+    rows = world.rows
+    first = {
+        "closed gates and withheld limits": rows["share"] == 0,
+        "clearing and tiers": (rows["share"] > 0) & (rows["delay_days"] > 0),
+        "faults": (rows["share"] > 0) & (rows["delay_days"] == 0),
+    }
+    total = rows["back"].sum()
+    parts = [f"{name} {rows['waited'][of].sum() / total:.2f}" for name, of in first.items()]
+    return f"of {world.days:.2f} days: {', '.join(parts)}"
 
 
 def line(text: str, met: bool) -> bool:
@@ -222,9 +168,7 @@ def line(text: str, met: bool) -> bool:
     return met
 
 
-def verdicts(
-    ours: Lived, theirs: Lived, gaps: Sequence[tuple[str, tuple[float, float, float]]]
-) -> bool:
+def verdicts(ours: Lived, theirs: Lived, gaps: Sequence[tuple[str, Gap]]) -> bool:
     """Print every target; return whether all were met."""
     more = ours.total("back") / theirs.total("back")
     low, high = loss_ratio_interval(ours, theirs)
@@ -240,13 +184,16 @@ def verdicts(
             ours.days <= theirs.days / 2,
         ),
     ]
-    for place, (name, (incumbent, policy, best)) in enumerate(gaps):
-        part = (policy - incumbent) / (best - incumbent)
+    print(f"        {waits(ours)}")
+    for place, (name, gap) in enumerate(gaps):
+        part = gap.part(gap.policy)
         text = f"{part:.0%} of the gap to the oracle, {name}"
         if place == 0:
             said.append(line(f"at least 80%: {text}", part >= 0.8))
         else:
             print(f"        {text}")
+        for step, net in gap.steps.items():
+            print(f"        {gap.part(net):>6.0%}  {step}")
     mine, its = ours.of_type(LIQUIDITY), theirs.of_type(LIQUIDITY)
     rises = mine.share > its.share and mine.loss_rate <= its.loss_rate
     shares = f"{its.share:.1%} to {mine.share:.1%}"
@@ -301,9 +248,12 @@ def run(folder: Path, given: argparse.Namespace) -> bool:
     report("incumbent", theirs)
     report("optimised", ours)
     logged = read_logged_book(judge / "events.parquet", log_of(judge), model, found.policy)
+    severity = severity_of(pd.concat([theirs.rows, ours.rows]))
     gaps = []
     for name, shrunk in (("probabilities as counted", False), ("probabilities shrunk", True)):
-        gaps.append((name, captured(found.policy, logged, truth_of(judge, logged, shrunk=shrunk))))
+        truth = truth_of(judge, logged, severity, shrunk=shrunk)
+        gaps.append((name, gap_of(found.policy, logged, truth)))
+    print(ranking(logged, truth_of(judge, logged, severity, shrunk=False)))
     done("held against the oracle")
     print()
     return verdicts(ours, theirs, gaps)

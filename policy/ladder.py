@@ -107,10 +107,11 @@ def best_within(binned: Binned, plans: tuple[Plan, ...], limits: Floats) -> Plan
 
     Prices alone find the plans on the concave frontier; between two of them a tier's bound can
     still move. The start is the best plan that keeps the limits, or the one that breaks them least.
+    Arms that are ruled out stay so, whatever the limits.
     """
 
-    def rank(plan: Plan) -> tuple[float, float]:
-        return -float(excess(plan.used, limits).sum()), plan.value
+    def rank(plan: Plan) -> tuple[bool, float, float]:
+        return bool(np.isfinite(plan.value)), -float(excess(plan.used, limits).sum()), plan.value
 
     best = max(plans, key=rank)
     while True:

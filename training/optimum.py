@@ -1,5 +1,6 @@
 """From a decision log to a policy file that is worth more: tiers, waits, frontier, guardrails."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -8,11 +9,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from relimit.data.errors import PolicyError
 from relimit.data.vocabulary import ARMS
 from relimit.models import RiskModel
 from relimit.policy import Guardrails, Optimised, Policy, Sample, Worth, optimise_tiers, worth_of
 from relimit.policy.arms import tier_of
 from relimit.policy.optimise import sample_bounds
+from relimit.policy.settings import Tier
 from relimit.policy.worth import ARM_SHARES, NOTHING
 from relimit.training.frontier import Figures, Point, figures_of, trace_frontier
 from relimit.training.gate_costs import GateCost, gate_costs
@@ -174,25 +177,48 @@ def _mean(share: Floats, freed: Ints, rows: NDArray[np.bool_]) -> float:
 def _tiers_that_wait_for_something(
     policy: Policy, book: LoggedBook, sample: Sample
 ) -> tuple[Policy, Optimised, list[Wait]]:
-    """Optimise until each wait that is left is worth more than its cost.
+    """Optimise until each wait that is left is worth more than its cost, or is needed.
 
     Delays only grow from tier to tier, so that one tier's wait can force another's, which is not
-    worth it: that wait is ruled out between its bounds, and the tiers are chosen anew.
+    worth it: that wait is ruled out between its bounds, and the tiers are chosen anew. Where no
+    tiers would keep the limits without such waits, these stay.
     """
     bounds = sample_bounds(policy, sample)
     allowed = np.ones((len(bounds), len(ARMS)), bool)
     budget = policy.stated_value.loss_budget
+    found = optimise_tiers(policy, sample, budget=budget, allowed=allowed)
     while True:
-        found = optimise_tiers(policy, sample, budget=budget, allowed=allowed)
         best = replace(policy, tiers=found.tiers)
         waits = waits_of(best, book, sample.worth, found.shadow_price)
-        idle = [wait for wait in waits if wait.chosen and wait.net <= 0.0]
-        if not idle:
+        idle = sorted((w for w in waits if w.chosen and w.net <= 0.0), key=lambda wait: wait.net)
+        for some in (idle, *([wait] for wait in idle)):
+            left = allowed & ~_bins_of(some, found.tiers, bounds)
+            better = _tiers_if_any(policy, sample, left) if some else None
+            if better is not None:
+                allowed, found = left, better
+                break
+        else:
             return best, found, waits
-        for wait in idle:
-            below = found.tiers[wait.tier - 2].up_to if wait.tier > 1 else -1.0
-            bins = (bounds > below) & (bounds <= wait.up_to)
-            allowed[bins, ARMS.index((wait.share, wait.days))] = False
+
+
+def _bins_of(waits: Sequence[Wait], tiers: Sequence[Tier], bounds: Floats) -> NDArray[np.bool_]:
+    """Return `[bins, 25]`: the bins of each wait's tier, at its arm."""
+    there = np.zeros((len(bounds), len(ARMS)), bool)
+    for wait in waits:
+        below = tiers[wait.tier - 2].up_to if wait.tier > 1 else -1.0
+        bins = (bounds > below) & (bounds <= wait.up_to)
+        there[bins, ARMS.index((wait.share, wait.days))] = True
+    return there
+
+
+def _tiers_if_any(policy: Policy, sample: Sample, allowed: NDArray[np.bool_]) -> Optimised | None:
+    """Return the best tiers of some arms; None if none of theirs keep the limits."""
+    try:
+        return optimise_tiers(
+            policy, sample, budget=policy.stated_value.loss_budget, allowed=allowed
+        )
+    except PolicyError:
+        return None
 
 
 def _named(policy: Policy, best: Policy, book: LoggedBook, worth: Worth) -> dict[str, Figures]:

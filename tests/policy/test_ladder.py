@@ -81,6 +81,18 @@ def test_under_limits_the_bound_holds_and_the_chain_found_is_nearly_the_solvers(
     assert best.value >= 0.97 * optimum
 
 
+def test_arms_that_are_ruled_out_are_not_taken_though_they_would_keep_a_limit():
+    binned, limits = random_book(1)
+    value = binned.value.copy()
+    value[:, :20] = -np.inf  # all that return less than everything
+    binned = Binned(binned.bounds, value, binned.used)
+    priced = price_limits(binned.best_at, limits * 0.01)
+    best = best_within(binned, priced.plans, limits * 0.01)
+    assert np.isfinite(best.value)
+    assert (best.choice >= 20).all()
+    assert (best.used > limits * 0.01).any()
+
+
 def test_limits_that_do_not_bind_cost_nothing():
     binned, _ = random_book(0)
     priced = price_limits(binned.best_at, np.full(3, 100.0))

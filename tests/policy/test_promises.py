@@ -13,6 +13,7 @@ POLICY = load_policy()
 MODEST = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
+THOROUGH = settings(MODEST, max_examples=200)
 
 
 def returned(row):
@@ -60,7 +61,7 @@ def test_the_status_says_what_happens(make, rows_strategy, data):
     assert expected[row["status"]]
 
 
-@MODEST
+@THOROUGH
 @given(data=st.data(), more=st.floats(0, 1))
 def test_more_risk_never_restores_more_nor_sooner(make, rows_strategy, data, more):
     safe = data.draw(rows_strategy)
@@ -75,10 +76,10 @@ def test_more_risk_never_restores_more_nor_sooner(make, rows_strategy, data, mor
         assert safer["not_later_than"] <= riskier["not_later_than"]
 
 
-@MODEST
-@given(data=st.data(), more=st.integers(1, 100_000))
-def test_prepaying_more_never_leaves_less_to_use(make, rows_strategy, data, more):
-    little = data.draw(rows_strategy) | {"outstanding": 200_000}
+@THOROUGH
+@given(data=st.data(), more=st.integers(1, 400_000), ratio=st.floats(0.0, 0.4))
+def test_prepaying_more_never_leaves_less_to_use(make, rows_strategy, data, more, ratio):
+    little = data.draw(rows_strategy) | {"outstanding": 400_000, "loss_ratio": ratio}
     much = little | {
         "freed": little["freed"] + more,
         "prepaid": little["prepaid"] + more,

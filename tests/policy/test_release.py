@@ -134,6 +134,35 @@ def test_a_later_night_never_gives_less_nor_later_without_a_closed_gate(
             assert after["not_later_than"] <= before["not_later_than"]
 
 
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(data=st.data(), gaps=st.lists(st.integers(1, 12), min_size=2, max_size=4))
+def test_from_night_to_night_the_last_date_only_moves_earlier_and_each_yuan_returns_once(
+    make, rows_strategy, data, gaps
+):
+    open_gates = dict.fromkeys(
+        ("overdue", "days_past_due", "unsettled_interest", "identity_changes"), 0
+    )
+    first = data.draw(rows_strategy) | open_gates
+    decisions = decide(POLICY, make.cases(first))
+    earlier, paid = Earlier.from_decisions(decisions.to_table()), decisions.timetable.restore_now[0]
+    for elapsed in np.cumsum(gaps).tolist():
+        told, promised = earlier.not_later_than[0], earlier.promised[0]
+        tonight = data.draw(rows_strategy) | open_gates
+        kept = ("freed", "prepaid", "limit", "has_limit", "outstanding")
+        tonight |= {name: first[name] for name in kept} | {"as_of": first["as_of"] + elapsed * DAY}
+        night = decide_again(POLICY, make.cases(tonight), earlier)
+        when = night.timetable
+        if when.decided_on[0] < told:
+            assert when.not_later_than[0] <= told
+        assert when.withheld[0] >= 0
+        assert when.restore_now[0] + when.restore_later[0] >= promised
+        paid += when.restore_now[0]
+        assert paid + when.restore_later[0] + when.withheld[0] == first["freed"]
+        earlier = earlier.then(night)
+
+
 def test_other_decisions_than_the_earlier_ones_are_refused(make):
     cases = make.cases({"as_of": NOON}, {"as_of": NOON})
     earlier = Earlier.from_decisions(decide(POLICY, cases).to_table())

@@ -10,6 +10,7 @@ from relimit.data.vocabulary import ARMS
 from relimit.policy import load_policy
 from relimit.policy.arms import tier_of
 from relimit.policy.outcome import Situation
+from relimit.training import optimum
 from relimit.training.arm_outcomes import ArmOutcomes
 from relimit.training.logged_book import LoggedBook, Signals
 from relimit.training.optimum import optimise_book
@@ -87,6 +88,24 @@ def test_where_a_gate_closes_on_those_who_go_bad_the_risky_wait_for_it():
     assert found.named["optimised"].net_yuan > optimise_book(policy, make_book()).named[
         "optimised"
     ].net_yuan  # fmt: skip
+
+
+@pytest.mark.parametrize(("budget", "needed"), [(0.008, True), (0.2, False)])
+def test_a_wait_that_costs_more_than_it_shows_stays_only_where_the_limits_need_it(
+    monkeypatch, budget, needed
+):
+    """Only waiting keeps what the groups had within the small budget; the search ends."""
+    costly = optimum.waits_of
+
+    def idle(*given):
+        return [replace(wait, net=-1.0) for wait in costly(*given)]
+
+    monkeypatch.setattr(optimum, "waits_of", idle)
+    policy = with_value(loss_budget=budget, group_loss=1.0)
+    found = optimise_book(policy, make_book(closing=0.3))
+    assert any(wait.chosen for wait in found.waits) == needed
+    assert found.named["optimised"].loss_rate <= budget
+    assert np.isfinite(found.found.value)
 
 
 def test_a_closed_gate_returns_its_arm_on_the_first_night_that_finds_it_open():
