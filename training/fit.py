@@ -144,7 +144,10 @@ def fit_model(
             monotone=estimator.monotone, seed=seed,
         )  # fmt: skip
         by_arm = None if effect is None else effect.by_arm(horizon_days)
-    rows = _Rows(X, names, labelled, weight, by_arm)
+    # Trees that are given the arm's effect have nothing to learn from weights, which halve what the
+    # rows are worth (Winship & Radbill 1994); the effect and the calibration are weighted.
+    grown_by = weight if by_arm is None else None
+    rows = _Rows(X, names, labelled, weight is not None, grown_by, by_arm)
     early, later = rows.take(split.fit), rows.take(split.calibrate)
     tuning = None
     if budget is not None:
@@ -159,7 +162,7 @@ def fit_model(
         estimator.fit(*early)
     report("calibrating")
     calibration = choose_calibration(
-        estimator.log_odds(later[0]), later[1], later[2], random_state=seed
+        estimator.log_odds(later[0]), later[1], _take(weight, split.calibrate), random_state=seed
     )
     model = RiskModel.assemble(
         estimator,
@@ -205,18 +208,19 @@ def _estimator(family: str, workers: int, seed: int) -> RiskEstimator:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What slices are taken from; with weights there are arms. `by_arm` `[25]` is their effect."""
+    """What slices to grow on are taken from; `by_arm` `[25]` is the arms' known effect."""
 
     X: Floats
     names: Sequence[str]
     labelled: Labelled
+    has_arms: bool
     weight: Floats | None
     by_arm: Floats | None
 
     def take(self, rows: NDArray[np.int64]) -> Slice:
         """Return some rows with their arms, outcomes and weights; no other row is copied."""
         matrix, columns = self.X[rows], list(self.names)
-        if self.weight is not None:
+        if self.has_arms:
             arms = self.labelled.share[rows], self.labelled.delay_days[rows]
             matrix, columns = np.column_stack([matrix, *arms]), [*columns, *ARM_COLUMNS]
         frame = pd.DataFrame(matrix, columns=columns)

@@ -88,6 +88,24 @@ def test_trees_are_given_the_arms_effect_and_add_nothing_of_their_own(decisions)
         np.testing.assert_allclose(gap, effect.by_arm(180)[place], atol=1e-9)
 
 
+def test_trees_given_the_effect_grow_unweighted_and_are_calibrated_by_weight(
+    decisions, monkeypatch
+):
+    known = fit(decisions, "lightgbm").arm_effect
+    monkeypatch.setattr("relimit.training.fit.estimate_arm_effect", lambda *_, **__: known)
+    weighted = fit(decisions, "lightgbm").model
+    monkeypatch.setattr(
+        "relimit.training.fit.weigh_decisions",
+        lambda X, *given, **options: replace(
+            weigh_decisions(X, *given, **options), weight=np.ones(len(X))
+        ),
+    )
+    even = fit(decisions, "lightgbm").model
+    X = decisions.X[:100]
+    np.testing.assert_array_equal(weighted.log_odds(X), even.log_odds(X))
+    assert (weighted.restoration_risk(X) != even.restoration_risk(X)).all()
+
+
 def test_the_effect_is_of_the_horizon_that_was_observed(decisions):
     fitted = fit_model(
         "lightgbm", decisions.X, decisions.names, decisions.labelled, decisions.split,
