@@ -140,10 +140,12 @@ def describe(support: Support) -> str:
     """Return why history can't answer, in a sentence; empty where it can."""
     if support.answered:
         return ""
-    return (
-        f"history can't answer ({support.verdict}): the log carries {support.carried:,.0f} of "
-        f"{support.target:,.0f} decisions, {support.tries} of them tried against its odds"
-    )
+    decisions, tries = f"{support.target:,.0f} decisions", f"{support.tries:,}"
+    if support.verdict == TOO_FEW:
+        reason = f"what is known of its {decisions} rests on {tries} taken against the log's odds"
+    else:
+        reason = f"the log carries {support.carried:,.0f} of {decisions}, {tries} against its odds"
+    return f"history can't answer ({support.verdict}): {reason}"
 
 
 def outcome_bounds(

@@ -1,6 +1,7 @@
 """From events to answers: read, decided in threads, and given in the order of the accounts."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -8,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from relimit.data.events import blocks_from_table
-from relimit.data.overlap import in_order
+from relimit.data.overlap import in_order_of, worker_pool
 from relimit.data.stream import BLOCK_ROWS, EventPlan
 from relimit.policy import decisions_schema
 from relimit.serving.blocks import Answers, decide_block
@@ -56,7 +57,7 @@ class Answering:
     plan
         What is to be read if nothing is done yet.
     workers
-        Threads that decide while this one reads.
+        Threads that read, choose and decide.
     """
 
     scorer: Scorer
@@ -81,16 +82,18 @@ class Answering:
             with clock.stage("deciding"):
                 return self._answer(span)
 
-        def chosen() -> Iterator[_Span]:
+        def chosen(pool: Executor) -> Iterator[_Span]:
             seen = done
-            spans = clock.timed("reading", _spans(rest))
-            for span in in_order(choose, spans, workers=self.workers):
+            spans = clock.timed("waiting for what is read", _spans(rest, pool))
+            for span in in_order_of(choose, spans, pool, most=2 * self.workers):
                 seen += span.read
                 if progress is not None:
                     progress(seen, total)
                 yield span
 
-        yield from in_order(answer, _together(chosen()), workers=self.workers)
+        with worker_pool(self.workers) as pool:
+            spans = _together(chosen(pool))
+            yield from in_order_of(answer, spans, pool, most=2 * self.workers)
         if progress is not None:
             progress(total, total)
 
@@ -119,10 +122,10 @@ def with_missing(answers: Answers, missing: pa.Table) -> Answers:
     return Answers(answers.decided, quarantined.take(pa.array(order)))
 
 
-def _spans(plan: EventPlan) -> Iterator[_Span]:
+def _spans(plan: EventPlan, pool: Executor) -> Iterator[_Span]:
     """Yield the events, and at the end a span without any for the accounts after the last."""
     after = plan.after
-    for events in plan.tables(BLOCK_ROWS):
+    for events in plan.tables(BLOCK_ROWS, pool):
         through = events["account_id"][-1].as_py()
         yield _Span(events, events.num_rows, after, through)
         after = through

@@ -56,6 +56,7 @@ def test_a_handful_of_tries_does_not_answer_for_half_a_book():
     support = support_of(logged, always(FULL))
     assert 0 < support.tries < 5
     assert support.verdict == TOO_FEW
+    assert f"rests on {support.tries} taken against the log's odds" in describe(support)
 
 
 def test_the_map_says_which_arm_of_which_segment_is_unknown():
