@@ -218,9 +218,11 @@ def shocked(
     base: duckdb.DuckDBPyConnection, shock: duckdb.DuckDBPyConnection, months: int
 ) -> list[Line]:
     """Return what the scenario `shock` did to those who fall into arrears, window and before."""
-    first, last = load_settings("shock").delinquency.shock_window
-    inside = [_window(book, _date(first, months), _date(last, months)) for book in (base, shock)]
-    before = [_window(book, _date(0.0, months), _date(first, months)) for book in (base, shock)]
+    settings = load_settings("shock").delinquency
+    first = _date(settings.shock_from, months)
+    last = first + timedelta(days=settings.shock_days)
+    inside = [_window(book, first, last) for book in (base, shock)]
+    before = [_window(book, _date(0.0, months), first) for book in (base, shock)]
     return [
         near("shock: arrears an instalment, in its window", inside[1][0] / inside[0][0], 2.0),
         between("shock: arrears an instalment, before it", before[1][0] / before[0][0], 1.0, 1.0),

@@ -24,7 +24,7 @@ class Calendar:
     days
         Simulated days.
     borrowing, arrears
-        `[days]` factors of the draw intensity and of the odds of missing an instalment.
+        `[days]` factors of the draw intensity and of the chance of missing an instalment.
     payday
         `[days, paydays]`: that day is the payday.
     since_payday
@@ -121,7 +121,8 @@ def _festival_arrears(settings: CalendarSettings, dates: list[date]) -> Floats:
 
 
 def _shock(settings: Settings, days: int, size: int) -> Floats:
-    first, last = settings.delinquency.shock_window
-    day = np.arange(size)
-    inside = (day >= first * days) & (day < last * days)
-    return np.where(inside, settings.delinquency.entry_multiplier, 1.0)
+    s = settings.delinquency
+    first = round(s.shock_from * days)
+    factor = np.ones(size)
+    factor[first : first + s.shock_days] = s.entry_multiplier
+    return factor

@@ -121,7 +121,8 @@ class DelinquencySettings:
     """Missing an instalment, curing, rolling on."""
 
     entry_multiplier: float
-    shock_window: tuple[float, ...]
+    shock_from: float
+    shock_days: int
     by_stress: float
     debt_service: float
     by_burden: float

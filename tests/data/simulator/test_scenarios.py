@@ -31,11 +31,16 @@ def test_the_seven_scenarios_are_there():
     assert scenarios() == ALL
 
 
-def test_the_shock_raises_the_odds_for_a_tenth_of_the_period():
-    base, shock = (make_calendar(load_settings(name), 30) for name in ("base", "shock"))
+@pytest.mark.parametrize(("months", "raised"), [(12, 91), (24, 91), (30, 91), (6, 81)])
+def test_the_shock_raises_the_chance_of_missing_for_three_months(months, raised):
+    # Six months are 181 days: the shock begins on the 100th, and the book ends before it does.
+    base, shock = (make_calendar(load_settings(name), months) for name in ("base", "shock"))
     ratio = (shock.arrears / base.arrears)[: base.days]
-    assert set(np.unique(ratio)) == {1.0, load_settings("shock").delinquency.entry_multiplier}
-    assert abs((ratio > 1).sum() - base.days / 10) <= 1
+    higher = np.flatnonzero(ratio > 1)
+    assert len(higher) == raised
+    assert higher[0] == round(0.55 * base.days)
+    assert (np.diff(higher) == 1).all()
+    np.testing.assert_allclose(ratio[higher], 2.3)
 
 
 def test_without_exploration_every_propensity_is_one(books):
