@@ -67,7 +67,7 @@ def play_out(world: World, cases: Branched, replicates: int = REPLICATES) -> pa.
             step(trunk, day)
         if len(grove.place):
             step(grove.block, day)
-            _refresh(grove, day, replicates)
+            _begin(grove, day, replicates)
             grove = _harvest(grove, answer, day)
     return answer.table(cases)
 
@@ -120,9 +120,11 @@ def _plant(
     )
 
 
-def _refresh(grove: _Grove, day: int, replicates: int) -> None:
+def _begin(grove: _Grove, day: int, replicates: int) -> None:
+    """Let the branches of today's decisions begin: arrears of last night came before them."""
     young = np.flatnonzero(grove.last_day == day + BAD_HORIZON_DAYS)
-    people = grove.block.people
+    people, tally = grove.block.people, grove.block.tally
+    tally.bad_day[young], tally.bad_balance[young] = NEVER, 0
     people.key[young] = rekey(people.key[young], grove.place[young] % (1 + replicates))
 
 

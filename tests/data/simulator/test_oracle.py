@@ -1,6 +1,8 @@
 """The oracle is what re-running the world with that one decision changed would have given."""
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -84,6 +86,36 @@ def test_the_arm_that_was_logged_has_the_outcome_that_was_logged(played):
         mine = late[late.account_id == row.account_id].ts - row.decided_at
         days = mine.dt.total_seconds() / 86_400
         assert row.bad == bool(((days > 0) & (days <= 180)).any())
+
+
+def test_arrears_that_end_on_the_day_of_the_decision_are_not_its_outcome():
+    # All miss, and are cured on the day that 30 days are told of; few borrow again afterwards.
+    overrides = {
+        "types": {
+            "forgetful": [60.0] * 6, "draw": [0.001] * 6, "draw_excitation": [0.0] * 6,
+            "prepay": [0.03] * 6, "prepay_excitation": [0.0] * 6, "prepay_full": [1.0] * 6,
+            "lender_funded": [0.0] * 6,
+        },
+        "delinquency": {"cure_1_29": 0.0, "cure_30_59": 60.0, "cure_by_stress": 0.0},
+        "behaviour": {"distress_draw": 0.0},
+        "population": {"opening_share_of_period": 0.0},
+    }  # fmt: skip
+    world = make_world(11, 9, load_settings("base", overrides))
+    tables = run_block(world, 1, 801)
+    log, events = tables.decisions.to_pandas(), tables.events.to_pandas()
+    late = events[(events.kind == "overdue") & (events["value"] == 30)]
+    both = log.merge(late, on="account_id")
+    gap = both.decided_at - both.ts
+    same_night = both[(gap > pd.Timedelta(0)) & (gap < pd.Timedelta("1D"))]
+    sample = Sample(world, 40)
+    sample.offer(tables.decisions.filter(pa.array(log.decision_id.isin(same_night.decision_id))))
+    oracle = play_out(world, sample.chosen(), replicates=0).to_pandas()
+    own = oracle.merge(log, on=["decision_id", "share", "delay_days"], validate="one_to_one")
+    assert len(own) > 5
+    assert not own.bad.all()
+    for row in own.itertuples():
+        since = late[late.account_id == row.account_id].ts - row.decided_at
+        assert row.bad == bool(since.between(pd.Timedelta(1), pd.Timedelta("180D")).any())
 
 
 def test_nothing_restored_is_the_same_however_long_the_delay(played):
