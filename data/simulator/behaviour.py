@@ -6,7 +6,7 @@ from relimit.data.simulator.block import Block
 from relimit.data.simulator.ledger import accrue, open_loan, prepay
 from relimit.data.simulator.recorder import DETAIL, PURPOSES
 from relimit.data.simulator.state import NEVER
-from relimit.data.simulator.streams import Floats, Ints, Purpose
+from relimit.data.simulator.streams import Bools, Floats, Ints, Purpose
 from relimit.data.vocabulary import DRAW, FEN_PER_YUAN, INFLOW, INTEREST_PAYMENT, PAYMENT_RETURNED
 
 HUNDRED_YUAN = 100 * FEN_PER_YUAN
@@ -36,7 +36,7 @@ def plan_prepayments(block: Block, day: int) -> None:
     wish = (people.prepay + standing.prepay_heat) * payday * block.activity(day)
     wish *= np.exp(s.behaviour.prepay_by_stress * standing.stress)
     able = (standing.outstanding > 0) & (standing.overdue_since == NEVER) & ~standing.left
-    able &= (standing.next_prepay <= day) & (standing.plan_day < day) & (standing.bust_day == NEVER)
+    able &= (standing.next_prepay <= day) & (standing.plan_day < day) & ~busting(block, day)
     everyone = np.arange(len(wish))
     row = np.flatnonzero((block.uniform(everyone, day, Purpose.PLAN) < wish) & able)
     funded = block.uniform(row, day, Purpose.PLAN_FUNDED) < s.types.lender_funded[people.kind[row]]
@@ -144,11 +144,14 @@ def _draw_intensity(block: Block, day: int) -> Floats:
     payday = np.where(flush, block.settings.calendar.payday_borrowing, 1.0)[people.payday]
     distress = distressed(block, np.arange(len(people.key)))
     rest = people.draw + standing.draw_heat + block.settings.behaviour.distress_draw * distress
-    return np.where(
-        standing.bust_day == NEVER,
-        rest * payday * calendar.borrowing[day] * block.activity(day),
-        1.0,
-    )
+    usual = rest * payday * calendar.borrowing[day] * block.activity(day)
+    return np.where(busting(block, day), 1.0, usual)
+
+
+def busting(block: Block, day: int) -> Bools:
+    """Return which accounts' bust-out has come: they take all that they get and repay nothing."""
+    bust = block.standing.bust_day
+    return np.asarray((bust != NEVER) & (day >= bust))
 
 
 def _borrow(block: Block, row: Ints, ts: Ints, available: Ints, day: int) -> None:
@@ -174,7 +177,7 @@ def _need(block: Block, row: Ints, available: Ints, day: int) -> Ints:
     constraint = s.constraint * poor
     wanted = block.people.need[row] * spread * (1.0 - constraint) + constraint * available
     wanted = np.maximum(wanted, s.distress_fill * distressed(block, row) * available)
-    wanted = np.where(standing.bust_day[row] == NEVER, wanted, available)
+    wanted = np.where(busting(block, day)[row], available, wanted)
     floor = block.settings.product.draw_minimum * FEN_PER_YUAN
     rounded = np.rint(wanted / HUNDRED_YUAN).astype(np.int64) * HUNDRED_YUAN
     return np.minimum(np.maximum(rounded, floor), available)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from relimit.data.simulator.block import Block
-from relimit.data.simulator.ledger import OFFICE, accrue, bill, charge, settle
+from relimit.data.simulator.ledger import OFFICE, accrue, bill, charge, owed_now, settle
 from relimit.data.simulator.recorder import DETAIL
 from relimit.data.simulator.state import NEVER
 from relimit.data.simulator.streams import Bools, Floats, Ints, Purpose
@@ -34,8 +34,7 @@ def collect(block: Block, day: int) -> None:
     in_arrears = standing.overdue_since[row] != NEVER
     missed = block.uniform(row, day, Purpose.MISS) < miss_probability(block, row, day)
     paid = np.flatnonzero(~in_arrears & ~missed)
-    ts = block.clock(row, day, Purpose.PAY_TIME, _PAY_HOURS, slot)
-    settle(block, row[paid], slot[paid], part[paid], ts[paid], day=day)
+    _receive(block, row[paid], slot[paid], part[paid], day)
     late = np.flatnonzero(in_arrears | missed)
     block.loans.past_due[row[late], slot[late]] += part[late]
     new = np.unique(row[missed & ~in_arrears])
@@ -46,18 +45,23 @@ def collect(block: Block, day: int) -> None:
     )
 
 
+def _receive(block: Block, row: Ints, slot: Ints, part: Ints, day: int) -> None:
+    ts = block.clock(row, day, Purpose.PAY_TIME, _PAY_HOURS, slot)
+    settle(block, row, slot, owed_now(block, row, slot, part), part, ts=ts, day=day)
+
+
 def miss_probability(block: Block, row: Ints, day: int) -> Floats:
     """Return the chance that an account misses today's instalment."""
     s, standing, people = block.settings.delinquency, block.standing, block.people
     instalments = monthly_instalments(block, row) / people.income[row]
     burden = instalments + s.debt_service * standing.debt[row]
-    odds = (
+    log_odds = (
         block.settings.types.forgetful[people.kind[row]]
         + s.by_stress * standing.stress[row]
         + s.by_use * standing.outstanding[row] / standing.limit[row]
         + s.by_burden * np.minimum(burden, 2.0) * np.maximum(standing.stress[row], 0.0)
     )
-    risk = 1.0 / (1.0 + np.exp(-odds)) * block.calendar.arrears[day]
+    risk = 1.0 / (1.0 + np.exp(-log_odds)) * block.calendar.arrears[day]
     bust = busted(block, row, day)
     return np.where(bust, _BUST_MISS, risk)
 
@@ -87,8 +91,9 @@ def advance(block: Block, day: int) -> None:
     _report(block, row, past_due, day)
     cured = block.uniform(row, day, Purpose.CURE) < -np.expm1(-_cure_intensity(block, row, day))
     _cure(block, row[cured & (past_due > 0)], day)
-    limit_days = block.settings.product.charge_off_days
-    _write_off(block, row[~cured & (past_due >= limit_days)], day)
+    given_up = past_due >= block.settings.product.charge_off_days
+    _write_off(block, row[~cured & given_up], day)
+    _pay_part(block, row[~cured & ~given_up], day)
 
 
 def _returned_share(block: Block) -> float:
@@ -99,7 +104,7 @@ def _report(block: Block, row: Ints, past_due: Ints, day: int) -> None:
     at = np.flatnonzero(np.isin(past_due, STAGES))
     row, past_due = row[at], past_due[at]
     loans, tally = block.loans, block.tally
-    owed = loans.past_due[row].sum(axis=1) + loans.charged[row].sum(axis=1)
+    owed = (loans.past_due[row] + loans.charged[row] + loans.charged_penalty[row]).sum(axis=1)
     ts = block.clock(row, day, Purpose.NIGHT_TIME, _STAGE_HOURS)
     block.recorder.emit(OVERDUE, row, ts, amount=owed, value=past_due)
     bad = row[(past_due >= BAD_DAYS_PAST_DUE) & (tally.bad_day[row] == NEVER)]
@@ -120,17 +125,35 @@ def _cure_intensity(block: Block, row: Ints, day: int) -> Floats:
 
 
 def _cure(block: Block, account: Ints, day: int) -> None:
-    loans = block.loans
-    place, slot = np.nonzero((loans.past_due[account] > 0) | (loans.charged[account] > 0))
-    row = account[place]
     ts = block.clock(account, day, Purpose.PAY_TIME, OFFICE)
-    accrue(block, row, slot, day)
-    charge(block, row, slot, ts[place])
-    part = loans.past_due[row, slot]
-    loans.past_due[row, slot] = 0
-    settle(block, row, slot, part, ts[place], day=day)
+    _pay_arrears(block, account, np.ones(len(account)), ts, day)
     block.standing.overdue_since[account] = NEVER
     block.recorder.emit(CURED, account, ts + 1)
+
+
+def _pay_part(block: Block, account: Ints, day: int) -> None:
+    """Let some pay a part of what they owe, once; they stay as late as they are."""
+    s, since = block.settings.delinquency, block.standing.overdue_since[account]
+    when = block.uniform(account, 0, Purpose.PART_DAY, since) * s.partial_days
+    pays = block.uniform(account, 0, Purpose.PART_PAYMENT, since) < s.partial_share
+    pays &= (day == since + 1 + when.astype(np.int64)) & ~busted(block, account, day)
+    account = account[pays]
+    share = s.partial_most * block.uniform(account, day, Purpose.PART_SHARE)
+    ts = block.clock(account, day, Purpose.PAY_TIME, OFFICE)
+    _pay_arrears(block, account, share, ts, day)
+
+
+def _pay_arrears(block: Block, account: Ints, share: Floats, ts: Ints, day: int) -> None:
+    """Charge the accounts' late loans up to today, and receive this share of what each asks for."""
+    loans = block.loans
+    behind = (loans.past_due > 0) | (loans.charged > 0) | (loans.charged_penalty > 0)
+    place, slot = np.nonzero(behind[account])
+    row, ts = account[place], ts[place]
+    accrue(block, row, slot, day)
+    charge(block, row, slot, ts)
+    late = loans.past_due[row, slot]
+    money = np.floor(share[place] * owed_now(block, row, slot, late)).astype(np.int64)
+    loans.past_due[row, slot] -= settle(block, row, slot, money, late, ts=ts, day=day)
 
 
 def _write_off(block: Block, row: Ints, day: int) -> None:
@@ -140,9 +163,11 @@ def _write_off(block: Block, row: Ints, day: int) -> None:
     block.recorder.emit(CHARGE_OFF, row, ts, amount=amount)
     block.recorder.emit(LIMIT, row, ts + 1, amount=0, detail=DETAIL["charged_off"])
     block.tally.charged_off[row] += amount
-    for column in (loans.principal, loans.accrued, loans.penalty, loans.charged, loans.past_due):
+    for column in (
+        loans.principal, loans.accrued, loans.penalty, loans.charged, loans.charged_penalty,
+        loans.past_due, loans.instalments,
+    ):  # fmt: skip
         column[row] = 0
-    loans.instalments[row] = 0
     loans.next_due[row] = NEVER
     standing.outstanding[row] = 0
     standing.limit[row] = 0

@@ -34,7 +34,7 @@ def turn_month(block: Block, day: int) -> None:
     standing.last_debt[row] = standing.debt[row]
     _move(block, row, day)
     report_scores(block, row, day)
-    _bust(block, row, day)
+    _plan_bust(block, row, day)
     _review_limits(block, row, day)
 
 
@@ -49,7 +49,7 @@ def _move(block: Block, row: Ints, day: int) -> None:
     standing.debt[row] -= s.debt_decay * (standing.debt[row] - base)
 
 
-def _bust(block: Block, row: Ints, day: int) -> None:
+def _plan_bust(block: Block, row: Ints, day: int) -> None:
     standing, s = block.standing, block.settings.behaviour
     bust_out = block.settings.types.name.index("bust_out")
     ready = (block.people.kind[row] == bust_out) & (standing.bust_day[row] == NEVER)
@@ -57,8 +57,10 @@ def _bust(block: Block, row: Ints, day: int) -> None:
     row = row[ready]
     available = standing.limit[row] - standing.outstanding[row] - standing.held[row]
     share = np.clip(available / np.maximum(standing.limit[row], 1), 0.0, 1.0)
-    hit = block.uniform(row, day, Purpose.BUST) < s.bust_monthly * share
-    standing.bust_day[row[hit]] = day
+    row = row[block.uniform(row, day, Purpose.BUST) < s.bust_monthly * share]
+    first, last = s.bust_lead_days
+    lead = first + block.uniform(row, day, Purpose.BUST_LEAD) * (last + 1 - first)
+    standing.bust_day[row] = day + lead.astype(np.int64)
 
 
 def _review_limits(block: Block, row: Ints, day: int) -> None:

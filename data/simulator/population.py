@@ -91,6 +91,7 @@ def make_loans(accounts: int, slots: int) -> Loans:
         "penalty",
         "accrued_to",
         "charged",
+        "charged_penalty",
         "past_due",
         "instalments",
         "number",

@@ -111,6 +111,7 @@ class BehaviourSettings:
     distress_fill: float
     bust_monthly: float
     bust_tenure_days: int
+    bust_lead_days: tuple[int, ...]
     stress_reversion: float
     stress_shock: float
     debt_decay: float
@@ -132,6 +133,9 @@ class DelinquencySettings:
     cure_30_59: float
     cure_60_89: float
     cure_90: float
+    partial_share: float
+    partial_days: int
+    partial_most: float
     returned_share: float
 
 

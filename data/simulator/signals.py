@@ -4,7 +4,6 @@ import numpy as np
 
 from relimit.data.simulator.block import Block
 from relimit.data.simulator.recorder import DETAIL, NO_DETAIL
-from relimit.data.simulator.state import NEVER
 from relimit.data.simulator.streams import Bools, Floats, Ints, Purpose
 from relimit.data.vocabulary import (
     EXTERNAL_SCORE,
@@ -84,9 +83,7 @@ def _rates(block: Block, day: int) -> list[Floats]:
     s, standing, kind = block.settings.signals, block.standing, block.people.kind
     stress = np.clip(standing.stress, -_MOST_STRESSED, _MOST_STRESSED)
     flat = np.ones(len(kind))
-    bust = np.where(
-        (standing.bust_day != NEVER) & (standing.bust_day >= day - 20), s.bust_operations, 0.0
-    )
+    bust = np.where(standing.bust_day > day, s.bust_operations, 0.0)
     held = standing.held > 0
     return [
         block.settings.types.inquiry[kind] * (1.0 + 0.3 * stress),

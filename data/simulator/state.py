@@ -78,8 +78,9 @@ class Standing:
 class Loans:
     """Open loans, `[accounts, slots]` each; a slot with no instalments left is free.
 
-    `accrued` and `penalty` are in fen x ppm, complete up to the day `accrued_to`; `charged` is
-    interest charged and not settled; `past_due` is the principal of missed instalments.
+    `accrued` and `penalty` are in fen x ppm, complete up to the day `accrued_to`; `charged` and
+    `charged_penalty` are what was charged of them and not settled; `past_due` is the principal of
+    missed instalments.
     """
 
     principal: Ints
@@ -87,6 +88,7 @@ class Loans:
     penalty: Ints
     accrued_to: Ints
     charged: Ints
+    charged_penalty: Ints
     past_due: Ints
     next_due: Ints
     instalments: Ints

@@ -90,6 +90,10 @@ class Purpose(IntEnum):
     OUTAGE_TOUCHED = auto()
     REPLICATE = auto()
     SAMPLE = auto()
+    PART_PAYMENT = auto()
+    PART_DAY = auto()
+    PART_SHARE = auto()
+    BUST_LEAD = auto()
 
 
 def account_keys(seed: int, account_id: Ints) -> Keys:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relimit.data.simulator.delinquency import advance, collect
-from relimit.data.simulator.ledger import accrue, open_loan, prepay
+from relimit.data.simulator.delinquency import _pay_arrears, advance, collect
+from relimit.data.simulator.ledger import accrue, open_loan, prepay, waterfall
 from relimit.data.simulator.recorder import DETAIL
 from relimit.data.simulator.settings import load_settings
 from relimit.data.simulator.tables import events_table
@@ -19,6 +19,8 @@ ONE = np.array([0])
 DAY = 86_400_000_000
 NEVER_MISS = {"types": {"forgetful": [-60.0] * 6}}
 ALWAYS_MISS = {"types": {"forgetful": [60.0] * 6}}
+NO_PARTS = {"partial_share": 0.0}
+NO_CURE = {"cure_1_29": 0.0, "cure_30_59": 0.0, "cure_60_89": 0.0, "cure_90": 0.0}
 NO_FAULTS = {"faults": {"outage_daily": 0.0, "bank_lag_share": 0.0}}
 
 
@@ -114,7 +116,7 @@ def test_an_unsettled_payoff_leaves_its_interest_as_a_residual():
 def test_arrears_by_hand():
     # Missed on 10 February (day 40): 418,600 owed; reported at 1, 3, 7, 15, 30 days past due.
     # 10 March, 28 days on 1,200,000: 16,800, and penalty 400,000 x 0.0005 x 28 / 2 = 2,800.
-    block = lone_account(**ALWAYS_MISS, delinquency={"cure_1_29": 0.0, "cure_30_59": 0.0})
+    block = lone_account(**ALWAYS_MISS, delinquency=NO_CURE | NO_PARTS)
     borrow(block, 1_200_000, 3, 9)
     days(block, 10, 70)
     columns = block.recorder.columns()
@@ -122,18 +124,93 @@ def test_arrears_by_hand():
     assert columns["value"][overdue].tolist() == [1, 3, 7, 15, 30]
     assert columns["amount"][overdue].tolist() == [418_600] * 4 + [838_200]
     assert logged(block, "interest") == [18_600, 16_800, 2_800]
-    assert logged(block, "due") == [418_600, 400_000 + 18_600 + 16_800 + 2_800]
+    assert logged(block, "due") == [418_600, 400_000 + 16_800 + 2_800]
     assert block.standing.outstanding.tolist() == [1_200_000]
 
 
 def test_a_write_off_takes_the_balance_and_closes_the_line():
-    nothing = dict.fromkeys(("cure_1_29", "cure_30_59", "cure_60_89", "cure_90"), 0.0)
-    block = lone_account(**ALWAYS_MISS, delinquency=nothing, product={"charge_off_days": 60})
+    delinquency = NO_CURE | NO_PARTS
+    block = lone_account(**ALWAYS_MISS, delinquency=delinquency, product={"charge_off_days": 60})
     borrow(block, 1_200_000, 3, 9)
     days(block, 10, 110)
     assert logged(block, "charge_off") == [1_200_000]
     assert block.standing.outstanding.tolist() == [0]
     assert not block.standing.open[0]
+
+
+def test_a_cure_by_hand():
+    # As above, all paid on day 69: 16,800 and 2,800 more were charged on 10 March (day 68), then
+    # one day on 1,200,000 is 600 and, of penalty on 800,000 past due, 800,000 x 0.0005 / 2 = 200.
+    block = lone_account(**ALWAYS_MISS, delinquency=NO_CURE | NO_PARTS)
+    borrow(block, 1_200_000, 3, 9)
+    days(block, 10, 68)
+    _pay_arrears(block, ONE, np.ones(1), np.array([block.calendar.instant(69)]), 69)
+    assert logged(block, "interest") == [18_600, 16_800, 2_800, 600, 200]
+    assert paid(block) == [("penalty", 3_000), ("interest", 36_000), ("principal", 800_000)]
+    assert block.loans.past_due.sum() == 0
+    assert block.standing.outstanding.tolist() == [400_000]
+
+
+@pytest.mark.parametrize(
+    ("money", "expected"),
+    [
+        (0, []),
+        (1, [("penalty", 1)]),
+        (2_999, [("penalty", 2_999)]),
+        (3_000, [("penalty", 3_000)]),
+        (3_001, [("penalty", 3_000), ("interest", 1)]),
+        (39_000, [("penalty", 3_000), ("interest", 36_000)]),
+        (39_001, [("penalty", 3_000), ("interest", 36_000), ("principal", 1)]),
+        (838_999, [("penalty", 3_000), ("interest", 36_000), ("principal", 799_999)]),
+    ],
+)
+def test_a_part_of_the_arrears_pays_penalty_then_interest_then_principal(money, expected):
+    # What is owed is that of the cure above: 3,000 and 36,000 and 800,000 are 839,000 fen.
+    block = lone_account(**ALWAYS_MISS, delinquency=NO_CURE | NO_PARTS)
+    borrow(block, 1_200_000, 3, 9)
+    days(block, 10, 68)
+    share = np.array([(money + 0.5) / 839_000])
+    _pay_arrears(block, ONE, share, np.array([block.calendar.instant(69)]), 69)
+    assert paid(block) == expected
+    left = block.loans.charged_penalty + block.loans.charged + block.loans.past_due
+    assert left.sum() == 839_000 - money
+    assert block.loans.principal.sum() == block.standing.outstanding[0]
+
+
+def paid(block):
+    """What was paid, in the order of the log."""
+    c = block.recorder.columns()
+    names = {"repayment": "principal", "interest_payment": "interest"}
+    return [
+        ("penalty" if detail == DETAIL["penalty"] else names[KINDS[kind]], int(amount))
+        for kind, detail, amount in zip(c["kind"], c["detail"], c["amount"], strict=True)
+        if KINDS[kind] in names
+    ]
+
+
+@given(*[st.integers(0, 10**12)] * 4)
+def test_a_payment_is_conserved_and_nothing_is_passed_over(money, penalty, interest, principal):
+    owed = (penalty, interest, principal)
+    parts = [int(part) for part in waterfall(np.array(money), *map(np.array, owed))]
+    assert sum(parts) == min(money, sum(owed))
+    for place, (part, all_of_it) in enumerate(zip(parts, owed, strict=True)):
+        assert 0 <= part <= all_of_it
+        assert part == all_of_it or not any(parts[place + 1 :])
+
+
+def test_some_in_arrears_pay_a_part_and_stay_as_late_as_they_are():
+    overrides = {"types": {"forgetful": [-3.0] * 6}, "delinquency": {"partial_share": 1.0}}
+    block = make_world(9, 5, load_settings("base", overrides)).block(np.arange(1, 301))
+    for day in range(block.calendar.days):
+        before = block.standing.overdue_since.copy(), block.tally.interest_paid.copy()
+        step(block, day)
+        kept = (before[0] >= 0) & (block.standing.overdue_since == before[0])
+        paid_part = kept & (block.tally.interest_paid > before[1])
+        assert (block.loans.past_due + block.loans.charged)[paid_part].sum(axis=1).all()
+    c = block.recorder.columns()
+    penalty = (c["kind"] == KINDS.index("interest_payment")) & (c["detail"] == DETAIL["penalty"])
+    assert penalty.sum() > 50
+    check_against_the_log(block)
 
 
 def owed_by(columns, accounts):
@@ -161,8 +238,9 @@ def test_principal_interest_and_limit_are_conserved_every_day(seed, scenario, mi
         step(block, day)
         s, loans = block.standing, block.loans
         np.testing.assert_array_equal(loans.principal.sum(axis=1), s.outstanding)
-        for column in (loans.principal, loans.charged, loans.past_due, s.residual, s.held):
+        for column in (loans.principal, loans.charged, loans.charged_penalty, loans.past_due):
             assert (column >= 0).all()
+        assert ((s.residual >= 0) & (s.held >= 0)).all()
         assert (loans.past_due <= loans.principal).all()
         assert ((s.limit - s.outstanding - s.held)[s.open] >= 0).all()
         queued = np.bincount(block.pending.row, block.pending.amount, len(s.held)).astype(int)
@@ -179,7 +257,8 @@ def check_against_the_log(block):
         return np.bincount(c["row"][chosen], c["amount"][chosen], n).astype(np.int64)
 
     assert owed_by(c, n) == s.outstanding.tolist()
-    unsettled = block.loans.charged.sum(axis=1) + s.residual
+    charged = block.loans.charged + block.loans.charged_penalty
+    unsettled = charged.sum(axis=1) + s.residual
     written_off = ~s.open & (block.people.open_day < block.calendar.days)
     left = total("interest") - total("interest_payment")
     np.testing.assert_array_equal(left[~written_off], unsettled[~written_off])
