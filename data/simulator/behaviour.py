@@ -14,9 +14,6 @@ _DRAW_HOURS = (17.0, 23.9)
 _PREPAY_HOURS = (10.0, 13.0)
 _SECOND_HOURS = (13.0, 16.9)
 _MORNING = (9.0, 9.9)
-_PAYDAY_DAYS, _FLUSH_DAYS = 3, 7
-_RETURNED_SHARE = 0.02
-_PURPOSE_SHARE = np.cumsum([0.42, 0.12, 0.08, 0.06, 0.17])
 
 
 def cool(block: Block) -> None:
@@ -31,8 +28,8 @@ def cool(block: Block) -> None:
 def plan_prepayments(block: Block, day: int) -> None:
     """Decide who will repay early: today, or once another lender's money has come."""
     standing, people, s = block.standing, block.people, block.settings
-    soon = block.calendar.since_payday[day] < _PAYDAY_DAYS
-    payday = np.where(soon, s.calendar.payday_prepayment, 1.0)[people.payday]
+    paid = block.calendar.since_payday[day] < s.calendar.payday_prepayment_days
+    payday = np.where(paid, s.calendar.payday_prepayment, 1.0)[people.payday]
     wish = (people.prepay + standing.prepay_heat) * payday * block.activity(day)
     wish *= np.exp(s.behaviour.prepay_by_stress * standing.stress)
     able = (standing.outstanding > 0) & (standing.overdue_since == NEVER) & ~standing.left
@@ -40,7 +37,8 @@ def plan_prepayments(block: Block, day: int) -> None:
     everyone = np.arange(len(wish))
     row = np.flatnonzero((block.uniform(everyone, day, Purpose.PLAN) < wish) & able)
     funded = block.uniform(row, day, Purpose.PLAN_FUNDED) < s.types.lender_funded[people.kind[row]]
-    lag = np.where(block.uniform(row, day, Purpose.PLAN_LAG) < 0.5, 1, 2)
+    soon = block.uniform(row, day, Purpose.PLAN_LAG) < s.behaviour.lender_funds_next_day
+    lag = np.where(soon, 1, 2)
     standing.plan_day[row] = day + np.where(funded, lag, 0)
     _borrow_elsewhere(block, row[funded], day)
 
@@ -57,10 +55,10 @@ def _borrow_elsewhere(block: Block, row: Ints, day: int) -> None:
 
 def make_prepayments(block: Block, day: int) -> None:
     """Carry out today's planned early repayments, some of two loans; book the decision's day."""
-    standing = block.standing
+    standing, s = block.standing, block.settings.behaviour
     row = np.flatnonzero((standing.plan_day == day) & (standing.outstanding > 0))
     row = row[standing.overdue_since[row] == NEVER]
-    bounced = block.uniform(row, day, Purpose.PREPAY_RETURNED) < _RETURNED_SHARE
+    bounced = block.uniform(row, day, Purpose.PREPAY_RETURNED) < s.prepay_returned
     ts = block.clock(row, day, Purpose.PREPAY_TIME, _PREPAY_HOURS)
     block.recorder.emit(PAYMENT_RETURNED, row[bounced], ts[bounced])
     row, ts = row[~bounced], ts[~bounced]
@@ -70,7 +68,7 @@ def make_prepayments(block: Block, day: int) -> None:
     ts = block.clock(row, day, Purpose.PREPAY_TIME, _SECOND_HOURS)
     late = block.days_late(row, ts, day)
     u = block.uniform(row, day, Purpose.PREPAY_SECOND)
-    again = (u < block.settings.behaviour.second_prepayment) & (standing.outstanding[row] > 0)
+    again = (u < s.second_prepayment) & (standing.outstanding[row] > 0)
     again &= late == first_late
     _repay_largest(block, row[again], ts[again], late[again], day=day, turn=1)
 
@@ -104,14 +102,15 @@ def _repay_largest(block: Block, row: Ints, ts: Ints, late: Ints, *, day: int, t
 def _amount(block: Block, row: Ints, slot: Ints, day: int, item: Ints) -> Ints:
     principal = block.loans.principal[row, slot]
     share = block.settings.types.prepay_full[block.people.kind[row]]
+    low, high = block.settings.behaviour.prepay_part
     full = block.uniform(row, day, Purpose.PREPAY_FULL, item) < share
-    part = 0.2 + 0.6 * block.uniform(row, day, Purpose.PREPAY_PART, item)
+    part = low + (high - low) * block.uniform(row, day, Purpose.PREPAY_PART, item)
     some = (principal * part).astype(np.int64) // FEN_PER_YUAN * FEN_PER_YUAN
     return np.where(full | (some == 0), principal, some)
 
 
 def settle_residuals(block: Block, day: int) -> None:
-    """Settle the interest that some payoffs left."""
+    """Settle the interest that some early repayments left."""
     standing = block.standing
     row = np.flatnonzero(standing.residual)
     row = row[
@@ -140,10 +139,11 @@ def draw(block: Block, day: int) -> None:
 
 def _draw_intensity(block: Block, day: int) -> Floats:
     standing, people, calendar = block.standing, block.people, block.calendar
-    flush = calendar.since_payday[day] < _FLUSH_DAYS
-    payday = np.where(flush, block.settings.calendar.payday_borrowing, 1.0)[people.payday]
+    s = block.settings
+    flush = calendar.since_payday[day] < s.calendar.payday_borrowing_days
+    payday = np.where(flush, s.calendar.payday_borrowing, 1.0)[people.payday]
     distress = distressed(block, np.arange(len(people.key)))
-    rest = people.draw + standing.draw_heat + block.settings.behaviour.distress_draw * distress
+    rest = people.draw + standing.draw_heat + s.behaviour.distress_draw * distress
     usual = rest * payday * calendar.borrowing[day] * block.activity(day)
     return np.where(busting(block, day), 1.0, usual)
 
@@ -165,7 +165,7 @@ def _borrow(block: Block, row: Ints, ts: Ints, available: Ints, day: int) -> Non
     number = open_loan(block, row, amount, months, bullet, day=day)
     standing.last_draw[row] = day
     standing.prepay_heat[row] = block.people.prepay_excitation[row]
-    standing.draw_heat[row] *= 0.3
+    standing.draw_heat[row] *= block.settings.behaviour.draw_calms
     block.recorder.emit(DRAW, row, ts, amount=amount, loan=number, detail=_purpose(block, row, day))
 
 
@@ -191,7 +191,8 @@ def distressed(block: Block, row: Ints) -> Floats:
 
 
 def _purpose(block: Block, row: Ints, day: int) -> Ints:
-    purpose = np.searchsorted(_PURPOSE_SHARE, block.uniform(row, day, Purpose.DRAW_PURPOSE))
+    share = np.cumsum(block.settings.product.purpose_share)[:-1]
+    purpose = np.searchsorted(share, block.uniform(row, day, Purpose.DRAW_PURPOSE))
     coupon = (
         block.uniform(row, day, Purpose.DRAW_COUPON)
         < (block.settings.types.coupon[block.people.kind[row]])

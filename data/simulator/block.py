@@ -57,8 +57,9 @@ class Block:
     def days_late(self, rows: Ints, ts: Ints, day: int) -> Ints:
         """Return the days until each payment made today is booked; 0 if at once."""
         u = self.uniform(rows, day, Purpose.LATE)
-        share = self.settings.faults.bank_lag_share * self.people.bank[rows]
-        late = np.where(u < share, np.where(u < 0.5 * share, 1, 2), 0)
+        faults = self.settings.faults
+        share = faults.bank_lag_share * self.people.bank[rows]
+        late = np.where(u < share, np.where(u < faults.bank_lag_next_day * share, 1, 2), 0)
         end = self.outages.near(day).covering(ts)
         until = (end - self.calendar.instant(day)) // MICROSECONDS_PER_DAY + 1
         return np.where(end > 0, np.maximum(late, until), late)

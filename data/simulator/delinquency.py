@@ -20,9 +20,6 @@ STAGES = np.array([1, 3, 7, 15, 30, 60, 90, 120, 150, 180, 210, 240])
 """Days past due that are reported."""
 _STAGE_HOURS = (3.0, 4.0)
 _PAY_HOURS = (10.0, 17.0)
-_BUST_MISS = 0.97
-_BUST_CURE = 0.03
-_GRACE_OF_BUST_DAYS = 5
 
 
 def collect(block: Block, day: int) -> None:
@@ -30,7 +27,7 @@ def collect(block: Block, day: int) -> None:
     row, slot, part = bill(block, day)
     if len(row) == 0:
         return
-    standing = block.standing
+    standing, s = block.standing, block.settings.delinquency
     in_arrears = standing.overdue_since[row] != NEVER
     missed = block.uniform(row, day, Purpose.MISS) < miss_probability(block, row, day)
     paid = np.flatnonzero(~in_arrears & ~missed)
@@ -39,7 +36,7 @@ def collect(block: Block, day: int) -> None:
     block.loans.past_due[row[late], slot[late]] += part[late]
     new = np.unique(row[missed & ~in_arrears])
     standing.overdue_since[new] = day
-    bounced = new[block.uniform(new, day, Purpose.RETURNED) < _returned_share(block)]
+    bounced = new[block.uniform(new, day, Purpose.RETURNED) < s.returned_share]
     block.recorder.emit(
         PAYMENT_RETURNED, bounced, block.clock(bounced, day, Purpose.PAY_TIME, _PAY_HOURS)
     )
@@ -59,11 +56,10 @@ def miss_probability(block: Block, row: Ints, day: int) -> Floats:
         block.settings.types.forgetful[people.kind[row]]
         + s.by_stress * standing.stress[row]
         + s.by_use * standing.outstanding[row] / standing.limit[row]
-        + s.by_burden * np.minimum(burden, 2.0) * np.maximum(standing.stress[row], 0.0)
+        + s.by_burden * np.minimum(burden, s.burden_most) * np.maximum(standing.stress[row], 0.0)
     )
     risk = 1.0 / (1.0 + np.exp(-log_odds)) * block.calendar.arrears[day]
-    bust = busted(block, row, day)
-    return np.where(bust, _BUST_MISS, risk)
+    return np.where(busted(block, row, day), block.settings.behaviour.bust_miss, risk)
 
 
 def monthly_instalments(block: Block, row: Ints) -> Floats:
@@ -75,9 +71,9 @@ def monthly_instalments(block: Block, row: Ints) -> Floats:
 
 
 def busted(block: Block, row: Ints, day: int) -> Bools:
-    """Return who has busted out."""
-    bust = block.standing.bust_day[row]
-    return np.asarray((bust != NEVER) & (day >= bust + _GRACE_OF_BUST_DAYS))
+    """Return who has busted out, and no longer pays."""
+    bust, grace = block.standing.bust_day[row], block.settings.behaviour.bust_grace_days
+    return np.asarray((bust != NEVER) & (day >= bust + grace))
 
 
 def advance(block: Block, day: int) -> None:
@@ -94,10 +90,6 @@ def advance(block: Block, day: int) -> None:
     given_up = past_due >= block.settings.product.charge_off_days
     _write_off(block, row[~cured & given_up], day)
     _pay_part(block, row[~cured & ~given_up], day)
-
-
-def _returned_share(block: Block) -> float:
-    return block.settings.delinquency.returned_share
 
 
 def _report(block: Block, row: Ints, past_due: Ints, day: int) -> None:
@@ -121,7 +113,8 @@ def _cure_intensity(block: Block, row: Ints, day: int) -> Floats:
     own = own * np.exp(-s.cure_by_stress * standing.stress[row])
     early = np.where(stage == 0, own, 1.0)
     intensity: Floats = by_stage[stage] * early
-    return np.where(busted(block, row, day), _BUST_CURE * intensity, intensity)
+    factor = np.where(busted(block, row, day), block.settings.behaviour.bust_cure, 1.0)
+    return factor * intensity
 
 
 def _cure(block: Block, account: Ints, day: int) -> None:

@@ -49,7 +49,7 @@ def make_outages(settings: Settings, calendar: Calendar, seed: int) -> Outages:
     key = np.repeat(key, len(day))
     tail = (2.0 * uniform(key, 0, Purpose.OUTAGE_SIZE, day)) ** (-1.0 / faults.outage_tail)
     minutes = np.minimum(faults.outage_median_minutes * tail, faults.outage_longest_minutes)
-    minutes = np.maximum(minutes, 5.0).astype(np.int64)
+    minutes = np.maximum(minutes, faults.outage_shortest_minutes).astype(np.int64)
     within = uniform(key, 0, Purpose.OUTAGE_TIME, day) * MICROSECONDS_PER_DAY
     start = calendar.instant(0) + day * MICROSECONDS_PER_DAY + within.astype(np.int64)
     return Outages(start=start, end=start + minutes * MINUTE, minutes=minutes, day=day)

@@ -11,9 +11,6 @@ from relimit.data.simulator.settings import LenderSettings
 from relimit.data.simulator.streams import Floats, Ints
 from relimit.data.vocabulary import ARMS
 
-_SCORE_STEP = 50.0
-_RECENT_DAYS = 90
-
 
 @dataclass(frozen=True, slots=True)
 class PrepaymentCases:
@@ -99,8 +96,8 @@ class CoolingOffRule:
 
     def _suspicion(self, cases: PrepaymentCases) -> Floats:
         s = self.settings
-        low = np.maximum(s.score_floor - cases.score, 0.0) / _SCORE_STEP
-        recent = cases.days_since_overdue <= _RECENT_DAYS
+        low = np.maximum(s.score_floor - cases.score, 0.0) / s.score_step
+        recent = cases.days_since_overdue <= s.overdue_memory_days
         suspicion: Floats = (
             s.suspicion_per_cycle * cases.cycles
             + s.suspicion_low_score * low

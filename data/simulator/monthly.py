@@ -19,7 +19,7 @@ def open_accounts(block: Block, day: int) -> None:
     row = np.flatnonzero(people.open_day == day)
     standing.open[row] = True
     standing.limit[row] = people.open_limit[row]
-    standing.draw_heat[row] = 0.08
+    standing.draw_heat[row] = block.settings.population.opening_draw
     ts = block.clock(row, day, Purpose.NIGHT_TIME, (0.5, 2.0))
     block.recorder.emit(LIMIT, row, ts, amount=people.open_limit[row], detail=DETAIL["opening"])
     report_scores(block, row, day)

@@ -21,7 +21,6 @@ from relimit.data.vocabulary import FEN_PER_YUAN
 BIRTH = -1
 """The day of numbers that are drawn once in a life."""
 
-_PPM_SPREAD = 0.35
 _HUNDRED_YUAN = 100 * FEN_PER_YUAN
 
 
@@ -62,7 +61,8 @@ def make_people(settings: Settings, account_id: Ints, *, days: int, seed: int) -
 def make_standing(settings: Settings, people: People) -> Standing:
     """Return accounts that have not opened yet."""
     n = len(people.key)
-    stress = settings.types.stress[people.kind] + 0.5 * normal(people.key, BIRTH, Purpose.STRESS)
+    spread = settings.population.stress_spread * normal(people.key, BIRTH, Purpose.STRESS)
+    stress = settings.types.stress[people.kind] + spread
     debt = settings.types.off_platform_debt[people.kind].copy()
     never = [
         "overdue_since",
@@ -129,14 +129,14 @@ def _income(settings: Settings, key: Keys) -> Ints:
 
 def _rate(settings: Settings, key: Keys, quality: Floats) -> Ints:
     low, high = settings.product.rate_ppm_minimum, settings.product.rate_ppm_maximum
-    noise = _PPM_SPREAD * normal(key, BIRTH, Purpose.RATE)
+    noise = settings.product.rate_spread * normal(key, BIRTH, Purpose.RATE)
     share = 1.0 / (1.0 + np.exp(quality + noise))
     return np.rint(low + (high - low) * share).astype(np.int64)
 
 
 def _limit(settings: Settings, key: Keys, income: Ints, quality: Floats) -> Ints:
     multiple = _between(key, Purpose.LIMIT, settings.population.limit_to_income)
-    raw = income * multiple * np.exp(0.25 * quality)
+    raw = income * multiple * np.exp(settings.population.limit_by_quality * quality)
     low, high = settings.product.limit_minimum, settings.product.limit_maximum
     rounded = np.rint(raw / _HUNDRED_YUAN).astype(np.int64) * _HUNDRED_YUAN
     return np.clip(rounded, low * FEN_PER_YUAN, high * FEN_PER_YUAN)

@@ -19,7 +19,6 @@ from relimit.data.vocabulary import ARMS, MICROSECONDS_PER_DAY, RESTORED
 _QUARTERS = np.array([round(share * 4) for share, _ in ARMS])
 _DELAYS = np.array([delay for _, delay in ARMS])
 _RELEASE_HOURS = (7.0, 8.0)
-_STUCK_DAYS = (5, 60)
 
 
 def release(block: Block, day: int) -> None:
@@ -106,7 +105,7 @@ def _cases(
         score=standing.score[row],
         cycles=standing.cycle_heat[row],
         days_since_overdue=np.where(last == NEVER, np.inf, day - last),
-        unlogged=standing.stress[row] + 0.5 * people.hidden[row],
+        unlogged=standing.stress[row] + block.settings.lender.unlogged_noise * people.hidden[row],
         explore=block.uniform(row, day, Purpose.EXPLORE),
         explore_arm=block.uniform(row, day, Purpose.EXPLORE_ARM),
         history=partial(known_history, block, row, decided_at),
@@ -145,7 +144,7 @@ def _queue(block: Block, row: Ints, amount: Ints, wait: Ints, decision: Ints, *,
 def _stuck(block: Block, row: Ints, day: int) -> tuple[Bools, Ints]:
     faults = block.settings.faults
     u = block.uniform(row, day, Purpose.STUCK)
-    first, last = _STUCK_DAYS
+    first, last = faults.stuck_days
     days = first + (block.uniform(row, day, Purpose.STUCK_DAYS) * (last - first)).astype(np.int64)
     stuck = u < faults.stuck_share
     forever = u < faults.stuck_share * faults.stuck_forever

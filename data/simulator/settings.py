@@ -30,7 +30,9 @@ class CalendarSettings:
     sales_borrowing: float
     paydays: tuple[int, ...]
     payday_prepayment: float
+    payday_prepayment_days: int
     payday_borrowing: float
+    payday_borrowing_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,10 @@ class ProductSettings:
     terms_months: tuple[int, ...]
     terms_share: tuple[float, ...]
     interest_first_share: float
+    purpose_share: tuple[float, ...]
     rate_ppm_minimum: int
     rate_ppm_maximum: int
+    rate_spread: float
     penalty_percent: int
     draw_minimum: int
     open_loans: int
@@ -64,9 +68,12 @@ class PopulationSettings:
     income_median: float
     income_spread: float
     limit_to_income: tuple[float, ...]
+    limit_by_quality: float
     score_mean: float
     quality_points: float
     income_visible_share: float
+    stress_spread: float
+    opening_draw: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,11 @@ class BehaviourSettings:
     constraint_score: tuple[float, ...]
     held_long_days: int
     held_long_share: float
+    draw_calms: float
     prepay_by_stress: float
+    prepay_part: tuple[float, ...]
+    prepay_returned: float
+    lender_funds_next_day: float
     second_prepayment: float
     distress_stress: tuple[float, ...]
     distress_draw: float
@@ -112,6 +123,9 @@ class BehaviourSettings:
     bust_monthly: float
     bust_tenure_days: int
     bust_lead_days: tuple[int, ...]
+    bust_grace_days: int
+    bust_miss: float
+    bust_cure: float
     stress_reversion: float
     stress_shock: float
     debt_decay: float
@@ -127,6 +141,7 @@ class DelinquencySettings:
     by_stress: float
     debt_service: float
     by_burden: float
+    burden_most: float
     by_use: float
     cure_by_stress: float
     cure_1_29: float
@@ -143,21 +158,29 @@ class DelinquencySettings:
 class SignalSettings:
     """What the lender sees besides the ledger."""
 
+    score_range: tuple[int, ...]
     score_noise: float
     score_noise_thin: float
     score_by_stress: float
     score_by_debt: float
     income_noise: float
     income_missed: float
+    income_missed_by_stress: float
+    inquiry_by_stress: float
+    stress_most: float
     inflow: float
+    inflow_size: float
+    inflow_spread: float
     lender_inflow_seen: float
     lender_inflow_noise: float
     login_failed: float
+    login_failed_by_stress: float
     device_change: float
     phone_change: float
     card_change: float
     limit_check: float
-    bust_operations: float
+    limit_check_held: float
+    bust_operations: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +190,14 @@ class FaultSettings:
     outage_daily: float
     outage_median_minutes: float
     outage_tail: float
+    outage_shortest_minutes: float
     outage_longest_minutes: float
     outage_touched: float
     bank_lag_share: float
+    bank_lag_next_day: float
     stuck_share: float
     stuck_forever: float
+    stuck_days: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,13 +210,16 @@ class LenderSettings:
     suspicion_per_cycle: float
     suspicion_low_score: float
     score_floor: float
+    score_step: float
     suspicion_overdue: float
+    overdue_memory_days: int
     thresholds: tuple[float, ...]
     arms: tuple[tuple[float, int], ...]
     exploration: float
     exploration_near: float
     near: float
     hidden: float
+    unlogged_noise: float
     logs_propensity: bool
     review_days: int
     limit_review_days: int

@@ -15,10 +15,8 @@ from relimit.data.vocabulary import (
     OUTAGE,
 )
 
-_SCORE_RANGE = (350, 950)
 _NIGHT = (5.0, 7.0)
 _WAKING = (8.0, 23.9)
-_MOST_STRESSED = 3.0
 
 
 def report(block: Block, day: int) -> None:
@@ -42,7 +40,7 @@ def report_scores(block: Block, row: Ints, day: int) -> None:
         + spread * block.normal(row, day, Purpose.SCORE)
         + drift
     )
-    score = np.clip(np.rint(raw), *_SCORE_RANGE).astype(np.int64)
+    score = np.clip(np.rint(raw), *s.signals.score_range).astype(np.int64)
     standing.score[row] = score
     ts = block.clock(row, day, Purpose.SIGNAL_TIME, _NIGHT)
     block.recorder.emit(EXTERNAL_SCORE, row, ts, value=score)
@@ -55,7 +53,8 @@ def pay_salaries(block: Block, day: int) -> None:
     if len(row) == 0:
         return
     s = block.settings.signals
-    missed = s.income_missed * np.exp(0.7 * np.minimum(block.standing.stress[row], _MOST_STRESSED))
+    stress = np.minimum(block.standing.stress[row], s.stress_most)
+    missed = s.income_missed * np.exp(s.income_missed_by_stress * stress)
     row = row[block.uniform(row, day, Purpose.SALARY) > missed]
     noise = np.exp(s.income_noise * block.normal(row, day, Purpose.SIGNAL_AMOUNT))
     amount = (block.people.income[row] * noise).astype(np.int64)
@@ -81,24 +80,26 @@ def happen(block: Block, day: int) -> None:
 
 def _rates(block: Block, day: int) -> list[Floats]:
     s, standing, kind = block.settings.signals, block.standing, block.people.kind
-    stress = np.clip(standing.stress, -_MOST_STRESSED, _MOST_STRESSED)
+    stress = np.clip(standing.stress, -s.stress_most, s.stress_most)
     flat = np.ones(len(kind))
-    bust = np.where(standing.bust_day > day, s.bust_operations, 0.0)
+    planned = standing.bust_day > day
+    device, phone, card = (planned * rate for rate in s.bust_operations)
     held = standing.held > 0
     return [
-        block.settings.types.inquiry[kind] * (1.0 + 0.3 * stress),
+        block.settings.types.inquiry[kind] * (1.0 + s.inquiry_by_stress * stress),
         s.inflow * flat,
         s.lender_inflow_noise * flat,
-        s.login_failed * (1.0 + 0.2 * stress),
-        s.device_change + bust,
-        s.phone_change + bust / 2,
-        s.card_change + bust / 2,
-        s.limit_check * np.where(held, 3.0, 1.0),
+        s.login_failed * (1.0 + s.login_failed_by_stress * stress),
+        s.device_change + device,
+        s.phone_change + phone,
+        s.card_change + card,
+        s.limit_check * np.where(held, s.limit_check_held, 1.0),
     ]
 
 
 def _inflow(block: Block, row: Ints, ts: Ints, lender: Bools, day: int) -> None:
-    size = np.exp(1.0 * block.normal(row, day, Purpose.SIGNAL_AMOUNT)) * 0.15
+    s = block.settings.signals
+    size = s.inflow_size * np.exp(s.inflow_spread * block.normal(row, day, Purpose.SIGNAL_AMOUNT))
     amount = np.maximum(block.people.income[row] * size, FEN_PER_YUAN).astype(np.int64)
     detail = np.where(lender, DETAIL["lender"], NO_DETAIL)
     block.recorder.emit(INFLOW, row, ts, amount=amount, detail=detail)

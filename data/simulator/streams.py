@@ -26,7 +26,10 @@ _UNIT = 2.0**-53
 
 
 class Purpose(IntEnum):
-    """What a random number is for; append only, or every seed's book changes."""
+    """What a random number is for; append only, or every seed's book changes.
+
+    `OPERATION` and `INQUIRY` are reserved: both happen by `SIGNAL` now, and their places stay.
+    """
 
     TYPE = auto()
     OPENING = auto()
