@@ -121,10 +121,11 @@ def _plant(
 
 
 def _begin(grove: _Grove, day: int, replicates: int) -> None:
-    """Let the branches of today's decisions begin: arrears of last night came before them."""
+    """Let the branches of today's decisions begin: last night's arrears and raise came before."""
     young = np.flatnonzero(grove.last_day == day + BAD_HORIZON_DAYS)
     people, tally = grove.block.people, grove.block.tally
     tally.bad_day[young], tally.bad_balance[young] = NEVER, 0
+    grove.limit[young] = grove.block.standing.limit[young]
     people.key[young] = rekey(people.key[young], grove.place[young] % (1 + replicates))
 
 
