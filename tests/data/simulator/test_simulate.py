@@ -1,6 +1,7 @@
 """The simulated book's files: schema, order, identity whatever the blocks and workers."""
 
 import hashlib
+from importlib import import_module
 
 import numpy as np
 import pyarrow as pa
@@ -10,8 +11,9 @@ import pytest
 
 from relimit.data.errors import DataError
 from relimit.data.schema import accounts_schema, decisions_log_schema, events_schema
-from relimit.data.simulator import simulate
+from relimit.data.simulator import simulate, writer
 
+simulation = import_module("relimit.data.simulator.simulate")  # shadowed by its function
 TABLES = ("events", "decisions", "accounts")
 
 
@@ -62,6 +64,25 @@ def test_the_same_seed_gives_the_same_bytes_whatever_blocks_and_workers(
 ):
     simulate(tmp_path, accounts=300, months=5, seed=3, workers=workers, block_accounts=block)
     assert digests(tmp_path) == digests(book)
+
+
+@pytest.mark.parametrize(("block", "workers", "together"), [(37, 1, 2), (160, 2, 4)])
+def test_so_do_the_oracle_messy_deliveries_and_many_row_groups(
+    tmp_path, monkeypatch, block, workers, together
+):
+    def digests_of(name, workers, block, together):
+        monkeypatch.setattr(simulation, "_BRANCHED_TOGETHER", together)
+        simulate(
+            tmp_path / name, accounts=200, months=9, seed=3, workers=workers, block_accounts=block,
+            oracle=7, redelivered=0.1,
+        )  # fmt: skip
+        return digests(tmp_path / name)
+
+    monkeypatch.setattr(writer, "ROW_GROUP_ROWS", 1_500)
+    expected = digests_of("one", 1, 200, 7)
+    assert pq.ParquetFile(tmp_path / "one" / "events.parquet").num_row_groups > 8
+    assert pq.read_table(tmp_path / "one" / "oracle.parquet").num_rows == 7 * 25
+    assert digests_of("other", workers, block, together) == expected
 
 
 def test_another_seed_gives_another_book(book, tmp_path):
