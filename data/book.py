@@ -16,7 +16,7 @@ from relimit.data.schema import TIME, events_schema
 from relimit.data.times import parse_time
 
 SETTINGS_FILE: Final = "book.json"
-TABLES: Final = ("events", "decisions", "observations", "accounts", "oracle")
+TABLES: Final = ("events", "decisions", "observations", "accounts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,9 @@ class Book:
     ----------
     events
         The one table that every book has.
-    decisions, observations, accounts, oracle
-        None where the book has no such table.
+    decisions, observations, accounts
+        None where the book has no such table. A simulated book's oracle has a reader of its own,
+        which what is trained and decided can't import.
     settings
         What `book.json` says; empty without it.
     """
@@ -37,7 +38,6 @@ class Book:
     decisions: Path | None
     observations: Path | None
     accounts: Path | None
-    oracle: Path | None
     settings: Mapping[str, Any]
 
     @classmethod
@@ -50,7 +50,7 @@ class Book:
             Nothing is there, the folder has no events or has them twice, or `book.json` is broken.
         """
         if path.is_file():
-            return cls(path, None, None, None, None, {})
+            return cls(path, None, None, None, {})
         if not path.is_dir():
             mend = "Give a folder with events.parquet"
             raise DataError("there is no such folder", where=str(path), mend=mend)
@@ -118,7 +118,7 @@ def read_settings(folder: Path) -> Mapping[str, Any]:
 def events_as_of(events: Path) -> datetime:
     """Return when the book that an events file lies in ends; see `Book.as_of`."""
     settings = read_settings(events.parent)
-    return Book(events, None, None, None, None, settings).as_of
+    return Book(events, None, None, None, settings).as_of
 
 
 def latest_known_at(events: Path) -> datetime:

@@ -33,7 +33,6 @@ def test_a_book_knows_its_tables(tmp_path: Path) -> None:
     assert book.decisions == tmp_path / "decisions.parquet"
     assert book.observations is None
     assert book.accounts is None
-    assert book.oracle is None
     assert book.settings["seed"] == 3
     assert book.as_of == datetime(2025, 7, 1, tzinfo=UTC)
     assert book.as_of.utcoffset() == timedelta(0)
