@@ -24,8 +24,9 @@ class CandidatePolicy:
     scorer
         The model and the policy under trial.
     nights
-        Days after a decision on which it is taken again if nothing came back, as `relimit score`
-        does every night; none to play each decision's first arm alone.
+        Days after a decision on which what it withheld is decided again, as `relimit score
+        --earlier` does every night; none to play each decision's first arm alone, whose rest then
+        waits for the world's half-yearly review.
     """
 
     scorer: Scorer

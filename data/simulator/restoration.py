@@ -1,7 +1,6 @@
 """From a prepayment to its freed limit: the decision, the timetable, what got stuck."""
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -53,33 +52,28 @@ def decide(block: Block, day: int) -> None:
 
 
 def decide_again(block: Block, day: int) -> None:
-    """Decide again, on the lender's later nights, where everything was kept for the review.
+    """Decide again, on the lender's later nights, about what was withheld until the review.
 
-    A cure in the meantime then brings the limit back, as it does where decisions are taken nightly.
-    The wait of the new arm has begun with the decision; the log keeps the first arm.
+    Where the new arm gives more of what was freed than is back or promised, the rest comes too, as
+    where decisions are taken nightly: a cure in the meantime opens the gate. A promise stands, and
+    so does the log, which keeps the first arm. The wait of the new arm began with the decision.
     """
-    if not block.lender.nights:
-        return
-    log = block.decisions.columns()
     for elapsed in block.lender.nights:
         review = day - elapsed + block.settings.lender.review_days
         kept = np.flatnonzero((block.pending.day == review) & (block.pending.decision != NEVER))
         if len(kept):
-            decision = block.pending.decision[kept]
-            kept = kept[block.pending.amount[kept] == log["freed"][decision]]
-        if len(kept):
-            _decide_kept(block, kept, log, day=day, elapsed=elapsed)
+            _decide_kept(block, kept, day=day, elapsed=elapsed)
 
 
-def _decide_kept(block: Block, kept: Ints, log: dict[str, Any], *, day: int, elapsed: int) -> None:
+def _decide_kept(block: Block, kept: Ints, *, day: int, elapsed: int) -> None:
+    log = block.decisions.columns()
     order = kept[np.argsort(block.pending.row[kept], kind="stable")]
     waiting = block.pending.select(order)
     now = np.full(len(order), block.calendar.instant(day) + int(_RELEASE_HOURS[1] * HOUR))
-    cases = _cases(
-        block, waiting.row, waiting.amount, day, now=now, prepaid=log["prepaid"][waiting.decision]
-    )
+    freed, prepaid = (log[name][waiting.decision].astype(np.int64) for name in ("freed", "prepaid"))
+    cases = _cases(block, waiting.row, freed, day, now=now, prepaid=prepaid)
     arm, _ = block.lender.choose(cases)
-    amount = waiting.amount * _QUARTERS[arm] // 4
+    amount = np.maximum(freed * _QUARTERS[arm] // 4 - (freed - waiting.amount), 0)
     block.pending.amount[order] -= amount
     block.pending = block.pending.select(np.flatnonzero(block.pending.amount > 0))
     back = np.flatnonzero(amount > 0)

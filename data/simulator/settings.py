@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
+from difflib import get_close_matches
 from importlib.resources import files
 from typing import Any
 
@@ -280,9 +281,10 @@ def load_settings(
     world = _world()
     described = world.pop("scenarios")
     if scenario not in described:
-        raise DataError(
-            f"unknown scenario {scenario!r}", mend=f"Choose one of {', '.join(described)}"
-        )
+        near = get_close_matches(scenario, described, n=1)
+        meant = f"Did you mean {near[0]}? " if near else ""
+        mend = f"{meant}The scenarios are {', '.join(described)}"
+        raise DataError(f"unknown scenario {scenario!r}", mend=mend)
     for layer in (described[scenario], overrides or {}):
         for name, values in layer.items():
             if name not in world:

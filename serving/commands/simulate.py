@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -17,13 +17,44 @@ if TYPE_CHECKING:
 CHAMPION = "models:/restoration-risk@champion"
 
 
-def _candidate(policy: Path, model: str, tracking_uri: str | None) -> LenderPolicy:
+class Nights(click.ParamType[tuple[int, ...]]):
+    """Days after a decision, such as 3,7,14,30; `none` for no later night.
+
+    Examples
+    --------
+    >>> Nights().convert("3,7", None, None), Nights().convert("none", None, None)
+    ((3, 7), ())
+    """
+
+    name = "days"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """Return the days, or fail as wrong usage."""
+        if isinstance(value, tuple):
+            return value
+        if value == "none":
+            return ()
+        try:
+            days = tuple(int(day) for day in value.split(","))
+        except ValueError:
+            days = ()
+        if not days or min(days) < 1 or list(days) != sorted(set(days)):
+            self.fail(f"{value!r} is neither rising days such as 3,7,14,30 nor none", param, ctx)
+        return days
+
+
+def _candidate(
+    policy: Path, model: str, tracking_uri: str | None, nights: tuple[int, ...]
+) -> LenderPolicy:
     from relimit.policy import load_policy
     from relimit.serving.candidate import CandidatePolicy
     from relimit.serving.models import open_model
     from relimit.serving.scorer import Scorer
 
-    return CandidatePolicy(Scorer(open_model(model, tracking_uri), load_policy(policy)))
+    scorer = Scorer(open_model(model, tracking_uri), load_policy(policy))
+    return CandidatePolicy(scorer, nights)
 
 
 @click.command("simulate", short_help="Write a simulated book.")
@@ -31,11 +62,35 @@ def _candidate(policy: Path, model: str, tracking_uri: str | None) -> LenderPoli
 @click.option("--accounts", type=click.IntRange(min=1), required=True, help="How many accounts.")
 @click.option("--months", type=click.IntRange(min=1), required=True, help="How many months.")
 @click.option("--seed", type=click.IntRange(min=0), required=True, help="Same seed, same book.")
-@click.option("--scenario", default="base", show_default=True, help="Which world.")
+@click.option(
+    "--scenario",
+    default="base",
+    show_default=True,
+    metavar="NAME",
+    help="Which world: base; shock (arrears double for three months); drift (newcomers, behaviour "
+    "and scores move); outage (faults and late postings); mnar (the lender saw what its log "
+    "lacks); no-exploration (it never tried another arm); farmers (a wave of coupon farmers).",
+)
 @click.option("--policy", type=PATH, help="Let this relimit policy decide in the world ...")
-@click.option("--model", default=CHAMPION, show_default=True, help="... by this model's risk.")
+@click.option("--model", default=CHAMPION, show_default=True, help="... by this model's risk ...")
+@click.option(
+    "--nights",
+    type=Nights(),
+    default="3,7,14,30",
+    show_default=True,
+    metavar="DAYS",
+    help="... and take up again, so many days later, what it withheld, as score --earlier does "
+    "every night; none: what is withheld waits for the half-yearly review.",
+)
 @tracking_option
-@click.option("--oracle", type=click.IntRange(min=0), default=0, help="Branch this many decisions.")
+@click.option(
+    "--oracle",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="K",
+    help="Play out K decisions under all 25 arms, and write what comes of each to oracle.parquet "
+    "and the borrowers' latent types to oracle_accounts.parquet; without --policy alone.",
+)
 @click.option(
     "--redelivered",
     type=click.FloatRange(min=0, max=1),
@@ -54,6 +109,7 @@ def command(
     scenario: str,
     policy: Path | None,
     model: str,
+    nights: tuple[int, ...],
     tracking_uri: str | None,
     oracle: int,
     redelivered: float,
@@ -67,7 +123,7 @@ def command(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         mend = "Give a new folder; a book is never overwritten"
         raise DataError("is there already", where=str(out), mend=mend)
-    lender = None if policy is None else _candidate(policy, model, tracking_uri)
+    lender = None if policy is None else _candidate(policy, model, tracking_uri, nights)
     with progress("simulating accounts", accounts) as advance:
         summary = simulate(
             out,

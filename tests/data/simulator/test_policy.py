@@ -42,6 +42,20 @@ class OnSecondThought:
         return arm, np.ones(len(arm))
 
 
+@dataclass(frozen=True)
+class HalfAtOnce:
+    """Returns half at once; asked again at 8:00 a week later, would take `later`."""
+
+    later: tuple[float, int]
+    nights: tuple[int, ...] = (7,)
+    name: str = "half at once"
+
+    def choose(self, cases):
+        morning = cases.decided_at % MICROSECONDS_PER_DAY == 0
+        arm = np.where(morning, ARMS.index(self.later), ARMS.index((0.5, 0)))
+        return arm, np.ones(len(arm))
+
+
 @pytest.fixture(scope="module")
 def generous(tmp_path_factory):
     policy = Always(ARMS.index(FULL_ARM))
@@ -115,6 +129,27 @@ def test_what_was_kept_is_decided_again_on_later_nights(tmp_path):
     assert days[days < 60].between(13, 15).all()
     assert (early.amount - early.freed / 2).abs().max() <= 1
     assert early.decision_id.is_unique
+
+
+@pytest.mark.parametrize(
+    ("later", "more", "days"), [((0.75, 14), 0.25, 14), ((1.0, 3), 0.5, 8), ((0.25, 0), 0.0, 0)]
+)
+def test_what_was_withheld_in_part_is_bettered_and_never_taken_back(later, more, days, tmp_path):
+    simulate(tmp_path, accounts=60, months=8, seed=5, workers=1, policy=HalfAtOnce(later))
+    decisions = pq.read_table(tmp_path / "decisions.parquet").to_pandas()
+    events = pq.read_table(tmp_path / "events.parquet").to_pandas().astype({"kind": str})
+    back = events[events.kind == "restored"].merge(
+        decisions, left_on=["account_id", "detail"], right_on=["account_id", "decision_id"]
+    )
+    waited = (back.ts - back.decided_at).dt.total_seconds() / 86_400
+    settled = back.decided_at < decisions.decided_at.max() - np.timedelta64(60, "D")
+    second = back[settled & (waited > 1) & (waited < 60)]
+    if more:
+        assert len(second) > 20
+        assert waited[second.index].between(days - 1, days + 1).all()
+        assert (second.amount - more * second.freed).abs().max() <= 1
+    else:
+        assert second.empty
 
 
 def test_an_oracle_of_another_policys_world_is_refused(tmp_path):
