@@ -6,6 +6,7 @@ outcomes among `REPLICATES` further branches whose random numbers are fresh from
 its standard error is at most `0.5 / sqrt(REPLICATES)` a decision.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from relimit.data.simulator.world import World, step
 from relimit.data.vocabulary import ARMS, BAD_HORIZON_DAYS
 
 REPLICATES = 20
+EVERY_ARM = range(len(ARMS))
 _DAYS_OF_YEAR = 365
 
 
@@ -51,18 +53,21 @@ class _Grove:
     limit: Ints
 
 
-def play_out(world: World, cases: Branched, replicates: int = REPLICATES) -> pa.Table:
-    """Return the `oracle` rows of some decisions: every arm of each, in the order of `ARMS`."""
+def play_out(
+    world: World, cases: Branched, replicates: int = REPLICATES, arms: Sequence[int] = EVERY_ARM
+) -> pa.Table:
+    """Return the `oracle` rows of some decisions: each under every arm, or under those asked for.
+
+    `arms` are places in `ARMS`; an arm's outcomes don't depend on which others are played.
+    """
     accounts, trunk_row = np.unique(cases.account_id, return_inverse=True)
     trunk = _muted(world.block(accounts))
-    answer = _Answer(len(cases.day), replicates)
+    answer = _Answer(len(cases.day), replicates, arms)
     grove = _Grove(_rows(trunk, np.empty(0, dtype=np.int64)), *[np.empty(0, dtype=np.int64)] * 3)
     for day in range(int(cases.day.max()) + BAD_HORIZON_DAYS + 1):
         decided = np.flatnonzero(cases.day == day)
         if len(decided):
-            grove = _plant(
-                grove, trunk, decided, trunk_row[decided], day=day, replicates=replicates
-            )
+            grove = _plant(grove, trunk, decided, trunk_row[decided], answer, day=day)
         if day < cases.day.max():
             step(trunk, day)
         if len(grove.place):
@@ -95,12 +100,13 @@ def _rows(block: Block, row: Ints) -> Block:
 
 
 def _plant(
-    grove: _Grove, trunk: Block, decided: Ints, row: Ints, *, day: int, replicates: int
+    grove: _Grove, trunk: Block, decided: Ints, row: Ints, answer: "_Answer", *, day: int
 ) -> _Grove:
-    each = len(ARMS) * (1 + replicates)
+    arms, futures = answer.arms, answer.bad.shape[2]
+    each = len(arms) * futures
     young = _rows(trunk, np.repeat(row, each))
     young.standing.forced_day[:] = day
-    young.standing.forced_arm[:] = np.tile(np.arange(each) // (1 + replicates), len(row))
+    young.standing.forced_arm[:] = np.tile(np.repeat(arms, futures), len(row))
     young.tally = make_tally(len(row) * each)
     place = (decided[:, None] * each + np.arange(each)).reshape(-1)
     old = grove.block
@@ -144,8 +150,9 @@ def _harvest(grove: _Grove, answer: "_Answer", day: int) -> _Grove:
 class _Answer:
     """Outcomes by decision, arm and replicate; replicate 0 is the world's own future."""
 
-    def __init__(self, decisions: int, replicates: int) -> None:
-        shape = (decisions, len(ARMS), 1 + replicates)
+    def __init__(self, decisions: int, replicates: int, arms: Sequence[int]) -> None:
+        self.arms: Ints = np.asarray(arms, dtype=np.int64)
+        shape = (decisions, len(arms), 1 + replicates)
         self.bad: Bools = np.zeros(shape, dtype=bool)
         self.beyond: Ints = np.zeros(shape, dtype=np.int64)
         self.margin: Ints = np.zeros(shape, dtype=np.int64)
@@ -169,11 +176,11 @@ class _Answer:
         beyond = np.maximum(self.beyond[:, :, 0] - self.limit[:, :, 0] + cases.freed[:, None], 0)
         loss = np.where(bad, np.rint(self.default_share[:, :, 0] * beyond), 0).astype(np.int64)
         fresh = self.bad[:, :, 1:] if self.bad.shape[2] > 1 else self.bad
-        share, delay = np.array(ARMS).T
+        share, delay = np.array(ARMS)[self.arms].T
         n = len(cases.day)
         return pa.table(
             {
-                "decision_id": pa.array(np.repeat(cases.decision_id, len(ARMS)), pa.string()),
+                "decision_id": pa.array(np.repeat(cases.decision_id, len(self.arms)), pa.string()),
                 "share": np.tile(share, n),
                 "delay_days": np.tile(delay.astype(np.int32), n),
                 "p_bad": fresh.mean(axis=2).reshape(-1),
