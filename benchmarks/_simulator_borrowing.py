@@ -3,8 +3,8 @@
 from copy import deepcopy
 
 import numpy as np
+from _simulator_lines import Line, between, near
 from numpy.typing import NDArray
-from simulator_tables import Line, between, near
 
 from relimit.data.simulator.behaviour import draw
 from relimit.data.simulator.block import Block

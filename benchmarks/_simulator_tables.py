@@ -1,23 +1,19 @@
 """The calibration table of a simulated book: each figure of the world beside its target."""
 
-from dataclasses import dataclass
-from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
+from _simulator_lines import Line, between, near
 
 from relimit.data.simulator.settings import load_settings
-from relimit.data.simulator.writer import ORACLE, ORACLE_ACCOUNTS
-
-TOLERANCE = 0.15
+from relimit.data.simulator.writer import ORACLE_ACCOUNTS
 
 VIEWS = """
 set timezone = 'UTC';
-create view events as select account_id, ts, kind::varchar as kind, amount, value,
-    detail::varchar as detail from '{book}/events.parquet';
+create view events as select account_id, ts, known_at, kind::varchar as kind, amount, value,
+    loan_id, detail::varchar as detail from '{book}/events.parquet';
 create view decisions as select * from '{book}/decisions.parquet';
 create view types as select * from '{book}/{types}';
-create view oracle as select * from '{book}/{oracle}';
 create table ends as select timestamptz '{start}' + to_months(i::int) - interval 8 hour as night
     from range(1, {months}) month(i);
 create table balances as select account_id, ts, sum(case kind when 'draw' then amount
@@ -93,58 +89,12 @@ marked as (select day, draws, {window} as inside, {around} as around from daily)
 select (avg(draws) filter (inside)) / (avg(draws) filter (around)) from marked
 """
 
-WINDOW = """
-select count(*) filter (kind = 'overdue' and value = 1) / count(*) filter (kind = 'due'),
-    count(*) filter (kind = 'draw') / count(distinct account_id),
-    count(*) filter (kind = 'prepayment') / count(distinct account_id),
-    avg(value) filter (kind = 'external_score'),
-    count(distinct account_id) filter (kind = 'overdue' and value = 30)
-        / count(distinct account_id)
-from events where ts >= timestamptz '{first}' - interval 8 hour
-    and ts < timestamptz '{last}' - interval 8 hour
-"""
-
-NEWCOMERS = """
-select avg((type = 'stacker')::int) from types join
-    (select account_id, min(ts) as opened from events where kind = 'limit' group by 1)
-    using (account_id) where opened >= timestamptz '{first}'
-"""
-
-
-@dataclass(frozen=True)
-class Line:
-    """A row of the calibration table; `low` and `high` bound what counts as on target."""
-
-    name: str
-    value: float
-    target: str
-    low: float
-    high: float
-
-    @property
-    def met(self) -> bool:
-        """Return whether the value is on target."""
-        return self.low <= self.value <= self.high
-
-
-def near(name: str, value: float, target: float) -> Line:
-    """Return a line whose value should be within 15% of a target."""
-    low, high = target * (1 - TOLERANCE), target * (1 + TOLERANCE)
-    return Line(name, value, f"{target:g}", low, high)
-
-
-def between(name: str, value: float, low: float, high: float) -> Line:
-    """Return a line whose value should be in a range."""
-    return Line(name, value, f"{low:g} to {high:g}", low, high)
-
 
 def open_book(book: Path, months: int) -> duckdb.DuckDBPyConnection:
     """Return a database of the book's tables, with its balances at month ends."""
     start = load_settings().calendar.start
     base = duckdb.connect()
-    base.execute(
-        VIEWS.format(book=book, start=start, months=months, types=ORACLE_ACCOUNTS, oracle=ORACLE)
-    )
+    base.execute(VIEWS.format(book=book, start=start, months=months, types=ORACLE_ACCOUNTS))
     base.execute(MONTH_ENDS)
     return base
 
@@ -166,7 +116,9 @@ def calibration(base: duckdb.DuckDBPyConnection, months: int) -> list[Line]:
         near("90+ share of balances", later, 0.010),
         between("prepayments a month of accounts owing", hazard, 0.08, 0.15),
         near("median days to re-borrow, planner", gaps["planner"], 40.0),
-        between("median days to re-borrow, cycler", gaps["cycler"], 1.0, 40.0),
+        between("median days to re-borrow, revolver", gaps["revolver"], 15.0, 35.0),
+        between("median days to re-borrow, farmer", gaps["farmer"], 5.0, 20.0),
+        between("median days to re-borrow, cycler", gaps["cycler"], 2.0, 8.0),
         between("median days to re-borrow, stacker", gaps["stacker"], 0.7, 2.0),
         between("median days to re-borrow, bust-out", gaps["bust_out"], 0.7, 2.0),
         *seasons(base),
@@ -212,67 +164,3 @@ def seasons(base: duckdb.DuckDBPyConnection) -> list[Line]:
         between("draws before Spring Festival / around it", spring, 1.40, 1.60),
         near("draws in the sales / around them", sales, 1.30),
     ]
-
-
-def shocked(
-    base: duckdb.DuckDBPyConnection, shock: duckdb.DuckDBPyConnection, months: int
-) -> list[Line]:
-    """Return what the scenario `shock` did to those who fall into arrears, window and before."""
-    settings = load_settings("shock").delinquency
-    first = _date(settings.shock_from, months)
-    last = first + timedelta(days=settings.shock_days)
-    inside = [_window(book, first, last) for book in (base, shock)]
-    before = [_window(book, _date(0.0, months), first) for book in (base, shock)]
-    return [
-        near("shock: arrears an instalment, in its window", inside[1][0] / inside[0][0], 2.0),
-        between("shock: arrears an instalment, before it", before[1][0] / before[0][0], 1.0, 1.0),
-        between(
-            "shock: accounts 30 days late, in its window", inside[1][4] / inside[0][4], 1.1, 2.3
-        ),
-    ]
-
-
-def drifted(
-    base: duckdb.DuckDBPyConnection, drift: duckdb.DuckDBPyConnection, months: int
-) -> list[Line]:
-    """Return what the scenario `drift` did to mix and behaviour, the last half year."""
-    settings = load_settings("drift").drift
-    first, last = _date(1.0, months) - timedelta(days=182), _date(1.0, months)
-    then, now = (_window(book, first, last) for book in (base, drift))
-    newcomers = NEWCOMERS.format(first=_date(settings.from_, months))
-    mix = [book.execute(newcomers).fetchone()[0] for book in (base, drift)]
-    return [
-        between("drift: stackers among newcomers, times as many", mix[1] / mix[0], 1.5, 3.0),
-        between("drift: draws an account, last half year", now[1] / then[1], 1.1, 1.6),
-        between("drift: prepayments an account, last half year", now[2] / then[2], 1.1, 2.2),
-        between("drift: arrears an instalment, last half year", now[0] / then[0], 1.15, 2.0),
-        between("drift: mean score less the base's, points", now[3] - then[3], 2.0, 15.0),
-    ]
-
-
-def _date(share: float, months: int) -> date:
-    """Return the day at which a share of the period has passed."""
-    start = load_settings().calendar.start
-    month = start.month - 1 + months
-    days = (start.replace(year=start.year + month // 12, month=month % 12 + 1) - start).days
-    return start + timedelta(days=round(share * days))
-
-
-def _window(base: duckdb.DuckDBPyConnection, first: date, last: date) -> tuple[float, ...]:
-    row: tuple[float, ...] = base.execute(WINDOW.format(first=first, last=last)).fetchone()
-    return row
-
-
-def show(lines: list[Line]) -> list[Line]:
-    """Print the lines; return them."""
-    for line in lines:
-        mark = "ok" if line.met else "MISSED"
-        print(f"  {line.name:<46} {line.value:>10.4g}   target {line.target:<14} {mark}")
-    return lines
-
-
-def counts(base: duckdb.DuckDBPyConnection) -> None:
-    """Print the events of each kind."""
-    print("events a kind:")
-    rows = base.execute("select kind, count(*) from events group by 1 order by 2 desc").fetchall()
-    print("  " + ", ".join(f"{kind} {count:,}" for kind, count in rows))
