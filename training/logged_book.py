@@ -164,7 +164,7 @@ def read_logged_book(
     progress("looking at what waiting would show")
     rows, columns = np.flatnonzero(kept), [names.index(name) for name in model.feature_names]
     part = replace(points, log=log.take(rows))
-    cases = part.cases(X[np.ix_(rows, columns)])
+    cases = part.cases(np.ascontiguousarray(X[rows][:, columns]))
     shown = np.column_stack([evidence(policy, cases), np.ones(len(rows), bool)])
     came = _came(log, outcomes, arm)
     return LoggedBook(
