@@ -231,6 +231,9 @@ def run(folder: Path, given: argparse.Namespace) -> bool:
     candidate = CandidatePolicy(Scorer(model, found.policy), NIGHTS)
     simulate(again, **size, seed=given.seed + 1, policy=candidate)
     done("the second world lived anew")
+    for warning in found.warnings:
+        print(warning)
+    print(f"tiers found on {found.rows:,} decisions")
     for tier in found.policy.tiers:
         print(f"up to {tier.up_to:.2%}: {tier.share:.0%} after {tier.delay_days} days")
     for gate in found.gates:
@@ -247,7 +250,9 @@ def run(folder: Path, given: argparse.Namespace) -> bool:
     print("".join(f"{name:<11}" if width < 0 else f"{name:>{width}}" for name, width in heads))
     report("incumbent", theirs)
     report("optimised", ours)
-    logged = read_logged_book(judge / "events.parquet", log_of(judge), model, found.policy)
+    logged = read_logged_book(
+        judge / "events.parquet", log_of(judge), model, found.policy, all_rows=True
+    )
     severity = severity_of(pd.concat([theirs.rows, ours.rows]))
     gaps = []
     for name, shrunk in (("probabilities as counted", False), ("probabilities shrunk", True)):

@@ -42,14 +42,11 @@ class Priced:
         `[limits]` value of one unit more of each limit, at least 0.
     bound
         No plan within the limits is worth more, nor is a mixture of plans.
-    short
-        `[limits]` by how much even the best mixture breaks each limit; 0 if there is a way.
     """
 
     plans: tuple[Plan, ...]
     prices: Floats
     bound: float
-    short: Floats
 
 
 def price_limits(best_at: Callable[[Floats], Plan], limits: Floats) -> Priced:
@@ -64,24 +61,23 @@ def price_limits(best_at: Callable[[Floats], Plan], limits: Floats) -> Priced:
     """
     first = best_at(np.zeros(len(limits)))
     if (first.used <= limits).all():
-        return Priced((first,), np.zeros(len(limits)), first.value, np.zeros(len(limits)))
+        return Priced((first,), np.zeros(len(limits)), first.value)
     plans = [first]
     scale = np.maximum(np.abs(first.used - limits), TOLERANCE)
     penalty = np.full(len(limits), PENALTY * max(abs(first.value), 1.0)) / scale
     prices, bound = penalty, np.inf
-    short = np.zeros(len(limits))
     for _ in range(MOST_ROUNDS):
         plan = best_at(prices)
         bound = min(bound, plan.value + float(prices @ (limits - plan.used)))
         plans.append(plan)
-        mixed, prices, short = _mix(plans, limits, penalty)
+        mixed, prices = _mix(plans, limits, penalty)
         if bound - mixed <= TOLERANCE * max(abs(bound), 1.0):
             break
-    return Priced(tuple(plans), prices, bound, short)
+    return Priced(tuple(plans), prices, bound)
 
 
-def _mix(plans: list[Plan], limits: Floats, penalty: Floats) -> tuple[float, Floats, Floats]:
-    """Return the best mixture's value, the limits' prices, and by how much it breaks them."""
+def _mix(plans: list[Plan], limits: Floats, penalty: Floats) -> tuple[float, Floats]:
+    """Return the value of the best mixture, less a penalty if none keeps the limits; and prices."""
     n = len(plans)
     used = np.column_stack([plan.used for plan in plans])
     scale = np.maximum(np.abs(used).max(axis=1), TOLERANCE)
@@ -97,4 +93,4 @@ def _mix(plans: list[Plan], limits: Floats, penalty: Floats) -> tuple[float, Flo
     if found.x is None or found.fun is None:
         raise PolicyError(f"the limits can't be priced ({found.message})", where="[value]")
     prices = np.maximum(-found.ineqlin.marginals, 0.0) / scale
-    return -float(found.fun), prices, found.x[n:] * scale
+    return -float(found.fun), prices

@@ -5,7 +5,7 @@ values and for choosing arms; no row is answered by a model that has seen its ac
 et al. 2018). How each is fitted was chosen by its error against simulated truth.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -17,8 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from relimit.data.errors import DataError
 from relimit.data.vocabulary import ARMS, BAD_HORIZON_DAYS
+from relimit.features import catalogue
 from relimit.models import ARM_COLUMNS, BoostedTrees, Frame, design_matrix, fit_loss
 from relimit.models.base import column_names
+from relimit.training.matured import numbers
 from relimit.training.risk_scale import RiskScale
 
 Floats = NDArray[np.float64]
@@ -50,7 +52,7 @@ class LoggedOutcomes:
     def of(cls, realised: pa.Table) -> Self:
         """Read them from what `realised` returns."""
         names = ("bad", "loss", "margin", "freed", "limit")
-        return cls(*(_numbers(realised[name]) for name in names))
+        return cls(*(numbers(realised, name) for name in names))
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -77,6 +79,10 @@ class ArmOutcomes:
     loss: Floats
     margin: Floats
     left_out: int
+
+    def take(self, rows: NDArray[Any]) -> Self:
+        """Return some rows, by index or by mask; what was left out stays that of the whole."""
+        return type(self)(self.bad[rows], self.loss[rows], self.margin[rows], self.left_out)
 
 
 def fit_arm_outcomes(
@@ -164,6 +170,11 @@ def deal_accounts(
     dealt = np.empty(len(order), np.int64)
     dealt[order] = np.arange(len(order)) % folds
     return dealt[place]
+
+
+def risk_directions(names: Sequence[str]) -> dict[str, int]:
+    """Return the direction of risk by feature, where the catalogue states one."""
+    return {known.name: known.risk for known in catalogue() if known.risk and known.name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +326,3 @@ def _grow(matrix: Floats, target: Floats, part: _Part) -> lgb.Booster:
     }  # fmt: skip
     callbacks = [lgb.early_stopping(PATIENCE, verbose=False)]
     return lgb.train(settings, train, MOST_TREES, valid_sets=[later], callbacks=callbacks)
-
-
-def _numbers(column: pa.ChunkedArray) -> Floats:
-    return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False))

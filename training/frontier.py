@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from relimit.data.vocabulary import FEN_PER_YUAN
 from relimit.policy import Policy, Sample, Worth, optimise_tiers
 from relimit.training.charts import GREY
+from relimit.training.figure_ranges import Ranges, ranges_of
+from relimit.training.logged_book import LoggedBook
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -42,7 +44,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One budget: its figures, and by how much they could be better.
+    """One budget: its figures with their 95% limits, and by how much they could be better.
 
     `bound_yuan` is what no tiers on these candidate bounds pass, `free_bound_yuan` what no arms
     pass that are chosen decision by decision; `shadow_price` is yuan for one yuan more of budget.
@@ -50,6 +52,7 @@ class Point:
 
     budget: float
     figures: Figures
+    ranges: Ranges
     shadow_price: float
     bound_yuan: float
     free_bound_yuan: float
@@ -76,7 +79,9 @@ def figures_of(policy: Policy, worth: Worth, freed: Ints, arm: Ints) -> Figures:
     )
 
 
-def trace_frontier(policy: Policy, sample: Sample, budgets: Sequence[float]) -> list[Point]:
+def trace_frontier(
+    policy: Policy, book: LoggedBook, sample: Sample, budgets: Sequence[float]
+) -> list[Point]:
     """Return the best tiers' figures for each budget, with no group guarded."""
     total = float(sample.freed.sum()) / FEN_PER_YUAN
     points = []
@@ -86,6 +91,7 @@ def trace_frontier(policy: Policy, sample: Sample, budgets: Sequence[float]) -> 
             Point(
                 budget=budget,
                 figures=figures_of(policy, sample.worth, sample.freed, found.arm),
+                ranges=ranges_of(policy, book, sample.worth, found.arm),
                 shadow_price=found.shadow_price,
                 bound_yuan=found.bound * total,
                 free_bound_yuan=found.free_bound * total,
@@ -95,8 +101,10 @@ def trace_frontier(policy: Policy, sample: Sample, budgets: Sequence[float]) -> 
     return points
 
 
-def draw_frontier(points: Sequence[Point], named: dict[str, Figures]) -> Figure:
-    """Draw net value, and the share restored, against the loss; named policies as marks."""
+def draw_frontier(
+    points: Sequence[Point], named: dict[str, Figures], ranges: dict[str, Ranges]
+) -> Figure:
+    """Draw net value, and the share restored, against the loss; named policies with limits."""
     figure = Figure(figsize=(9.0, 3.8), layout="constrained")
     value = figure.add_subplot(1, 2, 1, xlabel="loss / freed", ylabel="net value, million yuan")
     share = figure.add_subplot(1, 2, 2, xlabel="loss / freed", ylabel="share restored")
@@ -111,7 +119,14 @@ def draw_frontier(points: Sequence[Point], named: dict[str, Figures]) -> Figure:
     )
     share.plot(loss, [point.figures.share for point in points], marker=".", label="tiers")
     for name, found in named.items():
-        value.plot(found.loss_rate, found.net_yuan / 1e6, marker="o", linestyle="", label=name)
+        (mark,) = value.plot(
+            found.loss_rate, found.net_yuan / 1e6, marker="o", linestyle="", label=name
+        )
+        low, high = ranges[name]["net_yuan"]
+        value.vlines(found.loss_rate, low / 1e6, high / 1e6, color=mark.get_color(), alpha=0.4)
+        value.hlines(
+            found.net_yuan / 1e6, *ranges[name]["loss_rate"], color=mark.get_color(), alpha=0.4
+        )
         share.plot(found.loss_rate, found.share, marker="o", linestyle="", label=name)
     value.legend(fontsize=8)
     return figure

@@ -3,35 +3,45 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from relimit.data import realised
-from relimit.data.errors import DataError
 from relimit.data.schema import TIME
 from relimit.data.vocabulary import DELAYS_DAYS, MICROSECONDS_PER_DAY
-from relimit.features import compute_features
+from relimit.features import compute_features, model_feature_names
 from relimit.models import RiskModel
 from relimit.policy import Cases, Facts, Policy
 from relimit.policy.arms import grid_arm
 from relimit.policy.causes import CAUSES, evidence
 from relimit.policy.gates import closed_gates
 from relimit.policy.outcome import Situation, situation_of
-from relimit.training.arm_outcomes import ArmOutcomes, LoggedOutcomes, fit_arm_outcomes
+from relimit.training.arm_outcomes import (
+    ArmOutcomes,
+    LoggedOutcomes,
+    fit_arm_outcomes,
+    risk_directions,
+)
 from relimit.training.labelled import Labelled
 from relimit.training.loss_scale import scale_losses
+from relimit.training.matured import matured_decisions, numbers
 from relimit.training.replay import facts_at
+from relimit.training.splits import unseen_rows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 Progress = Callable[[str], None]
 
 WAITS = DELAYS_DAYS[1:]
 UNTROUBLED = "none of these"
+ENOUGH_BADS: Final = 25
+"""Accounts that went bad without the model having learnt from it; with fewer, tiers are found on
+all decisions: too few rows would say how risks are spread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +56,41 @@ class Signals:
         `[n, 4]` fen, of restoring everything then.
     """
 
-    closed: NDArray[np.bool_]
+    closed: Bools
     expected_loss: Floats
 
 
 @dataclass(frozen=True, slots=True)
+class Came:
+    """What came of every matured decision of a log, `[m]`, beside what its arm let expect; fen.
+
+    `account` is the place of its account, the same number as in the rows of `LoggedBook`.
+    """
+
+    account: Ints
+    freed: Ints
+    loss: Floats
+    loss_expected: Floats
+    margin: Floats
+    margin_expected: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class LoggedBook:
-    """Matured decisions that freed something, `[n]` each.
+    """Matured decisions that freed something and that the model has not learnt from, `[n]` each.
 
     Attributes
     ----------
-    decision_id, account_id
+    decision_id
         Ids.
+    account
+        Places of the accounts, as in `came`.
     freed
         Fen.
     share
         The share that the log says was decided.
     arm
         The place in `ARMS` of the logged arm.
-    loss, margin
-        Fen that came of it.
     outcomes
         `[n, 25]` what is expected of every arm, from folds without the row's account; losses on
         the scale of the log, see `scale_losses`.
@@ -77,20 +102,24 @@ class LoggedBook:
         The causes, and last the name of those who show none.
     signals
         What waiting would have shown.
+    came
+        The whole log's outcomes: how well the level of `outcomes` is known.
+    warnings
+        What to know before trusting any of it.
     """
 
     decision_id: NDArray[Any]
-    account_id: NDArray[Any]
+    account: Ints
     freed: Ints
     share: Floats
     arm: Ints
-    loss: Floats
-    margin: Floats
     outcomes: ArmOutcomes
     situation: Situation
     group: Ints
     groups: tuple[str, ...]
     signals: Signals
+    came: Came
+    warnings: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.freed)
@@ -102,11 +131,20 @@ def read_logged_book(
     model: RiskModel,
     policy: Policy,
     *,
+    all_rows: bool = False,
     workers: int = 2,
     seed: int = 0,
     progress: Progress = lambda _: None,
 ) -> LoggedBook:
     """Read a log with what came of it, and fill in what would have come of the other arms.
+
+    The whole log teaches what arms bring, accounts apart. The book's rows are those that the model
+    has not learnt from: elsewhere its scores are spread more than they will be on a new day.
+
+    Parameters
+    ----------
+    all_rows
+        Take all rows: right if the model comes from another book.
 
     Raises
     ------
@@ -115,52 +153,84 @@ def read_logged_book(
         accounts went bad to learn from.
     """
     progress("reading what came of the decisions")
-    log = _matured(realised(events, decisions))
-    freed = log["freed"].to_numpy()
+    log, _ = matured_decisions(realised(events, decisions))
     points = _Points(events, model, policy, log, workers)
-    progress(f"computing features of {len(freed):,} decisions")
-    X = points.features(0)
-    cases = points.cases(X)
+    progress(f"computing features of {log.num_rows:,} decisions")
+    names = tuple(dict.fromkeys([*model_feature_names(), *model.feature_names]))
+    X = points.features(0, names)
     progress("estimating what every arm would bring")
-    share, days = (_numbers(log[name]) for name in ("share", "delay_days"))
-    outcomes = fit_arm_outcomes(
-        X, share, days, LoggedOutcomes.of(log), log["account_id"].to_numpy(), seed=seed
-    )
-    arm = grid_arm(np.rint(freed * share).astype(np.int64), freed, days)
-    loss = _numbers(log["loss"])
+    outcomes, arm = _outcomes_of(log, pd.DataFrame(X, columns=list(names)), seed)
+    kept, warnings = _judged(model, log, all_rows)
     progress("looking at what waiting would show")
-    names = (*CAUSES, UNTROUBLED)
-    shown = np.column_stack([evidence(policy, cases), np.ones(len(freed), bool)])
+    rows, columns = np.flatnonzero(kept), [names.index(name) for name in model.feature_names]
+    part = replace(points, log=log.take(rows))
+    cases = part.cases(np.ascontiguousarray(X[rows][:, columns]))
+    shown = np.column_stack([evidence(policy, cases), np.ones(len(rows), bool)])
+    came = _came(log, outcomes, arm)
     return LoggedBook(
-        decision_id=log["decision_id"].to_numpy(),
-        account_id=log["account_id"].to_numpy(),
-        freed=freed,
-        share=share,
-        arm=arm,
-        loss=loss,
-        margin=_numbers(log["margin"]),
-        outcomes=replace(outcomes, loss=scale_losses(outcomes.loss, loss, freed, arm)),
+        decision_id=part.log["decision_id"].to_numpy(),
+        account=came.account[rows],
+        freed=cases.freed,
+        share=numbers(part.log, "share"),
+        arm=arm[rows],
+        outcomes=outcomes.take(rows),
         situation=situation_of(policy, cases),
         group=shown.argmax(axis=1),
-        groups=names,
-        signals=points.signals(),
+        groups=(*CAUSES, UNTROUBLED),
+        signals=part.signals(),
+        came=came,
+        warnings=warnings,
     )
 
 
-def _matured(log: pa.Table) -> pa.Table:
-    known = pc.and_(log["bad"].is_valid(), log["loss"].is_valid())
-    kept = log.filter(pc.and_(known, pc.greater(log["freed"], 0)))
-    if not kept.num_rows:
-        raise DataError(
-            f"none of {log.num_rows} decisions freed something and has matured",
-            where="decisions",
-            mend="Bring a history that goes on for the outcome horizon after the decisions",
-        )
-    return kept
+def _outcomes_of(log: pa.Table, X: pd.DataFrame, seed: int) -> tuple[ArmOutcomes, Ints]:
+    """Return `[m, 25]` expected outcomes and `[m]` the places in `ARMS` of what was taken."""
+    share, days = (numbers(log, name) for name in ("share", "delay_days"))
+    outcomes = fit_arm_outcomes(
+        X,
+        share,
+        days,
+        LoggedOutcomes.of(log),
+        log["account_id"].to_numpy(),
+        seed=seed,
+        monotone=risk_directions(list(X.columns)),
+    )
+    freed = log["freed"].to_numpy()
+    arm = grid_arm(np.rint(freed * share).astype(np.int64), freed, days)
+    loss = scale_losses(outcomes.loss, numbers(log, "loss"), freed, arm)
+    return replace(outcomes, loss=loss), arm
 
 
-def _numbers(column: pa.ChunkedArray) -> Floats:
-    return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False))
+def _came(log: pa.Table, outcomes: ArmOutcomes, arm: Ints) -> Came:
+    rows = np.arange(len(arm))
+    return Came(
+        account=np.unique(log["account_id"].to_numpy(), return_inverse=True)[1],
+        freed=log["freed"].to_numpy(),
+        loss=numbers(log, "loss"),
+        loss_expected=outcomes.loss[rows, arm],
+        margin=numbers(log, "margin"),
+        margin_expected=outcomes.margin[rows, arm],
+    )
+
+
+def _judged(model: RiskModel, log: pa.Table, all_rows: bool) -> tuple[Bools, tuple[str, ...]]:
+    """Return a mask of the rows that tiers are found on, and what to say of it."""
+    every = np.ones(log.num_rows, bool)
+    if all_rows:
+        return every, ()
+    if "split" not in model.manifest:
+        return every, ("The model doesn't say what it has learnt from: all decisions are used.",)
+    account = log["account_id"].to_numpy()
+    as_of = log["decided_at"].cast(TIME).cast(pa.int64()).to_numpy()
+    unseen = unseen_rows(model.manifest["split"], account, as_of)
+    bads = len(np.unique(account[unseen & log["bad"].to_numpy()]))
+    if bads >= ENOUGH_BADS:
+        return unseen, ()
+    warning = (
+        f"Only {bads} accounts went bad of which the model has not learnt: all decisions are used. "
+        "Its scores of those that it has learnt from tell more than they will of new ones."
+    )
+    return every, (warning,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,14 +254,13 @@ class _Points:
             share=unknown,
             delay_days=unknown,
             propensity=unknown,
-            freed=_numbers(self.log["freed"]),
+            freed=numbers(self.log, "freed"),
             loss=unknown,
         )
 
-    def features(self, days: int) -> Floats:
+    def features(self, days: int, names: tuple[str, ...]) -> Floats:
         as_of = pa.array(self.labelled(days).as_of, TIME)
         snapshots = pa.table({"account_id": self.log["account_id"], "as_of": as_of})
-        names = self.model.feature_names
         return compute_features(self.events, snapshots, names=names, workers=self.workers)
 
     def facts(self, days: int) -> Facts:
@@ -213,5 +282,6 @@ class _Points:
     def signals(self) -> Signals:
         freed = self.log["freed"].to_numpy()
         closed = [closed_gates(self.policy, self.facts(days)) for days in WAITS]
-        losses = [self.model.expected_loss(self.features(days), freed) for days in WAITS]
+        names = tuple(self.model.feature_names)
+        losses = [self.model.expected_loss(self.features(days, names), freed) for days in WAITS]
         return Signals(np.stack(closed, axis=1), np.column_stack(losses))

@@ -212,7 +212,7 @@ def _reasons(side: Scored, rows: Labelled, facts: Facts, policy: Policy) -> Any:
         facts,
         risk=side.model.restoration_risk(side.X),
         expected_loss=side.model.expected_loss(side.X, rows.freed),
-        contributions=side.model.contributions(side.X),
+        explain=lambda asked: side.model.contributions(side.X[asked]),
         feature_names=side.model.feature_names,
     )
     given = np.zeros((len(rows), len(REASONS) + 1), np.bool_)

@@ -17,6 +17,7 @@ from relimit.policy.arms import tier_of
 from relimit.policy.optimise import sample_bounds
 from relimit.policy.settings import Tier
 from relimit.policy.worth import ARM_SHARES, NOTHING
+from relimit.training.figure_ranges import Ranges, ranges_of
 from relimit.training.frontier import Figures, Point, figures_of, trace_frontier
 from relimit.training.gate_costs import GateCost, gate_costs
 from relimit.training.logged_book import LoggedBook, Progress, read_logged_book
@@ -61,9 +62,9 @@ class Optimum:
         The tiers with their prices and bounds.
     rows
         Decisions that it was found on.
-    named
+    named, ranges
         Figures of what the log did, of the given policy, of the optimised one, and of restoring
-        everything that the gates leave.
+        everything that the gates leave; and their 95% limits.
     frontier
         The best tiers for other budgets.
     groups
@@ -72,16 +73,20 @@ class Optimum:
         What waiting is worth in each tier.
     gates
         What each hard gate costs under the optimised tiers.
+    warnings
+        What to know before trusting any of it.
     """
 
     policy: Policy
     found: Optimised
     rows: int
     named: dict[str, Figures]
+    ranges: dict[str, Ranges]
     frontier: tuple[Point, ...]
     groups: tuple[Group, ...]
     waits: tuple[Wait, ...]
     gates: tuple[GateCost, ...]
+    warnings: tuple[str, ...]
 
 
 def optimise_policy(
@@ -91,6 +96,7 @@ def optimise_policy(
     policy: Policy,
     *,
     loss_budget: float | None = None,
+    all_rows: bool = False,
     workers: int = 2,
     seed: int = 0,
     progress: Progress = lambda _: None,
@@ -107,6 +113,8 @@ def optimise_policy(
         What is kept of it: gates, service and the rest; `[value]` says what is weighed.
     loss_budget
         Expected loss over freed limit; that of `[value]` if None.
+    all_rows
+        See `read_logged_book`.
 
     Raises
     ------
@@ -119,7 +127,14 @@ def optimise_policy(
     if loss_budget is not None:
         policy = replace(policy, value=replace(weighed, loss_budget=loss_budget))
     book = read_logged_book(
-        events, decisions, model, policy, workers=workers, seed=seed, progress=progress
+        events,
+        decisions,
+        model,
+        policy,
+        all_rows=all_rows,
+        workers=workers,
+        seed=seed,
+        progress=progress,
     )
     return optimise_book(policy, book, progress=progress)
 
@@ -133,7 +148,8 @@ def optimise_book(
     best, found, waits = _tiers_that_wait_for_something(policy, book, sample)
     progress("tracing the frontier")
     free = replace(sample, guardrails=None)
-    named = _named(policy, best, book, sample.worth)
+    arms = _named_arms(policy, best, book, sample.worth)
+    named = {n: figures_of(policy, worth, book.freed, arm) for n, (worth, arm) in arms.items()}
     most = named["restore all"].loss_rate
     budgets = sorted({*np.linspace(most / POINTS, most, POINTS), policy.stated_value.loss_budget})
     return Optimum(
@@ -141,10 +157,12 @@ def optimise_book(
         found=found,
         rows=len(book),
         named=named,
-        frontier=tuple(trace_frontier(policy, free, budgets)),
+        ranges={n: ranges_of(policy, book, worth, arm) for n, (worth, arm) in arms.items()},
+        frontier=tuple(trace_frontier(policy, book, free, budgets)),
         groups=tuple(_groups(policy, book, sample, found)),
         waits=tuple(waits),
         gates=tuple(gate_costs(best, book, found.arm)),
+        warnings=book.warnings,
     )
 
 
@@ -221,15 +239,16 @@ def _tiers_if_any(policy: Policy, sample: Sample, allowed: NDArray[np.bool_]) ->
         return None
 
 
-def _named(policy: Policy, best: Policy, book: LoggedBook, worth: Worth) -> dict[str, Figures]:
-    """Return figures by policy; the log's arms are its own, the rules don't touch them."""
-    logged = logged_worth(policy, book)
+def _named_arms(
+    policy: Policy, best: Policy, book: LoggedBook, worth: Worth
+) -> dict[str, tuple[Worth, Ints]]:
+    """Return worths and arms by policy; the log's arms are its own, the rules don't touch them."""
     full = np.full(len(book), FULL)
     return {
-        "as logged": figures_of(policy, logged, book.freed, book.arm),
-        "given policy": figures_of(policy, worth, book.freed, tier_arm(policy, book)),
-        "optimised": figures_of(policy, worth, book.freed, tier_arm(best, book)),
-        "restore all": figures_of(policy, worth, book.freed, full),
+        "as logged": (logged_worth(policy, book), book.arm),
+        "given policy": (worth, tier_arm(policy, book)),
+        "optimised": (worth, tier_arm(best, book)),
+        "restore all": (worth, full),
     }
 
 

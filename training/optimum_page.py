@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, Final
 
 import pandas as pd
@@ -11,16 +12,19 @@ from relimit.data.atomic import staged
 from relimit.data.vocabulary import ARMS
 from relimit.policy import policy_text
 from relimit.training.charts import png
+from relimit.training.discrimination import Interval
 from relimit.training.document import (
     Block,
     Cell,
     Document,
     Grid,
+    Notice,
     Picture,
     Section,
     to_html,
     write_texts,
 )
+from relimit.training.figure_ranges import Ranges
 from relimit.training.frontier import Figures, Point, draw_frontier
 from relimit.training.optimum import Optimum
 
@@ -34,6 +38,12 @@ GATE_COSTS: Final = (
     "rate of the decisions that it holds beside that of the others. The gates are the given "
     "policy's: nothing here changes them."
 )
+RANGES: Final = (
+    "Limits are of 95%, with accounts drawn anew, and with them the level of losses and margins. "
+    "How losses differ between borrowers and arms is taken as estimated; `relimit policy evaluate` "
+    "doubts that too."
+)
+WIDTH: Final = 98
 GROUPS: Final = (
     "Each group keeps its share of what was restored before, as far as the gates leave it, and "
     "its largest loss. A price is what keeping that limit costs, in yuan for a yuan."
@@ -48,11 +58,14 @@ def optimum_dict(found: Optimum) -> dict[str, Any]:
         "loss_budget": found.policy.stated_value.loss_budget,
         "shadow_price": found.found.shadow_price,
         "tiers": [asdict(tier) for tier in found.policy.tiers],
-        "policies": {name: asdict(its) for name, its in found.named.items()},
+        "policies": {
+            name: asdict(its) | _limits(found.ranges[name]) for name, its in found.named.items()
+        },
         "frontier": [_flat(point) for point in found.frontier],
         "groups": [asdict(group) for group in found.groups],
         "waits": [asdict(wait) for wait in found.waits],
         "gates": [asdict(gate) for gate in found.gates],
+        "warnings": list(found.warnings),
     }
 
 
@@ -64,7 +77,7 @@ def write_optimum(found: Optimum, out: Path) -> None:
     DataError
         The system refuses to write.
     """
-    picture = png(draw_frontier(found.frontier, found.named))
+    picture = png(draw_frontier(found.frontier, found.named, found.ranges))
     rows = pd.DataFrame([_flat(point) for point in found.frontier])
     texts = {
         "policy.toml": policy_text(found.policy, _head(found), _notes(found)),
@@ -77,19 +90,44 @@ def write_optimum(found: Optimum, out: Path) -> None:
 
 
 def _flat(point: Point) -> dict[str, Any]:
-    plain = asdict(point)
-    return {"budget": plain.pop("budget"), **plain.pop("figures"), **plain}
+    plain, limits = asdict(point), _limits(point.ranges)
+    del plain["ranges"]
+    return {"budget": plain.pop("budget"), **plain.pop("figures"), **limits, **plain}
+
+
+def _row(point: Point) -> dict[str, Cell]:
+    """Return a point as a row of the page's table."""
+    rest = ("shadow_price", "bound_yuan", "free_bound_yuan", "tiers")
+    shown = {name: getattr(point, name) for name in rest}
+    return {"budget": point.budget, **_known(point.figures, point.ranges), **shown}
+
+
+def _limits(ranges: Ranges) -> dict[str, float]:
+    """Return 95% limits under names of their own."""
+    ends = {name: dict(zip(("low", "high"), ends, strict=True)) for name, ends in ranges.items()}
+    return {f"{name}_{end}": at for name, its in ends.items() for end, at in its.items()}
+
+
+def _known(figures: Figures, ranges: Ranges) -> dict[str, Cell]:
+    """Return figures with their limits, as cells."""
+    return {name: Interval(value, *ranges[name]) for name, value in asdict(figures).items()}
 
 
 def _head(found: Optimum) -> list[str]:
     before, after = found.named["as logged"], found.named["optimised"]
+    known = found.ranges["optimised"]
+    rate, share, net = (known[name] for name in ("loss_rate", "share", "net_yuan"))
     return [
         f"Tiers optimised on {found.rows:,} logged decisions; the rest is the given policy's.",
-        "Expected of those decisions, under these tiers and as they were logged:",
-        f"  loss / freed     {after.loss_rate:.3%}, was {before.loss_rate:.3%}",
-        f"  share restored   {after.share:.1%}, was {before.share:.1%}",
+        *(line for warning in found.warnings for line in wrap(f"Warning: {warning}", WIDTH)),
+        "Expected of those decisions, under these tiers (95% limits) and as they were logged:",
+        f"  loss / freed     {after.loss_rate:.3%} ({rate[0]:.3%} to {rate[1]:.3%}), "
+        f"was {before.loss_rate:.3%}",
+        f"  share restored   {after.share:.1%} ({share[0]:.1%} to {share[1]:.1%}), "
+        f"was {before.share:.1%}",
         f"  days to restore  {after.mean_days:.2f}, was {before.mean_days:.2f}",
-        f"  net value        {after.net_yuan:,.0f} yuan, was {before.net_yuan:,.0f}",
+        f"  net value        {after.net_yuan:,.0f} yuan ({net[0]:,.0f} to {net[1]:,.0f}), "
+        f"was {before.net_yuan:,.0f}",
         f"A yuan more of loss budget would bring {found.found.shadow_price:.2f} yuan.",
     ]
 
@@ -106,12 +144,13 @@ def _notes(found: Optimum) -> list[str]:
 def _document(found: Optimum, picture: bytes) -> Document:
     chosen = "Loss counts only what a restoration can add. Waiting is what returns late or is "
     chosen += "withheld, times its days, at the price that the policy file states."
+    notices = [Notice(text) for text in found.warnings]
     frontier: tuple[Block, ...] = (
         Picture("Net value and share restored against the loss", png=picture),
-        _grid("The best tiers for each budget, no group guarded", map(_flat, found.frontier)),
+        _grid("The best tiers for each budget, no group guarded", map(_row, found.frontier)),
     )
     sections = (
-        Section("The policies", (_heading(found), chosen, _policies(found.named))),
+        Section("The policies", (*notices, _heading(found), chosen, RANGES, _policies(found))),
         Section("The tiers", (_grid("As the policy file has them", _dicts(found.policy.tiers)),)),
         Section("The frontier", frontier),
         Section("Waiting", (WAITING, _grid("Each wait in each tier", _dicts(found.waits)))),
@@ -129,10 +168,9 @@ def _dicts(items: Sequence[Any]) -> list[dict[str, Any]]:
     return [asdict(item) for item in items]
 
 
-def _policies(named: Mapping[str, Figures]) -> Grid:
-    return _grid(
-        "Expected of the log's decisions", [{"policy": n, **asdict(f)} for n, f in named.items()]
-    )
+def _policies(found: Optimum) -> Grid:
+    rows = [{"policy": n, **_known(its, found.ranges[n])} for n, its in found.named.items()]
+    return _grid("Expected of the log's decisions", rows)
 
 
 def _grid(caption: str, rows: Iterable[Mapping[str, Cell]]) -> Grid:

@@ -16,6 +16,7 @@ from relimit.training.document import (
     to_html,
     write_texts,
 )
+from relimit.training.policy_segments import TITLES
 from relimit.training.policy_value import BESIDE, HEADLINE, OUTCOMES, Evaluation, Valued
 
 PAGE: Final = "policy_value.html"
@@ -36,6 +37,12 @@ SUPPORT_NOTES: Final = (
     "Wanted: decisions in which the candidate takes the arm. Tried: of these, those that the log "
     "took too. Tries: tried against the log's odds, each standing for many. Carried: the sum of "
     "their weights, close to wanted where the log gave the arm its chance in like cases."
+)
+PROMISES: Final = (
+    "Promises kept: the part of the decisions that return something whose share is back by the end "
+    "of the day after the one promised. The incumbent's is as it came. No log tells another "
+    "policy's before its launch: given is what it would be if its promises, at once and later, "
+    "were carried out as well as the incumbent's of the same kind; a dash where there were none."
 )
 SCHEDULE: Final = (
     "restored_yuan",
@@ -88,7 +95,7 @@ def _summary(found: Evaluation) -> Section:
     grid = _figures("Per decision, and what borrowers see", found.policies, (HEADLINE, BESIDE))
     left = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in found.counts.items())
     about = f"{found.decisions:,} decisions; model {found.model_version}. Counts: {left}."
-    return Section("Value", (*notes, MEANING, grid, _promises(found.promise_kept), about))
+    return Section("Value", (*notes, MEANING, grid, PROMISES, about))
 
 
 def _figures(caption: str, policies: Sequence[Valued], estimators: Sequence[str]) -> Grid:
@@ -99,13 +106,9 @@ def _figures(caption: str, policies: Sequence[Valued], estimators: Sequence[str]
         for estimator in estimators
     ]
     rows += [(name, *(v.schedule[name] for v in policies)) for name in SCHEDULE]
+    rows.append(("promises kept", *(v.promise_kept for v in policies)))
     rows.append(("effective decisions", *(v.support.effective for v in policies)))
     return Grid(caption, ("", *(v.name for v in policies)), tuple(rows))
-
-
-def _promises(kept: float | None) -> str:
-    told = "not known: no event tells when limits came back" if kept is None else f"{kept:.1%}"
-    return f"Promises kept by the incumbent: {told}."
 
 
 def _estimators(found: Evaluation) -> Section:
@@ -129,9 +132,7 @@ def _segments(found: Evaluation, kind: str) -> Section:
         if segment.kind == kind:
             caption = f"{segment.name}: {segment.decisions:,} decisions"
             blocks += [_figures(caption, segment.policies, (HEADLINE,))]
-            blocks += [_promises(segment.promise_kept)]
-    titles = {"limit": "By limit", "reason": "By the candidate's first reason"}
-    return Section(titles[kind], tuple(blocks))
+    return Section(TITLES[kind], tuple(blocks))
 
 
 def _support(found: Evaluation) -> Section:

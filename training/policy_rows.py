@@ -1,7 +1,7 @@
 """A decision log made ready for off-policy estimates: arms, propensities, outcomes by arm."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from relimit.data import realised
@@ -20,7 +19,7 @@ from relimit.data.vocabulary import (
     FUNDING_COST_YEARLY,
     LOSS_GIVEN_DEFAULT,
 )
-from relimit.features import catalogue, compute_features, model_feature_names
+from relimit.features import compute_features, model_feature_names
 from relimit.models.arms import arm_grid
 from relimit.policy.value import Logged
 from relimit.training.arm_chances import fit_arm_chances
@@ -29,8 +28,10 @@ from relimit.training.arm_outcomes import (
     LoggedOutcomes,
     deal_accounts,
     fit_arm_outcomes,
+    risk_directions,
 )
 from relimit.training.labelled import Labelled
+from relimit.training.matured import matured_decisions, numbers
 from relimit.training.propensity import weigh_decisions
 
 Floats = NDArray[np.float64]
@@ -156,49 +157,46 @@ def read_log_rows(
     """
     assumed = assumptions or Assumptions()
     progress("reading what came of the decisions")
-    came = realised(
-        events,
-        decisions,
-        as_of=as_of,
-        horizon_days=assumed.horizon_days,
-        loss_given_default=assumed.loss_given_default,
-        funding_cost_yearly=assumed.funding_cost_yearly,
-    )
-    kept, counts = _usable(came)
+    came = realised(events, decisions, as_of=as_of, **asdict(assumed))
+    kept, counts = matured_decisions(came)
     progress(f"computing features of {kept.num_rows:,} decisions")
     names = tuple(dict.fromkeys([*model_feature_names(), *features]))
     snapshots = pa.table({"account_id": kept["account_id"], "as_of": kept["decided_at"]})
     X = compute_features(events, snapshots, names=names, workers=workers)
-    labelled = _labelled(kept)
-    arm, off_grid = nearest_arm(labelled.share, labelled.delay_days)
-    propensities = weigh_decisions(
-        X, arm_grid()[arm], labelled.propensity, learn=np.arange(len(arm)), seed=seed
-    )
-    counts |= {"off_grid": off_grid, "propensities_fitted": propensities.fitted}
-    progress("estimating how the log chose")
-    fold = deal_accounts(labelled.account_id, labelled.bad, folds=FOLDS_OF_CHANCES, seed=seed)
-    chances = fit_arm_chances(X, arm, fold, seed=seed)
+    known, outcomes = _labelled(kept), LoggedOutcomes.of(kept)
+    arm, off_grid = nearest_arm(known.share, known.delay_days)
+    logged, chances, fitted = _how_the_log_chose(X, known, arm, seed, progress)
     progress("estimating what every arm would bring")
-    outcomes = LoggedOutcomes.of(kept)
-    directions = {known.name: known.risk for known in catalogue() if known.name in names}
     share, delay = arm_grid()[arm].T
-    frame, account = pd.DataFrame(X, columns=list(names)), labelled.account_id
+    frame, monotone = pd.DataFrame(X, columns=list(names)), risk_directions(names)
     predicted = fit_arm_outcomes(
-        frame, share, delay, outcomes, account, seed=seed, monotone=directions
+        frame, share, delay, outcomes, known.account_id, seed=seed, monotone=monotone
     )
     return LogRows(
         events=events,
-        labelled=labelled,
-        logged=Logged(arm, propensities.propensity, labelled.account_id),
+        labelled=known,
+        logged=logged,
         outcomes=outcomes,
         predicted=predicted,
         chances=chances,
-        restored_days=_numbers(kept, "restored_days"),
+        restored_days=numbers(kept, "restored_days"),
         assumptions=assumed,
         names=names,
         X=X,
-        counts=counts,
+        counts=counts | {"off_grid": off_grid, "propensities_fitted": fitted},
     )
+
+
+def _how_the_log_chose(
+    X: Floats, known: Labelled, arm: Ints, seed: int, progress: Progress
+) -> tuple[Logged, Floats, int]:
+    """Return arms and propensities, chances by arm, and how many propensities were fitted."""
+    progress("estimating how the log chose")
+    learn = np.arange(len(arm))
+    weighed = weigh_decisions(X, arm_grid()[arm], known.propensity, learn=learn, seed=seed)
+    fold = deal_accounts(known.account_id, known.bad, folds=FOLDS_OF_CHANCES, seed=seed)
+    logged = Logged(arm, weighed.propensity, known.account_id)
+    return logged, fit_arm_chances(X, arm, fold, seed=seed), weighed.fitted
 
 
 def _part(whole: Any, rows: NDArray[np.bool_]) -> Any:
@@ -222,38 +220,14 @@ def nearest_arm(share: Floats, delay_days: Floats) -> tuple[Ints, int]:
     return place, int((distance[np.arange(len(place)), place] > 1e-9).sum())
 
 
-def _usable(came: pa.Table) -> tuple[pa.Table, dict[str, int]]:
-    matured = came.filter(came["bad"].is_valid())
-    freed = matured.filter(pc.greater(matured["freed"], 0))
-    kept = freed.filter(pc.and_(freed["loss"].is_valid(), freed["limit"].is_valid()))
-    counts = {
-        "logged": came.num_rows,
-        "not_matured": came.num_rows - matured.num_rows,
-        "freed_nothing": matured.num_rows - freed.num_rows,
-        "limit_unknown": freed.num_rows - kept.num_rows,
-    }
-    if not kept.num_rows:
-        raise DataError(
-            f"none of {came.num_rows} decisions is left: {counts['not_matured']} have not matured, "
-            f"{counts['freed_nothing']} freed nothing, {counts['limit_unknown']} have no limit",
-            where="decisions",
-            mend="Bring a history that goes on for the outcome horizon after the decisions",
-        )
-    return kept, counts
-
-
 def _labelled(kept: pa.Table) -> Labelled:
     return Labelled(
         account_id=kept["account_id"].to_numpy(),
         as_of=kept["decided_at"].cast(TIME).cast(pa.int64()).to_numpy(),
         bad=kept["bad"].to_numpy(),
-        share=_numbers(kept, "share"),
-        delay_days=_numbers(kept, "delay_days"),
-        propensity=_numbers(kept, "propensity"),
-        freed=_numbers(kept, "freed"),
-        loss=_numbers(kept, "loss"),
+        share=numbers(kept, "share"),
+        delay_days=numbers(kept, "delay_days"),
+        propensity=numbers(kept, "propensity"),
+        freed=numbers(kept, "freed"),
+        loss=numbers(kept, "loss"),
     )
-
-
-def _numbers(table: pa.Table, name: str) -> Floats:
-    return np.asarray(table[name].cast(pa.float64()).to_numpy(zero_copy_only=False))

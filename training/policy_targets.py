@@ -93,6 +93,8 @@ def candidate(rows: LogRows, model: RiskModel, policy: Policy, name: str = CANDI
         facts_at(rows.events, rows.labelled, policy),
         risk=model.restoration_risk(X),
         expected_loss=model.expected_loss(X, rows.labelled.freed),
+        explain=lambda asked: model.contributions(X[asked]),
+        feature_names=model.feature_names,
     )
     first = found.reasons[:, 0].astype(np.int64)
     reason = np.where(first >= 0, np.array(REASONS)[first], IN_FULL)

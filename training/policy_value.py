@@ -25,6 +25,7 @@ from relimit.policy.support import (
 )
 from relimit.policy.value import Estimate, estimate_values
 from relimit.training.policy_rows import LogRows
+from relimit.training.policy_segments import limit_bands, segments_of
 from relimit.training.policy_targets import Target, candidate, incumbent, plain_targets
 from relimit.training.splits import unseen_rows
 
@@ -36,10 +37,6 @@ HEADLINE: Final = "pooled_dr"
 """Weighted by the propensities, it trusts the models only with what a few days more or less do."""
 BESIDE: Final = "dr"
 """Unbiased if either the propensities or the outcome models are right; with much more noise."""
-LIMIT_BANDS_YUAN: Final = (10_000, 30_000, 60_000)
-LEAST_ROWS: Final = 100
-"""Smaller segments are put together: their intervals would say nothing."""
-SMALL: Final = "all smaller"
 SLACK_DAYS: Final = 1.0
 """A promise is kept if the limit is back by the end of the day after the one promised."""
 
@@ -56,6 +53,10 @@ class Valued:
         By outcome, the least and most it can be; where history can't answer.
     schedule
         What the borrowers see, from the policy's own terms.
+    promise_kept
+        Of the decisions that return something, the part that has it back in time: as it came for
+        the incumbent; for the others if what is due at once, and what is due later, is carried out
+        as well as the incumbent's was. None where that is not known.
     refusal
         Why history can't answer; empty where it can.
     """
@@ -65,18 +66,18 @@ class Valued:
     values: Mapping[str, Mapping[str, Estimate]]
     bounds: Mapping[str, tuple[float, float]]
     schedule: Mapping[str, float]
+    promise_kept: float | None
     refusal: str
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One part of the book; `policies` and `promise_kept` as in `Evaluation`."""
+    """One part of the book; `policies` as in `Evaluation`."""
 
     kind: str
     name: str
     decisions: int
     policies: tuple[Valued, ...]
-    promise_kept: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +89,9 @@ class Evaluation:
     policies
         Candidate, incumbent, restore all, restore nothing.
     segments
-        By limit band and by the candidate's first reason.
+        By limit, tenure, arrears and the candidate's first reason; see `segments_of`.
     cells
         The candidate's support map by limit band.
-    promise_kept
-        Of the decisions that were to return something, the part that had it back in time; None if
-        no event tells.
     counts
         Decisions left out, and what was filled in.
     warnings
@@ -106,7 +104,6 @@ class Evaluation:
     policies: tuple[Valued, ...]
     segments: tuple[Segment, ...]
     cells: tuple[Cell, ...]
-    promise_kept: float | None
     counts: Mapping[str, int]
     warnings: tuple[str, ...]
 
@@ -147,10 +144,9 @@ def evaluate_policy(
     ours = candidate(rows, model, policy)
     targets = (ours, incumbent(rows), *plain_targets(rows))
     bands = limit_bands(rows.outcomes.limit)
-    cells = support_map(rows.logged, ours.probabilities(rows.logged.arm), bands)
     segments = [
         _segment(rows.take(names == name), [t.take(names == name) for t in targets], kind, name)
-        for kind, names in (("limit", bands), ("reason", _grouped(ours.reason)))
+        for kind, names in segments_of(rows, ours).items()
         for name in np.unique(names)
     ]
     return Evaluation(
@@ -159,8 +155,7 @@ def evaluate_policy(
         decisions=len(rows),
         policies=tuple(value_target(rows, target, seed=seed) for target in targets),
         segments=tuple(segments),
-        cells=cells,
-        promise_kept=promise_kept(rows),
+        cells=support_map(rows.logged, ours.probabilities(rows.logged.arm), bands),
         counts={**rows.counts, "learnt_from": int((~kept).sum())},
         warnings=_warnings(rows),
     )
@@ -173,18 +168,18 @@ def value_target(rows: LogRows, target: Target, *, seed: int = 0) -> Valued:
     wanted = np.eye(len(ARMS))[target.arm] if own else target.probabilities(rows.logged.arm)
     chance = wanted if own else rows.chances
     support = support_of(logged, wanted)
-    schedule = target.schedule(rows.labelled.freed)
+    schedule, kept = target.schedule(rows.labelled.freed), promise_kept(rows, target)
     if not support.answered:
         bounds = {
             name: outcome_bounds(logged, wanted, came, _extremes(rows, target, name), seed=seed)
             for name, (came, _) in outcome_tables(rows).items()
         }
-        return Valued(target.name, support, {}, bounds, schedule, describe(support))
+        return Valued(target.name, support, {}, bounds, schedule, kept, describe(support))
     values = {
         name: estimate_values(logged, wanted, came, expected, chance=chance, seed=seed)
         for name, (came, expected) in outcome_tables(rows).items()
     }
-    return Valued(target.name, support, values, {}, schedule, "")
+    return Valued(target.name, support, values, {}, schedule, kept, "")
 
 
 def outcome_tables(rows: LogRows) -> dict[str, tuple[Floats, Floats]]:
@@ -196,33 +191,24 @@ def outcome_tables(rows: LogRows) -> dict[str, tuple[Floats, Floats]]:
     return dict(zip(OUTCOMES, (*pairs, (margin - loss, margins - losses)), strict=True))
 
 
-def limit_bands(limit: Floats) -> NDArray[np.str_]:
-    """Return `[n]` names of the bands that limits (fen) fall into, in the order of the alphabet.
+def promise_kept(rows: LogRows, target: Target) -> float | None:
+    """Return the part of a policy's promises that are back when their delay is over.
 
-    Examples
-    --------
-    >>> limit_bands(np.array([500_000.0, 9_000_000.0])).tolist()
-    ['1: below ¥10,000', '4: ¥60,000 or more']
+    Operations keep promises, not policies: those due at once and those due later are each taken to
+    be kept as often as the incumbent's. None if no event tells, or the incumbent promised no such.
     """
-    low, middle, high = LIMIT_BANDS_YUAN
-    names = np.array(
-        [
-            f"1: below ¥{low:,}",
-            f"2: ¥{low:,} to ¥{middle:,}",
-            f"3: ¥{middle:,} to ¥{high:,}",
-            f"4: ¥{high:,} or more",
-        ]
-    )
-    return names[np.searchsorted(LIMIT_BANDS_YUAN, limit / FEN_PER_YUAN, side="right")]
-
-
-def promise_kept(rows: LogRows) -> float | None:
-    """Return the part of the logged decisions whose share was back when its delay was over."""
-    promised = rows.labelled.share > 0.0
-    if np.isnan(rows.restored_days[promised]).all():
-        return None
-    due = rows.labelled.delay_days[promised] + SLACK_DAYS
-    return float((rows.restored_days[promised] <= due).mean())
+    given, back = rows.labelled, rows.restored_days
+    promised, known = given.share > 0.0, bool(np.isfinite(back).any())
+    kept, total = 0.0, int((target.returned > 0.0).sum())
+    for later in (False, True):
+        wanted = int(((target.returned > 0.0) & ((target.days > 0.0) == later)).sum())
+        like = promised & ((given.delay_days > 0.0) == later)
+        if wanted and not (known and like.any()):
+            return None
+        if wanted:
+            due = given.delay_days[like] + SLACK_DAYS
+            kept += wanted * float((back[like] <= due).mean())
+    return kept / total if total else None
 
 
 def _unseen(rows: LogRows, model: RiskModel) -> NDArray[np.bool_]:
@@ -235,12 +221,7 @@ def _unseen(rows: LogRows, model: RiskModel) -> NDArray[np.bool_]:
 
 def _segment(rows: LogRows, targets: Sequence[Target], kind: str, name: str) -> Segment:
     valued = tuple(value_target(rows, target) for target in targets)
-    return Segment(kind, str(name), len(rows), valued, promise_kept(rows))
-
-
-def _grouped(names: NDArray[np.str_]) -> NDArray[np.str_]:
-    found, place, count = np.unique(names, return_inverse=True, return_counts=True)
-    return np.where(count[place] >= LEAST_ROWS, found[place], SMALL)
+    return Segment(kind, str(name), len(rows), valued)
 
 
 def _extremes(rows: LogRows, target: Target, outcome: str) -> tuple[Floats, Floats]:

@@ -1,6 +1,7 @@
 """What a policy would have decided on past prepayments under one model or another."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,13 @@ from relimit.data.vocabulary import FEN_PER_YUAN
 from relimit.features import History
 from relimit.features.matrix import empty_block
 from relimit.features.snapshots import Snapshots
-from relimit.policy import Cases, Facts, Policy, decide, gather_facts
+from relimit.policy import Cases, Facts, Policy, decide, gather_facts, reads_contributions
 from relimit.policy.timetable import Timetable
 from relimit.training.labelled import Labelled
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Explain = Callable[[Ints], Floats]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,8 @@ def replay(
     *,
     risk: Floats,
     expected_loss: Floats,
-    contributions: Floats | None = None,
-    feature_names: tuple[str, ...] = (),
+    explain: Explain | None = None,
+    feature_names: Sequence[str] = (),
 ) -> Replay:
     """Decide past prepayments anew.
 
@@ -111,9 +113,10 @@ def replay(
         `[n]`, see `facts_at`.
     risk, expected_loss
         `[n]` of restoring everything at once; the loss in fen.
-    contributions, feature_names
-        `[n, F]` and the features' names: what reasons are found with. Without them the model's part
-        in a decision is one reason, its whole assessment.
+    explain, feature_names
+        What reasons are found with: contributions `[m, F]` to the risk of the rows `[m]` that it is
+        asked for, which are those whose reasons may hang on them, and the features' names. Without
+        it the model's part in a decision is one reason, its whole assessment.
     """
     freed = labelled.freed.astype(np.int64)
     cases = Cases(
@@ -125,9 +128,9 @@ def replay(
         risk=risk,
         expected_loss=expected_loss,
         facts=facts,
-        contributions=contributions,
-        feature_names=feature_names,
     )
+    if explain is not None:
+        cases = _explained(policy, cases, explain, tuple(feature_names))
     decided = decide(policy, cases)
     timetable = decided.timetable
     return Replay(
@@ -139,6 +142,16 @@ def replay(
         days=_mean_wait(timetable),
         reasons=np.asarray(decided.reasons, dtype=np.int8),
     )
+
+
+def _explained(
+    policy: Policy, cases: Cases, explain: Explain, feature_names: tuple[str, ...]
+) -> Cases:
+    rows = np.flatnonzero(reads_contributions(policy, cases))
+    contributions = np.zeros((len(cases), len(feature_names)))
+    if len(rows):
+        contributions[rows] = explain(rows)
+    return replace(cases, contributions=contributions, feature_names=feature_names)
 
 
 def _mean_wait(timetable: Timetable) -> Floats:

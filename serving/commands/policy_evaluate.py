@@ -1,6 +1,7 @@
 """`relimit policy evaluate`: what a candidate policy is worth before launch."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -17,6 +18,9 @@ from relimit.serving.options import (
     workers_option,
 )
 from relimit.serving.terminal import emit, figure, finite, stages
+
+if TYPE_CHECKING:
+    from relimit.training import Evaluation
 
 
 @click.command("evaluate", short_help="Estimate a policy's value from the log.")
@@ -54,7 +58,7 @@ def command(
     from relimit.policy import load_policy
     from relimit.serving.inputs import read_log
     from relimit.serving.models import open_model
-    from relimit.training import evaluate_policy, headline, read_log_rows, show, write_evaluation
+    from relimit.training import evaluate_policy, read_log_rows, write_evaluation
 
     rules = load_policy(policy)
     with stages("evaluating") as stage:
@@ -71,23 +75,34 @@ def command(
         write_json(finite(payload), out / "policy_value.json")
 
     def summary(console: Console) -> None:
-        table = Table("", box=None, pad_edge=False)
-        for valued in found.policies:
-            table.add_column(valued.name, justify="right")
-        for name in payload["outcomes"]:
-            for estimator in (payload["headline"], payload["beside"]):
-                cells = [show(headline(v, name, estimator)) for v in found.policies]
-                table.add_row(f"{name}, {estimator}", *cells)
-        for name in found.policies[0].schedule:
-            table.add_row(name, *(figure(v.schedule[name]) for v in found.policies))
-        table.add_row(
-            "effective decisions", *(f"{v.support.effective:,.0f}" for v in found.policies)
-        )
-        console.print(table)
-        kept = "not known" if found.promise_kept is None else f"{found.promise_kept:.1%}"
-        console.print(f"{found.decisions:,} decisions; promises kept by the incumbent: {kept}")
-        for text in (*found.warnings, *(f"{v.name}: {v.refusal}" for v in found.policies)):
-            if not text.endswith(": "):
-                console.print(text)
+        _summarise(console, found, payload)
 
     emit(payload, as_json=as_json, summary=summary)
+
+
+def _summarise(console: Console, found: "Evaluation", payload: dict[str, Any]) -> None:
+    from relimit.training import headline, show
+
+    table = Table("", box=None, pad_edge=False)
+    for valued in found.policies:
+        table.add_column(valued.name, justify="right")
+    for name in payload["outcomes"]:
+        for estimator in (payload["headline"], payload["beside"]):
+            cells = [show(headline(v, name, estimator)) for v in found.policies]
+            table.add_row(f"{name}, {estimator}", *cells)
+    for name in found.policies[0].schedule:
+        table.add_row(name, *(figure(v.schedule[name]) for v in found.policies))
+    table.add_row("effective decisions", *(f"{v.support.effective:,.0f}" for v in found.policies))
+    table.add_row("promises kept", *(_kept(v.promise_kept) for v in found.policies))
+    console.print(table)
+    console.print(
+        f"{found.decisions:,} decisions. Promises kept: measured for the incumbent; for the others "
+        "as if carried out as the incumbent's were."
+    )
+    for text in (*found.warnings, *(f"{v.name}: {v.refusal}" for v in found.policies)):
+        if not text.endswith(": "):
+            console.print(text)
+
+
+def _kept(part: float | None) -> str:
+    return "not known" if part is None else f"{part:.1%}"

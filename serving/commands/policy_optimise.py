@@ -1,6 +1,7 @@
 """`relimit policy optimise`: the tiers worth most under a loss budget, as a ready policy file."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -18,6 +19,9 @@ from relimit.serving.options import (
 )
 from relimit.serving.terminal import emit, figure, finite, stages
 
+if TYPE_CHECKING:
+    from relimit.training import Optimum
+
 
 @click.command("optimise", short_help="Find the best tiers under a loss budget.")
 @book_or_events("decisions", "The decision log, in place of BOOK.")
@@ -27,6 +31,9 @@ from relimit.serving.terminal import emit, figure, finite, stages
     "--loss-budget",
     type=click.FloatRange(min=0.0, max=1.0),
     help="Expected loss over freed limit; default: the policy's.",
+)
+@click.option(
+    "--all-rows", is_flag=True, help="The model comes from another book: it has learnt from none."
 )
 @click.option("--out", type=PATH, required=True, help="Folder for policy.toml and frontier.*.")
 @tracking_option
@@ -41,6 +48,7 @@ def command(
     model: str,
     policy: Path | None,
     loss_budget: float | None,
+    all_rows: bool,
     out: Path,
     tracking_uri: str | None,
     workers: int,
@@ -50,6 +58,7 @@ def command(
 
     Maximises margin, less loss, less the price of waiting, within the loss budget and the limits of
     each group of borrowers; [value] in the policy file states them. The other sections are copied.
+    Decisions that the model has learnt from are left out where enough others went bad.
     """
     source = book_or_files(book, events, decisions, "decisions")
     from relimit.data import write_json
@@ -67,6 +76,7 @@ def command(
             open_model(model, tracking_uri),
             rules,
             loss_budget=loss_budget,
+            all_rows=all_rows,
             workers=workers,
             progress=stage,
         )
@@ -75,22 +85,27 @@ def command(
     payload = {"out": str(out), **optimum_dict(found)}
     write_json(finite(payload), out / "frontier.json")
 
-    def show(console: Console) -> None:
-        named = Table("", box=None, pad_edge=False)
-        for name in found.named:
-            named.add_column(name, justify="right")
-        for row in ("loss_rate", "share", "mean_days", "restored_yuan", "margin_yuan", "net_yuan"):
-            values = [payload["policies"][name][row] for name in found.named]
-            named.add_row(row, *(_figure(row, value) for value in values))
-        console.print(named)
-        console.print(f"shadow price of the loss budget: {found.found.shadow_price:.2f}")
-        for tier in found.policy.tiers:
-            wait = f"after {tier.delay_days} days" if tier.delay_days else "at once"
-            when = f" {wait}" if tier.share else ""
-            console.print(f"loss / freed up to {tier.up_to:.2%}: {tier.share:.0%} back{when}")
-        console.print(f"policy {found.policy.version} in {out / 'policy.toml'}")
+    def summary(console: Console) -> None:
+        _summarise(console, found, out)
 
-    emit(payload, as_json=as_json, summary=show)
+    emit(payload, as_json=as_json, summary=summary)
+
+
+def _summarise(console: Console, found: "Optimum", out: Path) -> None:
+    named = Table("", box=None, pad_edge=False)
+    for name in found.named:
+        named.add_column(name, justify="right")
+    for row in ("loss_rate", "share", "mean_days", "restored_yuan", "margin_yuan", "net_yuan"):
+        named.add_row(row, *(_figure(row, getattr(its, row)) for its in found.named.values()))
+    console.print(named)
+    console.print(f"shadow price of the loss budget: {found.found.shadow_price:.2f}")
+    for tier in found.policy.tiers:
+        wait = f"after {tier.delay_days} days" if tier.delay_days else "at once"
+        when = f" {wait}" if tier.share else ""
+        console.print(f"loss / freed up to {tier.up_to:.2%}: {tier.share:.0%} back{when}")
+    for text in found.warnings:
+        console.print(text)
+    console.print(f"policy {found.policy.version} in {out / 'policy.toml'}")
 
 
 def _figure(name: str, value: float) -> str:

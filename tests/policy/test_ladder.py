@@ -100,13 +100,6 @@ def test_limits_that_do_not_bind_cost_nothing():
     assert priced.plans[0].value == priced.bound
 
 
-def test_a_limit_that_nothing_keeps_is_reported_short():
-    binned, limits = random_book(0)
-    priced = price_limits(binned.best_at, np.array([-0.1, *limits[1:]]))
-    assert priced.short[0] == pytest.approx(0.1)
-    assert priced.short[1:].tolist() == [0, 0]
-
-
 def test_bins_are_the_tiers_intervals():
     bounds = np.array([0.1, 0.2, 1.0])
     ratio = np.array([0.0, 0.1, 0.10001, 0.2, 0.9])

@@ -23,8 +23,10 @@ def test_the_summary_says_what_borrowers_see(relimit, book: Path, model_folder: 
     files = ("--events", book / "events.parquet", "--decisions", book / "decisions.parquet")
     result = relimit("policy", "evaluate", *files, "--model", model_folder, "--all-rows")
     assert result.exit_code == 0, result.output
-    for words in ("share_24h", "mean_days", "restore nothing", "promises kept by the incumbent: 9"):
+    for words in ("share_24h", "mean_days", "restore nothing", "measured for the incumbent"):
         assert words in result.stdout
+    (kept,) = (row for row in result.stdout.splitlines() if row.startswith("promises kept"))
+    assert kept.split()[-1] == "known"  # nothing restored, nothing promised
 
 
 def test_a_book_without_a_log_is_refused(

@@ -12,8 +12,9 @@ from relimit.policy.arms import tier_of
 from relimit.policy.outcome import Situation
 from relimit.training import optimum
 from relimit.training.arm_outcomes import ArmOutcomes
-from relimit.training.logged_book import LoggedBook, Signals
-from relimit.training.optimum import optimise_book
+from relimit.training.figure_ranges import ranges_of
+from relimit.training.logged_book import Came, LoggedBook, Signals
+from relimit.training.optimum import logged_worth, optimise_book
 from relimit.training.optimum_page import optimum_dict, write_optimum
 from relimit.training.waiting import worth_over_nights
 
@@ -48,12 +49,10 @@ def make_book(*, closing=0.0, seed=0, **changes):
     known = np.where(closes, ratio / max(closing, 1e-9), 0.0 if closing else ratio)
     book = LoggedBook(
         decision_id=np.arange(N).astype(str),
-        account_id=np.arange(N),
+        account=np.arange(N),
         freed=freed,
         share=SHARE[logged],
         arm=logged,
-        loss=loss[:, logged[0]],
-        margin=margin[:, logged[0]],
         outcomes=ArmOutcomes(loss * 0, loss, margin, 0),
         situation=situation,
         group=(np.arange(N) % 2).astype(np.int64),
@@ -62,6 +61,15 @@ def make_book(*, closing=0.0, seed=0, **changes):
             closed=np.repeat(closes, 12).reshape(N, 4, 3) & [True, False, False],
             expected_loss=np.repeat((known * freed)[:, None], 4, axis=1),
         ),
+        came=Came(
+            account=np.arange(N),
+            freed=freed,
+            loss=loss[:, logged[0]],
+            loss_expected=loss[:, logged[0]],
+            margin=margin[:, logged[0]],
+            margin_expected=margin[:, logged[0]],
+        ),
+        warnings=(),
     )
     return replace(book, **changes)
 
@@ -175,12 +183,51 @@ def test_what_is_written_reads_back(tmp_path):
     write_optimum(found, tmp_path)
     assert load_policy(tmp_path / "policy.toml") == found.policy
     assert found.policy.gates == load_policy().gates
+    assert "Warning" not in (tmp_path / "policy.toml").read_text("utf-8")
     table = pd.read_csv(tmp_path / "frontier.csv")
+    assert (table["net_yuan_low"] < table["net_yuan"]).all()
+    assert (table["net_yuan"] < table["net_yuan_high"]).all()
     assert table["net_yuan"].tolist() == [p["net_yuan"] for p in optimum_dict(found)["frontier"]]
     page = (tmp_path / "frontier.html").read_text("utf-8")
     assert found.policy.version in page
     assert "<script" not in page
     assert (tmp_path / "frontier.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_warning_stands_in_the_head_of_the_file_and_on_the_page(tmp_path):
+    book = make_book(warnings=("Too few went bad.",))
+    write_optimum(optimise_book(with_value(loss_budget=0.02, group_share=0.0), book), tmp_path)
+    assert "# Warning: Too few went bad." in (tmp_path / "policy.toml").read_text("utf-8")
+    assert "Too few went bad." in (tmp_path / "frontier.html").read_text("utf-8")
+
+
+def test_the_limits_of_the_logs_own_figures_are_those_of_what_came():
+    """One in twenty loses all: resampled accounts tell how well that is known."""
+    rng = np.random.default_rng(0)
+    book = make_book()
+    lost = np.where(rng.uniform(size=N) < 0.05, 0.5 * book.freed, 0.0)
+    expected = np.full(N, lost.sum() / N)
+    loss = np.repeat(expected[:, None], 25, axis=1)
+    margin = book.came.margin + rng.normal(scale=book.freed.std(), size=N)
+    margin += (book.came.margin - margin).mean()
+    book = replace(
+        book,
+        outcomes=replace(book.outcomes, loss=loss),
+        came=replace(book.came, loss=lost, loss_expected=expected, margin=margin),
+    )
+    found = ranges_of(with_value(), book, logged_worth(with_value(), book), book.arm)
+    freed = book.freed.astype(float)
+    draws = [rng.integers(0, N, N) for _ in range(4_000)]
+    for name, of, unit in (("loss_rate", lost, 1.0), ("margin_yuan", margin, freed.sum() / 100)):
+        rates = [of[rows].sum() / freed[rows].sum() for rows in draws]
+        by_hand = np.quantile(rates, [0.025, 0.975]) * unit
+        assert found[name] == pytest.approx(tuple(by_hand), abs=0.08 * np.ptp(by_hand))
+    assert found["share"] == pytest.approx((0.75, 0.75))
+    nothing = replace(book, came=replace(book.came, loss=np.zeros(N)))
+    low, high = ranges_of(with_value(), nothing, logged_worth(with_value(), book), book.arm)[
+        "loss_rate"
+    ]
+    assert np.isnan([low, high]).all()
 
 
 def test_a_gates_cost_is_what_the_same_tiers_bring_without_it():

@@ -1,0 +1,85 @@
+"""What a policy is optimised on: rows that the model has not learnt from, if enough are left."""
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from relimit.data import Book
+from relimit.data.simulator import simulate
+from relimit.policy import load_policy
+from relimit.training import logged_book
+from relimit.training.logged_book import read_logged_book
+from relimit.training.splits import OUT_OF_TIME
+
+
+class Model:
+    """Risk by the tenure alone."""
+
+    feature_names = ("tenure_days",)
+
+    def __init__(self, **manifest):
+        self.manifest = manifest
+
+    def restoration_risk(self, X):
+        return np.clip(0.2 - X[:, 0] / 2_000, 0.01, 0.2)
+
+    def expected_loss(self, X, freed):
+        return 0.6 * self.restoration_risk(X) * freed
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    out = tmp_path_factory.mktemp("book")
+    simulate(out, accounts=1_500, months=18, seed=3, workers=1)
+    return Book.open(out), pq.read_table(out / "decisions.parquet")
+
+
+@pytest.fixture
+def read(book, monkeypatch):
+    """Read the book under a model; what arms bring is not estimated but made up."""
+    opened, log = book
+    monkeypatch.setattr(logged_book, "fit_arm_outcomes", made_up)
+
+    def of(model, **how):
+        return read_logged_book(opened.events, log, model, load_policy(), workers=1, **how)
+
+    return of
+
+
+def made_up(X, share, days, outcomes, account, *, seed, monotone):
+    assert monotone["dpd_now"] == 1
+    n = len(account)
+    table = np.arange(n)[:, None] + np.zeros((n, 25))
+    return logged_book.ArmOutcomes(table / n, table, table, 0)
+
+
+def test_tiers_are_found_on_rows_that_the_model_has_not_learnt_from(read, book, monkeypatch):
+    monkeypatch.setattr(logged_book, "ENOUGH_BADS", 10)
+    log = book[1].to_pandas()
+    every = read(Model(), all_rows=True)
+    when = log.decided_at.astype("datetime64[us, UTC]").astype("int64")
+    cut = int(when.sort_values().iloc[900])
+    model = Model(split={"kind": OUT_OF_TIME, "test_from": cut})
+    late = set(log.decision_id[when >= cut])
+    found = read(model)
+    assert not found.warnings
+    assert set(found.decision_id) == set(every.decision_id) & late
+    assert 0 < len(found) < len(every) == len(found.came.account)
+    # The rows keep their own estimates and accounts.
+    place = {name: row for row, name in enumerate(every.decision_id)}
+    rows = np.array([place[name] for name in found.decision_id])
+    assert (found.outcomes.margin == every.outcomes.margin[rows]).all()
+    assert (found.account == every.came.account[rows]).all()
+    assert (found.situation.loss_ratio == every.situation.loss_ratio[rows]).all()
+    assert (found.signals.expected_loss == every.signals.expected_loss[rows]).all()
+
+
+def test_where_too_few_went_bad_unseen_all_rows_are_taken_with_a_warning(read):
+    every = read(Model(), all_rows=True)
+    assert every.warnings == ()
+    late = read(Model(split={"kind": OUT_OF_TIME, "test_from": 2**62}))
+    (warning,) = late.warnings
+    assert "Only 0 accounts went bad" in warning
+    assert len(late) == len(every)
+    (silent,) = read(Model()).warnings
+    assert "doesn't say" in silent

@@ -1,0 +1,53 @@
+"""The decisions of a log that can be learnt from: they freed something, and it is known what came.
+
+`realised` tells what came of every decision; these are the rows of it that policies are valued and
+optimised on.
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from relimit.data.errors import DataError
+
+Floats = NDArray[np.float64]
+
+
+def matured_decisions(came: pa.Table) -> tuple[pa.Table, dict[str, int]]:
+    """Return the decisions that have matured, freed something and had a known limit.
+
+    Beside them stands how many decisions there were, and how many were left out for what.
+
+    Parameters
+    ----------
+    came
+        What `realised` returns; where no limit is known its loss is null.
+
+    Raises
+    ------
+    DataError
+        No decision is left.
+    """
+    matured = came.filter(came["bad"].is_valid())
+    freed = matured.filter(pc.greater(matured["freed"], 0))
+    kept = freed.filter(pc.and_(freed["loss"].is_valid(), freed["limit"].is_valid()))
+    counts = {
+        "logged": came.num_rows,
+        "not_matured": came.num_rows - matured.num_rows,
+        "freed_nothing": matured.num_rows - freed.num_rows,
+        "limit_unknown": freed.num_rows - kept.num_rows,
+    }
+    if not kept.num_rows:
+        raise DataError(
+            f"none of {came.num_rows} decisions is left: {counts['not_matured']} have not matured, "
+            f"{counts['freed_nothing']} freed nothing, {counts['limit_unknown']} have no limit",
+            where="decisions",
+            mend="Bring a history that goes on for the outcome horizon after the decisions",
+        )
+    return kept, counts
+
+
+def numbers(table: pa.Table, name: str) -> Floats:
+    """Return a column as float64, NaN where it is null."""
+    return np.asarray(table[name].cast(pa.float64()).to_numpy(zero_copy_only=False))
