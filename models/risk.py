@@ -18,6 +18,8 @@ from relimit.models.reference import Reference
 Float = NDArray[np.float64]
 REFERENCE_ROWS: Final = 50_000
 """Rows that the reference is taken from: a tenth is then known to 0.0013."""
+MOST_NAMED: Final = 4
+"""Arms that a caution names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class RiskModel:
     Every method takes `X` float64 [n, F] with the columns `feature_names` in their order, NaN
     for missing, or a DataFrame in any order. Rows are independent: one row scores to the last
     bit as it does in a batch. `version` is the start of the artifact's digest, empty until saved.
-    `tried` are the arms that some row fitted on took.
+    `tried` are the arms that some row fitted on took; (1, 0) alone where rows have no arms, which
+    are taken as restored in full at once.
     """
 
     feature_names: tuple[str, ...]
@@ -105,6 +108,40 @@ class RiskModel:
         arms bound it, 0 and 1 where there are none. See `bound_by_tried`.
         """
         return bound_by_tried(self.risk_by_arm(X), self.tried)
+
+    @property
+    def tried_in_full(self) -> bool:
+        """Whether some row fitted on was restored in full at once.
+
+        If none was, `restoration_risk` is extrapolated: read it with `restoration_bounds`.
+        """
+        return FULL_ARM in self.tried
+
+    @property
+    def caution(self) -> str | None:
+        """What to say with every restoration risk that is extrapolated; None if it isn't."""
+        if self.tried_in_full:
+            return None
+        named = [f"{share:.0%} after {delay:.0f} days" for share, delay in self.tried]
+        more = [f"{len(named) - MOST_NAMED} more"] if len(named) > MOST_NAMED else []
+        tried = ", ".join([*named[:MOST_NAMED], *more]) or "none of the 25 arms"
+        return (
+            f"No row fitted on was restored in full at once (tried: {tried}): the restoration risk "
+            "is extrapolated, no lower than at the arms tried, and nothing bounds it from above."
+        )
+
+    def restoration_bounds(self, X: Frame) -> tuple[Float, Float]:
+        """Return the least and the largest restoration risk that what was tried leaves, [n] each.
+
+        As `risk_bounds_by_arm` at arm (1, 0), which no other is bolder than: untried, nothing
+        bounds it from above.
+        """
+        matrix = design_matrix(X, self.feature_names)
+        if self.tried_in_full:
+            risk = self.restoration_risk(matrix)
+            return risk, risk
+        risks = [self.calibration.apply(self.log_odds(matrix, arm)) for arm in self.tried]
+        return np.max([np.zeros(len(matrix)), *risks], axis=0), np.ones(len(matrix))
 
     def expected_loss(self, X: Frame, freed: ArrayLike) -> Float:
         """Return the loss in fen that restoring all of `freed` (fen, [n]) at once can add.

@@ -33,12 +33,15 @@ class TrainResult:
         Its number and its MLflow run.
     metrics
         Figures on rows that it was not fitted on, by name.
+    cautions
+        What to know before they are read, in words.
     """
 
     model_uri: str
     version: str
     run_id: str
     metrics: dict[str, float]
+    cautions: tuple[str, ...] = ()
 
 
 def record_version(
@@ -85,7 +88,8 @@ def record_version(
             description=_describe(data, fitted, family),
         )
         version = register_version(run, name, artifact)
-    return TrainResult(f"models:/{name}/{version}", version, run.run_id, fitted.metrics)
+    uri = f"models:/{name}/{version}"
+    return TrainResult(uri, version, run.run_id, fitted.metrics, judged.cautions)
 
 
 def _manifest(judged: Judged) -> dict[str, Any]:
@@ -99,6 +103,7 @@ def _manifest(judged: Judged) -> dict[str, Any]:
         "data": about,
         "split": judged.data.split.to_manifest(),
         "metrics": fitted.metrics,
+        "cautions": list(judged.cautions),
         "calibration_log_loss": dict(fitted.calibration.log_loss),
         "propensities": None if propensities is None else propensities.to_dict(),
         "arm_effect": None if fitted.arm_effect is None else asdict(fitted.arm_effect),

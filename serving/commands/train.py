@@ -1,7 +1,7 @@
 """`relimit train`: fit a model and register it in MLflow."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from rich.console import Console
@@ -18,7 +18,9 @@ from relimit.serving.options import (
 )
 from relimit.serving.terminal import emit, figure, pairs, stages
 
-FEW_BADS: Final = 500
+if TYPE_CHECKING:
+    from relimit.training.splits import HoldOut
+
 SHOWN: Final = {
     "rows": "rows",
     "bads": "bads",
@@ -49,6 +51,13 @@ SHOWN: Final = {
     help="Days after as_of in which `bad` was observed.",
 )
 @click.option(
+    "--hold-out",
+    type=click.Choice(["time", "account"]),
+    default="time",
+    show_default=True,
+    help="What it is tested on: the latest rows, or other accounts.",
+)
+@click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn."
 )
 @click.option(
@@ -77,6 +86,7 @@ def command(
     name: str,
     tracking_uri: str | None,
     horizon: int,
+    hold_out: "HoldOut",
     seed: int,
     tune: float | None,
     backtest: int,
@@ -102,6 +112,7 @@ def command(
             tracking_uri=tracking_uri,
             workers=workers,
             horizon_days=horizon,
+            hold_out=hold_out,
             seed=seed,
             accounts=data.accounts,
             backtest_months=backtest,
@@ -114,6 +125,7 @@ def command(
         "version": result.version,
         "run_id": result.run_id,
         "metrics": result.metrics,
+        "cautions": list(result.cautions),
         "report": str(out) if out else None,
     }
 
@@ -122,7 +134,7 @@ def command(
         shown = {words: result.metrics.get(name) for name, words in SHOWN.items()}
         rows = {words: figure(value) for words, value in shown.items() if value is not None}
         pairs(console, "On rows that it has not learnt from (all figures: --json)", rows)
-        if result.metrics.get("bads", 0) < FEW_BADS:
-            console.print(f"  fewer than {FEW_BADS} bads: read the intervals, not the figures")
+        for caution in result.cautions:
+            console.print(f"  caution: {caution}")
 
     emit(payload, as_json=as_json, summary=show)
