@@ -107,7 +107,7 @@ def read_labelled(observations: pa.Table) -> tuple[Labelled, pa.Table]:
         **{name: _numbers(matured, name, rows) for name in _NUMBERS},
     )
     _check_ranges(labelled)
-    named: NDArray[np.bool_] = np.isfinite(labelled.arms).all(axis=1)
+    named = np.isfinite(labelled.share) & np.isfinite(labelled.delay_days)
     if named.all() or not named.any():
         return labelled, matured
     return labelled.take(named), matured.filter(pa.array(named))
