@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
@@ -11,13 +12,16 @@ from relimit.data.errors import ModelError
 from relimit.data.vocabulary import ARMS, FULL_ARM
 from relimit.models.arms import ARM_COLUMNS, Arm, arms_tried, at_arm, bound_by_tried
 from relimit.models.base import Frame, Head, RiskEstimator, design_matrix
-from relimit.models.calibration import Calibration
+from relimit.models.calibration import Calibration, NoCalibration
 from relimit.models.loss import LossHead, expected_loss
+from relimit.models.points import ScorecardHead
 from relimit.models.reference import Reference
 
 Float = NDArray[np.float64]
 REFERENCE_ROWS: Final = 50_000
 """Rows that the reference is taken from: a tenth is then known to 0.0013."""
+DOUBLINGS: Final = 5
+"""Of the odds, either way from a card's base points, that its scale is shown for."""
 MOST_NAMED: Final = 4
 """Arms that a caution names."""
 
@@ -56,6 +60,8 @@ class RiskModel:
     ) -> Self:
         """Join a fitted estimator with its calibration and loss head.
 
+        A calibration that is a line through the log-odds becomes part of a scorecard's points.
+
         `reference_rows` are the training rows; their deciles become the yardstick for drift.
         `arms_taken` [n, 2] are their shares and delays; None: all were restored in full, at once.
 
@@ -68,6 +74,9 @@ class RiskModel:
         """
         check_is_fitted(estimator, "head_")
         head = estimator.head_
+        if isinstance(head, ScorecardHead) and calibration.line is not None:
+            # The card that is read then gives the odds that are used.
+            head, calibration = head.along(*calibration.line), NoCalibration()
         names = tuple(name for name in head.columns if name not in ARM_COLUMNS)
         has_arms = len(names) < len(head.columns)
         if loss.columns not in (None, names):
@@ -89,6 +98,23 @@ class RiskModel:
     def restoration_risk(self, X: Frame) -> Float:
         """Return P(bad) if the whole freed limit is restored at once, calibrated, float64 [n]."""
         return self.calibration.apply(self.log_odds(X))
+
+    def points_scale(self) -> pd.DataFrame | None:
+        """Return what a scorecard's points mean for the risk that is used; None for trees.
+
+        A row for every points to double the odds, around the base points: `points`, the
+        `stated_odds` of the scale (goods to one bad), the `risk` and its `odds`. Both odds agree
+        unless the calibration is no line, beta or isotonic: then the last two hold.
+        """
+        if not isinstance(self.head, ScorecardHead):
+            return None
+        scale = self.head.scale
+        doublings = np.arange(-DOUBLINGS, DOUBLINGS + 1)
+        points = scale.base_points + doublings * scale.points_to_double_odds
+        risk = self.calibration.apply((scale.offset - points) / scale.factor)
+        stated = scale.base_odds * 2.0**doublings
+        columns = {"points": points, "stated_odds": stated, "risk": risk, "odds": (1 - risk) / risk}
+        return pd.DataFrame(columns)
 
     def risk_by_arm(self, X: Frame) -> Float:
         """Return P(bad) under every arm, [n, 25] in the order of `ARMS`.

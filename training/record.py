@@ -11,7 +11,7 @@ from typing import Any, Final
 import pandas as pd
 
 from relimit.features import catalogue_hash
-from relimit.models import save_model
+from relimit.models import RiskModel, ScorecardHead, save_model
 from relimit.training.dataset import TrainingData
 from relimit.training.fit import Fitted
 from relimit.training.judged import Judged
@@ -74,6 +74,8 @@ def record_version(
         run.params(_params(judged))
         run.json(about, "training")
         run.table(tested_table(data, fitted.test_risk), NAME)
+        for file, table in _tables(fitted.model).items():
+            run.text(table.to_csv(index=False), file)
         for plot, image in judged.plots.items():
             run.image(image, plot)
         for file, text in documents.items():
@@ -104,6 +106,7 @@ def _manifest(judged: Judged) -> dict[str, Any]:
         "split": judged.data.split.to_manifest(),
         "metrics": fitted.metrics,
         "cautions": list(judged.cautions),
+        "calibration": fitted.calibration.calibration.kind,
         "calibration_log_loss": dict(fitted.calibration.log_loss),
         "propensities": None if propensities is None else propensities.to_dict(),
         "arm_effect": None if fitted.arm_effect is None else asdict(fitted.arm_effect),
@@ -126,12 +129,20 @@ def _params(judged: Judged) -> dict[str, object]:
         "split": data.split.kind,
         "arms": fitted.model.has_arms,
         "trials": len(fitted.tuning.trials) if fitted.tuning else 0,
-        "calibration": fitted.model.calibration.kind,
+        "calibration": fitted.calibration.calibration.kind,
         "loss_head": fitted.model.loss.kind,
         "features": len(data.names),
         "catalogue_hash": catalogue_hash(),
         "code_revision": about["code_revision"] or "unknown",
     }
+
+
+def _tables(model: RiskModel) -> dict[str, pd.DataFrame]:
+    """Return a scorecard's tables by file name; none for trees."""
+    scale = model.points_scale()
+    if scale is None or not isinstance(model.head, ScorecardHead):
+        return {}
+    return {"scorecard.csv": model.head.points_table(), "scorecard_scale.csv": scale}
 
 
 def _example(fitted: Fitted, names: tuple[str, ...]) -> pd.DataFrame:

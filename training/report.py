@@ -101,7 +101,7 @@ def trained_on(judged: Judged) -> Section:
         ("features", len(model.feature_names)),
         ("arms as features", "yes" if model.has_arms else "no"),
         ("settings tried", len(tuning.trials) if tuning else "its own alone"),
-        ("calibration", model.calibration.kind),
+        ("calibration", judged.fitted.calibration.calibration.kind),
         ("expected-loss head", model.loss.kind),
         ("SHA-256 of the observations", str(about["observations_sha256"])),
         ("SHA-256 of the features", str(about["matrix_sha256"])),

@@ -23,7 +23,7 @@ SETTINGS = {
 
 
 def book(sign: int, seed: int = 0) -> tuple[np.ndarray, Labelled]:
-    """All columns that a model sees; each constrained one moves the risk by `sign` its direction."""
+    """All columns a model sees; each constrained one moves the risk by `sign` its direction."""
     rng = np.random.default_rng(seed)
     X = rng.choice(LEVELS, (ROWS, len(NAMES)))
     place = [NAMES.index(name) for name in DIRECTIONS]
