@@ -164,11 +164,21 @@ def _describe(data: TrainingData, fitted: Fitted, family: str) -> str:
 
 
 def code_revision() -> str | None:
-    """Return the git revision of this code, `-dirty` if changed since; None outside a tree."""
+    """Return the git revision of this code, `-dirty` if changed since; None if git lacks it.
+
+    A tree that merely holds an installed copy, in a virtual environment say, tells nothing of it.
+    """
+    here = Path(__file__)
+    if _git("ls-files", "--error-unmatch", here.name, folder=here.parent) is None:
+        return None
+    describe = ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    return _git(*describe, folder=here.parent)
+
+
+def _git(*words: str, folder: Path) -> str | None:
+    """Return what git prints; None if it isn't installed, refuses or prints nothing."""
     git = shutil.which("git")
     if git is None:
         return None
-    command = [git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    folder = Path(__file__).parent
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
-    return done.stdout.strip() or None
+    done = subprocess.run([git, *words], cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+    return (done.stdout.strip() or None) if done.returncode == 0 else None
