@@ -35,7 +35,7 @@ _LOSS_FILE: Final = "loss.json"
 _REFERENCE_FILE: Final = "reference.json"
 _GOLDEN_FILE: Final = "golden.json"
 _GOLDEN_FREED: Final = 1_000_000
-_LIBRARIES: Final = ("lightgbm", "numpy", "pandas", "scikit-learn", "scipy")
+_LIBRARIES: Final = ("relimit", "lightgbm", "numpy", "pandas", "scikit-learn", "scipy")
 
 Installed = Mapping[str, str] | Sequence[str]
 

@@ -143,7 +143,7 @@ def design_matrix(X: Frame, columns: Sequence[str]) -> NDArray[np.float64]:
     Raises
     ------
     ModelError
-        If a column is absent, given twice or not numeric, or is a float narrower than 64 bits:
+        If a column is absent, given twice or not numeric, or is a float of other than 64 bits:
         rounding would move values across the thresholds they were fitted to.
 
     Examples
@@ -174,7 +174,7 @@ def design_matrix(X: Frame, columns: Sequence[str]) -> NDArray[np.float64]:
 def _column(values: "pd.Series[Any]", name: str) -> NDArray[np.float64]:
     if not pd.api.types.is_numeric_dtype(values.dtype):
         values = _null_only(values, name)
-    _refuse_narrow(values.dtype, name)
+    _refuse_inexact(_numpy_dtype(values.dtype), values.dtype, name)
     return values.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
@@ -191,16 +191,23 @@ def _bare_matrix(X: Any, columns: Sequence[str]) -> NDArray[np.float64]:
             f"shape {matrix.shape} where {len(columns)} columns are needed",
             mend="Give the columns in the fitted order, or a DataFrame with their names.",
         )
-    if matrix.dtype.kind not in "fiub":
+    if matrix.dtype.kind not in "fiubc":
         raise ModelError(f"{matrix.dtype} values where numbers are needed")
-    _refuse_narrow(matrix.dtype, "the matrix")
+    _refuse_inexact(matrix.dtype, matrix.dtype, "the matrix")
     return np.ascontiguousarray(matrix, dtype=np.float64)
 
 
-def _refuse_narrow(dtype: Any, name: str) -> None:
-    kind = str(dtype).lower()
-    if kind.startswith(("float16", "float32", "halffloat", "float[", "complex")):
-        raise ModelError(f"{dtype} values", where=name, mend="Give float64, as they were computed.")
+def _numpy_dtype(dtype: Any) -> np.dtype[Any]:
+    """Return how a column's values are stored: pandas' sparse, masked and Arrow types wrap it."""
+    wrapped = getattr(dtype, "subtype", getattr(dtype, "numpy_dtype", dtype))
+    stored: np.dtype[Any] = np.dtype(wrapped)
+    return stored
+
+
+def _refuse_inexact(stored: np.dtype[Any], named: Any, name: str) -> None:
+    exact = stored.kind in "iub" or (stored.kind == "f" and stored.itemsize == 8)
+    if not exact:
+        raise ModelError(f"{named} values", where=name, mend="Give float64, as they were computed.")
 
 
 def outcomes(y: ArrayLike, rows: int) -> NDArray[np.bool_]:

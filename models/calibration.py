@@ -33,6 +33,10 @@ class Calibration(Protocol):
 
     kind: ClassVar[str]
 
+    @property
+    def line(self) -> tuple[float, float] | None:
+        """Slope and intercept if it is a line through the log-odds, else None."""
+
     def apply(self, log_odds: Float) -> Float:
         """Probability of bad, float64 [n], inside (0, 1)."""
 
@@ -45,6 +49,7 @@ class NoCalibration:
     """The logistic function alone."""
 
     kind: ClassVar[str] = "none"
+    line: ClassVar[tuple[float, float]] = (1.0, 0.0)
 
     def apply(self, log_odds: Float) -> Float:
         """Probability of bad, float64 [n]."""
@@ -56,12 +61,38 @@ class NoCalibration:
 
 
 @dataclass(frozen=True, slots=True)
+class Level:
+    """A shift of the log-odds, which sets the mean risk and leaves their spread."""
+
+    kind: ClassVar[str] = "level"
+    intercept: float
+
+    @property
+    def line(self) -> tuple[float, float]:
+        """Slope and intercept."""
+        return 1.0, self.intercept
+
+    def apply(self, log_odds: Float) -> Float:
+        """Probability of bad, float64 [n]."""
+        return _inside(expit(log_odds + self.intercept))
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values that `calibration_from_json` reads."""
+        return {"kind": self.kind, "intercept": self.intercept}
+
+
+@dataclass(frozen=True, slots=True)
 class Platt:
     """A line through the log-odds (Platt 1999), slope at least 0."""
 
     kind: ClassVar[str] = "platt"
     slope: float
     intercept: float
+
+    @property
+    def line(self) -> tuple[float, float]:
+        """Slope and intercept."""
+        return self.slope, self.intercept
 
     def apply(self, log_odds: Float) -> Float:
         """Probability of bad, float64 [n]."""
@@ -77,6 +108,7 @@ class Beta:
     """Beta calibration (Kull, Silva Filho and Flach 2017): a ln p - b ln(1 - p) + c, a, b >= 0."""
 
     kind: ClassVar[str] = "beta"
+    line: ClassVar[None] = None
     a: float
     b: float
     c: float
@@ -96,6 +128,7 @@ class Isotonic:
     """Straight lines between rising thresholds on the probability, flat outside them."""
 
     kind: ClassVar[str] = "isotonic"
+    line: ClassVar[None] = None
     x: tuple[float, ...]
     y: tuple[float, ...]
 
@@ -115,8 +148,8 @@ def fit_platt(log_odds: Float, bad: NDArray[np.bool_], weight: Float | None = No
     return Platt(float(slope), float(intercept))
 
 
-def fit_level(log_odds: Float, bad: NDArray[np.bool_], weight: Float | None = None) -> Platt:
-    """Fit the intercept of `Platt` alone, with slope 1, towards the same targets."""
+def fit_level(log_odds: Float, bad: NDArray[np.bool_], weight: Float | None = None) -> Level:
+    """Fit `Level`, towards the same targets as `fit_platt`."""
     weight = np.ones(len(bad)) if weight is None else weight
     share, wanted = weight / weight.sum(), float(np.average(_targets(bad, weight), weights=weight))
 
@@ -124,7 +157,7 @@ def fit_level(log_odds: Float, bad: NDArray[np.bool_], weight: Float | None = No
         return float(share @ expit(log_odds + intercept)) - wanted
 
     furthest = float(np.abs(log_odds).max()) + abs(float(logit(wanted))) + 1.0
-    return Platt(1.0, float(brentq(missing, -furthest, furthest)))
+    return Level(float(brentq(missing, -furthest, furthest)))
 
 
 def fit_beta(log_odds: Float, bad: NDArray[np.bool_], weight: Float | None = None) -> Beta:
@@ -215,7 +248,7 @@ def row_log_loss(risk: Float, bad: NDArray[np.bool_]) -> Float:
 
 
 Fit = Callable[[Float, NDArray[np.bool_], Float], Calibration]
-LEVEL: Final = "level"
+LEVEL: Final = Level.kind
 # From the simplest to the freest: a tie goes to the simpler.
 _FITS: Final[dict[str, Fit]] = {
     LEVEL: fit_level,
@@ -336,7 +369,8 @@ def _at_least_zero(value: Any) -> float:
 
 
 _READERS: Final[dict[str, Callable[[Mapping[str, Any]], Calibration]]] = {
-    "none": lambda _content: NoCalibration(),
+    NoCalibration.kind: lambda _content: NoCalibration(),
+    LEVEL: lambda c: Level(float(c["intercept"])),
     "platt": lambda c: Platt(_at_least_zero(c["slope"]), float(c["intercept"])),
     "beta": lambda c: Beta(_at_least_zero(c["a"]), _at_least_zero(c["b"]), float(c["c"])),
     "isotonic": _read_isotonic,

@@ -1,7 +1,7 @@
 """The fitted scorecard: bins, their log-odds, and the points a banker adds up."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
@@ -67,13 +67,20 @@ class ScorecardHead:
     features: tuple[BinnedFeature, ...]
     scale: Scale
 
+    def along(self, slope: float, intercept: float) -> Self:
+        """Return the card whose log-odds are `slope` times these plus `intercept`."""
+        features = tuple(
+            replace(feature, coefficient=slope * feature.coefficient) for feature in self.features
+        )
+        return replace(self, intercept=slope * self.intercept + intercept, features=features)
+
     @property
     def size(self) -> int:
         """How many features are on the card."""
         return len(self.features)
 
     def log_odds(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Log-odds of bad before calibration, float64 [n]."""
+        """Log-odds of bad, float64 [n]; in a `RiskModel` after calibration if that is a line."""
         total = np.full(len(X), self.intercept)
         for feature in self.features:
             total += self._part(feature, X)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
@@ -11,13 +12,18 @@ from relimit.data.errors import ModelError
 from relimit.data.vocabulary import ARMS, FULL_ARM
 from relimit.models.arms import ARM_COLUMNS, Arm, arms_tried, at_arm, bound_by_tried
 from relimit.models.base import Frame, Head, RiskEstimator, design_matrix
-from relimit.models.calibration import Calibration
+from relimit.models.calibration import Calibration, NoCalibration
 from relimit.models.loss import LossHead, expected_loss
+from relimit.models.points import ScorecardHead
 from relimit.models.reference import Reference
 
 Float = NDArray[np.float64]
 REFERENCE_ROWS: Final = 50_000
 """Rows that the reference is taken from: a tenth is then known to 0.0013."""
+DOUBLINGS: Final = 5
+"""Of the odds, either way from a card's base points, that its scale is shown for."""
+MOST_NAMED: Final = 4
+"""Arms that a caution names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,8 @@ class RiskModel:
     Every method takes `X` float64 [n, F] with the columns `feature_names` in their order, NaN
     for missing, or a DataFrame in any order. Rows are independent: one row scores to the last
     bit as it does in a batch. `version` is the start of the artifact's digest, empty until saved.
-    `tried` are the arms that some row fitted on took.
+    `tried` are the arms that some row fitted on took; (1, 0) alone where rows have no arms, which
+    are taken as restored in full at once.
     """
 
     feature_names: tuple[str, ...]
@@ -53,6 +60,8 @@ class RiskModel:
     ) -> Self:
         """Join a fitted estimator with its calibration and loss head.
 
+        A calibration that is a line through the log-odds becomes part of a scorecard's points.
+
         `reference_rows` are the training rows; their deciles become the yardstick for drift.
         `arms_taken` [n, 2] are their shares and delays; None: all were restored in full, at once.
 
@@ -65,6 +74,9 @@ class RiskModel:
         """
         check_is_fitted(estimator, "head_")
         head = estimator.head_
+        if isinstance(head, ScorecardHead) and calibration.line is not None:
+            # The card that is read then gives the odds that are used.
+            head, calibration = head.along(*calibration.line), NoCalibration()
         names = tuple(name for name in head.columns if name not in ARM_COLUMNS)
         has_arms = len(names) < len(head.columns)
         if loss.columns not in (None, names):
@@ -87,6 +99,23 @@ class RiskModel:
         """Return P(bad) if the whole freed limit is restored at once, calibrated, float64 [n]."""
         return self.calibration.apply(self.log_odds(X))
 
+    def points_scale(self) -> pd.DataFrame | None:
+        """Return what a scorecard's points mean for the risk that is used; None for trees.
+
+        A row for every points to double the odds, around the base points: `points`, the
+        `stated_odds` of the scale (goods to one bad), the `risk` and its `odds`. Both odds agree
+        unless the calibration is no line, beta or isotonic: then the last two hold.
+        """
+        if not isinstance(self.head, ScorecardHead):
+            return None
+        scale = self.head.scale
+        doublings = np.arange(-DOUBLINGS, DOUBLINGS + 1)
+        points = scale.base_points + doublings * scale.points_to_double_odds
+        risk = self.calibration.apply((scale.offset - points) / scale.factor)
+        stated = scale.base_odds * 2.0**doublings
+        columns = {"points": points, "stated_odds": stated, "risk": risk, "odds": (1 - risk) / risk}
+        return pd.DataFrame(columns)
+
     def risk_by_arm(self, X: Frame) -> Float:
         """Return P(bad) under every arm, [n, 25] in the order of `ARMS`.
 
@@ -105,6 +134,40 @@ class RiskModel:
         arms bound it, 0 and 1 where there are none. See `bound_by_tried`.
         """
         return bound_by_tried(self.risk_by_arm(X), self.tried)
+
+    @property
+    def tried_in_full(self) -> bool:
+        """Whether some row fitted on was restored in full at once.
+
+        If none was, `restoration_risk` is extrapolated: read it with `restoration_bounds`.
+        """
+        return FULL_ARM in self.tried
+
+    @property
+    def caution(self) -> str | None:
+        """What to say with every restoration risk that is extrapolated; None if it isn't."""
+        if self.tried_in_full:
+            return None
+        named = [f"{share:.0%} after {delay:.0f} days" for share, delay in self.tried]
+        more = [f"{len(named) - MOST_NAMED} more"] if len(named) > MOST_NAMED else []
+        tried = ", ".join([*named[:MOST_NAMED], *more]) or "none of the 25 arms"
+        return (
+            f"No row fitted on was restored in full at once (tried: {tried}): the restoration risk "
+            "is extrapolated, no lower than at the arms tried, and nothing bounds it from above."
+        )
+
+    def restoration_bounds(self, X: Frame) -> tuple[Float, Float]:
+        """Return the least and the largest restoration risk that what was tried leaves, [n] each.
+
+        As `risk_bounds_by_arm` at arm (1, 0), which no other is bolder than: untried, nothing
+        bounds it from above.
+        """
+        matrix = design_matrix(X, self.feature_names)
+        if self.tried_in_full:
+            risk = self.restoration_risk(matrix)
+            return risk, risk
+        risks = [self.calibration.apply(self.log_odds(matrix, arm)) for arm in self.tried]
+        return np.max([np.zeros(len(matrix)), *risks], axis=0), np.ones(len(matrix))
 
     def expected_loss(self, X: Frame, freed: ArrayLike) -> Float:
         """Return the loss in fen that restoring all of `freed` (fen, [n]) at once can add.

@@ -29,7 +29,7 @@ class Scorecard(RiskEstimator):
         have theirs already. Names that are no column are ignored.
     special_codes
         By column, values that mean something else than a quantity: each has its own bin, as
-        missing values have.
+        missing values have. A name that is no column is an error.
     max_bins, min_bin_share, smoothing
         At most so many intervals a feature, each with about this share of the rows or more; rows
         at the overall bad rate added to every bin.
@@ -103,6 +103,7 @@ class Scorecard(RiskEstimator):
         self._check_settings()
         matrix, bad, weight, columns = self._start_fit(X, y, sample_weight)
         directions = self._directions(columns)
+        self._check_codes(columns)
         bins = {
             name: self._bin(name, matrix[:, i], bad, weight, directions[i])
             for i, name in enumerate(columns)
@@ -153,6 +154,11 @@ class Scorecard(RiskEstimator):
         for name, good in fits.items():
             if not good:
                 raise ModelError(f"{name} is {getattr(self, name)}", where="Scorecard")
+
+    def _check_codes(self, columns: Sequence[str]) -> None:
+        strangers = sorted((self.special_codes or {}).keys() - set(columns))
+        if strangers:
+            raise ModelError(f"special codes for columns that are absent: {', '.join(strangers)}")
 
     def _bin(
         self,

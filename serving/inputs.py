@@ -1,5 +1,7 @@
 """Read what a command was given: a book, or the files named in its place."""
 
+import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +35,27 @@ class TrainingInput:
 def read_snapshots(path: Path) -> pa.Table:
     """Return `account_id` and `as_of` of each row of `path`, in its order."""
     return read_parquet(path, snapshots_schema(), table="snapshots").select(["account_id", "as_of"])
+
+
+def read_special_codes(path: Path) -> dict[str, list[float]]:
+    """Return the codes of each feature from a JSON file.
+
+    Raises
+    ------
+    DataError
+        If the file can't be read, or doesn't hold an object of lists of numbers.
+    """
+    mend = 'Give {"feature": [-99, -98]}'
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        codes = {str(name): [float(code) for code in listed] for name, listed in found.items()}
+    except OSError as error:
+        raise DataError(f"can't be read: {error.strerror}", where=str(path)) from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise DataError(f"no special codes ({error})", where=str(path), mend=mend) from error
+    if not all(math.isfinite(code) for listed in codes.values() for code in listed):
+        raise DataError("a code that is no number", where=str(path), mend=mend)
+    return codes
 
 
 def with_columns(points: pa.Table, names: Sequence[str], matrix: NDArray[np.float64]) -> pa.Table:

@@ -12,7 +12,8 @@ from relimit.training.optimum_page import optimum_dict, write_optimum
 from relimit.training.policy_report import headline, write_evaluation
 from relimit.training.policy_rows import Assumptions, LogRows, read_log_rows
 from relimit.training.policy_value import Evaluation, evaluate_policy
-from relimit.training.promote import Promotion, promote, promotion_log
+from relimit.training.promote import promote
+from relimit.training.promotions import Promotion, promotion_log
 from relimit.training.propensity import Propensities, weigh_decisions
 from relimit.training.record import TrainResult
 from relimit.training.registry import find_version, resolve_model

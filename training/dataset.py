@@ -15,18 +15,33 @@ from relimit.data.vocabulary import BAD_HORIZON_DAYS
 from relimit.features import compute_features, model_feature_names
 from relimit.training.fit import Progress
 from relimit.training.labelled import Labelled, read_labelled
-from relimit.training.splits import SLICES, Split, split_observations
+from relimit.training.splits import SLICES, HoldOut, Split, split_observations
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """What a model is trained on, and what is recorded about it."""
+    """What a model is trained on, and what is recorded about it.
+
+    Attributes
+    ----------
+    X, names
+        `[n, F]` features and their names.
+    labelled, split
+        `[n]` outcomes, and the slices.
+    not_matured, without_arm
+        Observations left out: `bad` is null, or the arm is where others have one.
+    without_events
+        Rows of accounts that have no event.
+    horizon_days
+        Length of the outcome window.
+    """
 
     X: NDArray[np.float64]
     names: tuple[str, ...]
     labelled: Labelled
     split: Split
     not_matured: int
+    without_arm: int
     without_events: int
     horizon_days: int
 
@@ -38,12 +53,13 @@ class TrainingData:
             "bads": int(self.labelled.bad.sum()),
             "accounts": len(pd.unique(self.labelled.account_id)),
             "not_matured": self.not_matured,
+            "without_arm": self.without_arm,
             "without_events": self.without_events,
             "horizon_days": self.horizon_days,
             "first_as_of": _iso(as_of.min()),
             "last_as_of": _iso(as_of.max()),
             "observations_sha256": self.labelled.fingerprint(),
-            "features_sha256": hashlib.sha256(np.ascontiguousarray(self.X).data).hexdigest(),
+            "matrix_sha256": hashlib.sha256(np.ascontiguousarray(self.X).data).hexdigest(),
             "slices": {
                 name: _slice(self.labelled.take(getattr(self.split, name))) for name in SLICES
             },
@@ -55,6 +71,7 @@ def read_training_data(
     observations: pa.Table,
     *,
     horizon_days: int = BAD_HORIZON_DAYS,
+    hold_out: HoldOut = "time",
     workers: int = 2,
     progress: Progress,
 ) -> TrainingData:
@@ -67,19 +84,25 @@ def read_training_data(
     """
     labelled, matured = read_labelled(observations)
     split = split_observations(
-        labelled.account_id, labelled.as_of, labelled.bad, horizon_days=horizon_days
+        labelled.account_id,
+        labelled.as_of,
+        labelled.bad,
+        horizon_days=horizon_days,
+        hold_out=hold_out,
     )
     progress(f"computing features of {len(labelled):,} observations")
     names = model_feature_names()
     snapshots = matured.select(["account_id", "as_of"])
     X = compute_features(events, snapshots, workers=workers, names=names)
+    not_matured = observations["bad"].null_count
     without_events = count_without_events(events, labelled.account_id, where="observations")
     return TrainingData(
         X=X,
         names=names,
         labelled=labelled,
         split=split,
-        not_matured=observations.num_rows - len(labelled),
+        not_matured=not_matured,
+        without_arm=observations.num_rows - not_matured - len(labelled),
         without_events=without_events,
         horizon_days=horizon_days,
     )

@@ -36,6 +36,7 @@ from relimit.training.tune import (
     halve_by_account,
     tune,
 )
+from relimit.training.untried import arm_cautions
 from relimit.training.views import NAIVE, SMALL_SLICE, three_views
 
 Floats = NDArray[np.float64]
@@ -68,6 +69,8 @@ class Fitted:
         The estimator's own settings by name.
     tuning
         What was searched; None if nothing was.
+    cautions
+        What history never tried, in words.
     """
 
     model: RiskModel
@@ -79,6 +82,7 @@ class Fitted:
     metrics: dict[str, float]
     parameters: dict[str, object]
     tuning: Tuning | None
+    cautions: tuple[str, ...]
 
 
 def fit_model(
@@ -105,7 +109,8 @@ def fit_model(
     X, names
         `[n, F]` features, NaN for null, and their names.
     labelled
-        `[n]` outcomes; share and delay become columns if every row has them and they vary.
+        `[n]` outcomes; share and delay become columns if they vary. Either all rows have them or
+        none, as `read_labelled` sees to.
     split
         The three slices.
     horizon_days
@@ -127,59 +132,45 @@ def fit_model(
         If the family is unknown, or nothing in the features tells bad from good.
     """
     report = progress or _silent
-    propensities = None
-    if labelled.varies_in_arm:
-        report("weighing logged decisions")
-        propensities = weigh_decisions(
-            X, labelled.arms, labelled.propensity, learn=split.fit, seed=seed
-        )
-    weight = None if propensities is None else propensities.weight
     estimator = _estimator(family, workers, seed).set_params(**(parameters or {}))
-    effect, by_arm = None, None
-    if weight is not None and isinstance(estimator, BoostedTrees):
-        report("estimating what restoring does")
-        learn = np.concatenate([split.fit, split.calibrate])
-        effect = estimate_arm_effect(
-            X, names, labelled, weight, learn=learn, horizon_days=horizon_days,
-            monotone=estimator.monotone, seed=seed,
-        )  # fmt: skip
-        by_arm = None if effect is None else effect.by_arm(horizon_days)
-    # Trees that are given the arm's effect have nothing to learn from weights, which halve what the
-    # rows are worth (Winship & Radbill 1994); the effect and the calibration are weighted.
-    grown_by = weight if by_arm is None else None
-    rows = _Rows(X, names, labelled, weight is not None, grown_by, by_arm)
-    early, later = rows.take(split.fit), rows.take(split.calibrate)
+    propensities = _weigh(X, labelled, split, seed, report)
+    rows = _Rows(X, names, labelled, split, None if propensities is None else propensities.weight)
+    effect = _restoring(estimator, rows, horizon_days, seed, report)
+    by_arm = None if effect is None else effect.by_arm(horizon_days)
+    early, later = rows.take(split.fit, by_arm), rows.take(split.calibrate, by_arm)
     tuning = None
     if budget is not None:
-        tuning = _tune(
-            estimator, rows, early, split.calibrate, budget=budget, seed=seed, progress=report
-        )
+        tuning = _tune(estimator, rows, early, by_arm, budget=budget, seed=seed, progress=report)
         estimator.set_params(**tuning.parameters)
     report(f"fitting {family}")
-    if isinstance(estimator, BoostedTrees):
-        estimator.fit(*early, eval_set=later, arm_effect=by_arm)
-    else:
-        estimator.fit(*early)
+    _grow(estimator, early, later, by_arm)
     report("calibrating")
     calibration = choose_calibration(
-        estimator.log_odds(later[0]), later[1], _take(weight, split.calibrate), random_state=seed
+        estimator.log_odds(later[0]), later[1], rows.weights(split.calibrate), random_state=seed
     )
     model = RiskModel.assemble(
         estimator,
         calibration=calibration.calibration,
-        loss=_fit_loss(X, names, labelled, split.fit, weight, settings=loss, seed=seed),
+        loss=_fit_loss(rows, loss, seed),
         reference_rows=early[0],
-        arms_taken=labelled.arms[split.fit] if weight is not None else None,
+        arms_taken=labelled.arms[split.fit] if labelled.names_arms else None,
     )
     report("testing")
-    test = labelled.take(split.test)
-    risk = logged_risk(model, X[split.test], test)
-    views = three_views(test, risk, _take(weight, split.test))
-    metrics = _test_metrics(risk, labelled, split, views)
-    if effect is not None:
-        metrics |= effect.to_dict()
-    settings = estimator.get_params()
-    return Fitted(model, propensities, effect, calibration, risk, views, metrics, settings, tuning)
+    risk = logged_risk(model, X[split.test], labelled.take(split.test))
+    views = three_views(labelled.take(split.test), risk, rows.weights(split.test))
+    return Fitted(
+        model=model,
+        propensities=propensities,
+        arm_effect=effect,
+        calibration=calibration,
+        test_risk=risk,
+        views=views,
+        metrics=_test_metrics(risk, labelled, split, views)
+        | ({} if effect is None else effect.to_dict()),
+        parameters=estimator.get_params(),
+        tuning=tuning,
+        cautions=arm_cautions(model, X[split.test]) if labelled.names_arms else (),
+    )
 
 
 def logged_risk(model: RiskModel, X: Floats, labelled: Labelled) -> Floats:
@@ -208,30 +199,65 @@ def _estimator(family: str, workers: int, seed: int) -> RiskEstimator:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What slices to grow on are taken from; `by_arm` `[25]` is the arms' known effect."""
+    """What slices are taken from; `weight` `[n]` is of the decisions, None if arms don't vary."""
 
     X: Floats
     names: Sequence[str]
     labelled: Labelled
-    has_arms: bool
+    split: Split
     weight: Floats | None
-    by_arm: Floats | None
 
-    def take(self, rows: NDArray[np.int64]) -> Slice:
-        """Return some rows with their arms, outcomes and weights; no other row is copied."""
+    def take(self, rows: NDArray[np.int64], by_arm: Floats | None) -> Slice:
+        """Return some rows with their arms, outcomes and weights; no other row is copied.
+
+        Trees that are given the arm's effect (`by_arm`) have nothing to learn from weights, which
+        halve what the rows are worth (Winship & Radbill 1994): their rows come without.
+        """
         matrix, columns = self.X[rows], list(self.names)
-        if self.has_arms:
-            arms = self.labelled.share[rows], self.labelled.delay_days[rows]
-            matrix, columns = np.column_stack([matrix, *arms]), [*columns, *ARM_COLUMNS]
+        if self.weight is not None:
+            matrix = np.column_stack([matrix, self.labelled.arms[rows]])
+            columns = [*columns, *ARM_COLUMNS]
         frame = pd.DataFrame(matrix, columns=columns)
-        return frame, self.labelled.bad[rows], _take(self.weight, rows)
+        return frame, self.labelled.bad[rows], self.weights(rows) if by_arm is None else None
+
+    def weights(self, rows: NDArray[np.int64]) -> Floats | None:
+        """Return the weights of some rows."""
+        return None if self.weight is None else self.weight[rows]
+
+
+def _weigh(
+    X: Floats, labelled: Labelled, split: Split, seed: int, report: Progress
+) -> Propensities | None:
+    if not labelled.varies_in_arm:
+        return None
+    report("weighing logged decisions")
+    return weigh_decisions(X, labelled.arms, labelled.propensity, learn=split.fit, seed=seed)
+
+
+def _restoring(
+    estimator: RiskEstimator, rows: _Rows, horizon_days: int, seed: int, report: Progress
+) -> ArmEffect | None:
+    """Estimate what restoring does, for trees, where the log's arms vary."""
+    if rows.weight is None or not isinstance(estimator, BoostedTrees):
+        return None
+    report("estimating what restoring does")
+    return estimate_arm_effect(
+        rows.X,
+        rows.names,
+        rows.labelled,
+        rows.weight,
+        learn=np.concatenate([rows.split.fit, rows.split.calibrate]),
+        horizon_days=horizon_days,
+        monotone=estimator.monotone,
+        seed=seed,
+    )
 
 
 def _tune(
     estimator: RiskEstimator,
     rows: _Rows,
     early: Slice,
-    calibrate: NDArray[np.int64],
+    by_arm: Floats | None,
     *,
     budget: TuneBudget,
     seed: int,
@@ -244,35 +270,36 @@ def _tune(
             where=type(estimator).__name__,
             mend="Train it without tuning",
         )
+    calibrate = rows.split.calibrate
     first = halve_by_account(rows.labelled.account_id, calibrate)
     wanted = TuneRows(
         learn=early,
-        stop=rows.take(calibrate[first]),
-        judge=rows.take(calibrate[~first]),
-        arm_effect=rows.by_arm,
+        stop=rows.take(calibrate[first], by_arm),
+        judge=rows.take(calibrate[~first], by_arm),
+        arm_effect=by_arm,
     )
     return tune(estimator, wanted, budget, seed=seed, progress=progress)
 
 
-def _fit_loss(
-    X: Floats,
-    names: Sequence[str],
-    labelled: Labelled,
-    rows: NDArray[np.int64],
-    weight: Floats | None,
-    *,
-    settings: LossSettings | None,
-    seed: int,
-) -> LossHead:
+def _grow(estimator: RiskEstimator, early: Slice, later: Slice, by_arm: Floats | None) -> None:
+    """Fit on the early slice; trees stop when the later one no longer improves."""
+    if isinstance(estimator, BoostedTrees):
+        estimator.fit(*early, eval_set=later, arm_effect=by_arm)
+    else:
+        estimator.fit(*early)
+
+
+def _fit_loss(rows: _Rows, settings: LossSettings | None, seed: int) -> LossHead:
     """Fit severity; only the bads can tell it, so the other rows are not copied for it."""
-    bads = rows[labelled.bad[rows]]
+    labelled, fit = rows.labelled, rows.split.fit
+    bads = fit[labelled.bad[fit]]
     return fit_loss(
-        pd.DataFrame(X[bads], columns=list(names)),
+        pd.DataFrame(rows.X[bads], columns=list(rows.names)),
         bad=labelled.bad[bads],
         freed=labelled.freed[bads],
         loss=labelled.loss[bads],
-        share=labelled.share[bads] if weight is not None else None,
-        sample_weight=_take(weight, bads),
+        share=None if rows.weight is None else labelled.share[bads],
+        sample_weight=rows.weights(bads),
         settings=settings,
         random_state=seed,
     )
@@ -281,7 +308,10 @@ def _fit_loss(
 def _test_metrics(
     risk: Floats, labelled: Labelled, split: Split, views: Mapping[str, Mapping[str, float]]
 ) -> dict[str, float]:
-    """Return figures of the test slice by view, and on accounts never learnt from."""
+    """Return figures of the test slice by view, and on accounts never learnt from.
+
+    Rows of one account are not independent: each interval is over accounts.
+    """
     test = labelled.take(split.test)
     found = dict(views[NAIVE])
     for view, figures in views.items():
@@ -290,16 +320,14 @@ def _test_metrics(
     learnt = labelled.account_id[np.concatenate([split.fit, split.calibrate])]
     unseen = ~pd.Index(test.account_id).isin(pd.Index(learnt))
     if test.bad[unseen].sum() >= SMALL_SLICE and not unseen.all():
-        found |= _prefixed("new_accounts", evaluate(test.bad[unseen], risk[unseen]))
+        account = pd.factorize(test.account_id[unseen])[0]
+        figures = evaluate(test.bad[unseen], risk[unseen], clusters=account)
+        found |= _prefixed("new_accounts", figures)
     return found
 
 
 def _prefixed(prefix: str, metrics: Mapping[str, float]) -> dict[str, float]:
     return {f"{prefix}_{name}": value for name, value in metrics.items()}
-
-
-def _take(weight: Floats | None, rows: NDArray[np.int64]) -> Floats | None:
-    return None if weight is None else weight[rows]
 
 
 def _silent(_: str) -> None:

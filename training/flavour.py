@@ -6,7 +6,6 @@ artifact itself, since loading a foreign model through MLflow runs what that mod
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from relimit.models import RiskModel, load_model
@@ -16,6 +15,11 @@ RISK = "risk"
 
 class ServedModel:
     """A risk model behind MLflow's `predict`.
+
+    MLflow enforces the signature first, whose columns are doubles: it refuses text, but widens
+    float32 and integers by itself, so that a float32 column arrives as float64, already rounded,
+    and nothing here can tell. Send float64, as the features were computed. What arrives otherwise,
+    from a caller that asks this class itself, is read as strictly as the scorer reads it.
 
     Parameters
     ----------
@@ -31,11 +35,10 @@ class ServedModel:
 
         Raises
         ------
-        KeyError
-            If a feature column is missing.
+        ModelError
+            If a feature column is missing, holds no numbers, or floats narrower than 64 bits.
         """
-        X = model_input[list(self.model.feature_names)].to_numpy(dtype=np.float64)
-        risk = self.model.restoration_risk(np.ascontiguousarray(X))
+        risk = self.model.restoration_risk(model_input)
         return pd.DataFrame({RISK: risk}, index=model_input.index)
 
 

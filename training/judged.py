@@ -20,6 +20,10 @@ FEW_BADS: Final = (
     f"The test slice has {{bads:,}} bads, fewer than {ENOUGH_BADS}: read the intervals; no ranking "
     "of models is claimed from them."
 )
+WITHOUT_ARM: Final = (
+    "{rows:,} of {of:,} matured rows have no arm where others have one, and are left out. Drop the "
+    "columns share and delay_days to learn from all as if restored in full at once."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,16 @@ class Judged:
         split = self.data.split
         learnt = self.data.labelled.account_id[np.concatenate([split.fit, split.calibrate])]
         return np.asarray(~pd.Index(self.test.account_id).isin(pd.Index(learnt)), np.bool_)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What to know before the figures are read: few bads, rows left out, arms never tried."""
+        left_out = self.data.without_arm
+        of = left_out + len(self.data.labelled)
+        found = [self.few_bads] if self.few_bads else []
+        if left_out:
+            found.append(WITHOUT_ARM.format(rows=left_out, of=of))
+        return (*found, *self.fitted.cautions)
 
     @property
     def few_bads(self) -> str | None:

@@ -58,10 +58,14 @@ class Labelled:
         return np.column_stack([self.share, self.delay_days])
 
     @property
+    def names_arms(self) -> bool:
+        """Whether every row has an arm."""
+        return bool(len(self) and np.isfinite(self.arms).all())
+
+    @property
     def varies_in_arm(self) -> bool:
         """Whether every row has an arm, and there are at least two different ones."""
-        arms = self.arms
-        return bool(len(arms) and np.isfinite(arms).all() and (arms != arms[0]).any())
+        return self.names_arms and bool((self.arms != self.arms[0]).any())
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over every value, in the order of the rows."""
@@ -77,6 +81,9 @@ class Labelled:
 
 def read_labelled(observations: pa.Table) -> tuple[Labelled, pa.Table]:
     """Return the matured observations as arrays, and their table in the same order.
+
+    Where some rows have an arm, share and delay both, those without are left out: an outcome whose
+    arm is unknown can't be told from another's, and one such row would else cost all their arms.
 
     Raises
     ------
@@ -100,7 +107,10 @@ def read_labelled(observations: pa.Table) -> tuple[Labelled, pa.Table]:
         **{name: _numbers(matured, name, rows) for name in _NUMBERS},
     )
     _check_ranges(labelled)
-    return labelled, matured
+    named = np.isfinite(labelled.share) & np.isfinite(labelled.delay_days)
+    if named.all() or not named.any():
+        return labelled, matured
+    return labelled.take(named), matured.filter(pa.array(named))
 
 
 def _check_ranges(labelled: Labelled) -> None:

@@ -18,6 +18,7 @@ from sklearn.preprocessing import QuantileTransformer
 
 from relimit.data.errors import DataError
 from relimit.data.vocabulary import ARMS
+from relimit.models import arms_tried
 
 Floats = NDArray[np.float64]
 
@@ -48,7 +49,7 @@ class Propensities:
     fitted
         Rows whose propensity was not logged.
     arms_never_tried
-        How many of the 25 arms no row took: nothing is known there but by extrapolation.
+        How many of the 25 arms no row learnt from took: there is but extrapolation.
     """
 
     weight: Floats
@@ -114,7 +115,7 @@ def weigh_decisions(
         effective_rows=float(weight.sum() ** 2 / np.square(weight).sum()),
         clipped=int(((stabilised < LEAST_WEIGHT) | (stabilised > MOST_WEIGHT)).sum()),
         fitted=int(unknown.sum()),
-        arms_never_tried=len(ARMS) - _tried(distinct),
+        arms_never_tried=len(ARMS) - len(arms_tried(distinct[common > 0.0])),
     )
 
 
@@ -127,10 +128,6 @@ def _number_arms(arms: Floats) -> tuple[Floats, NDArray[np.int64]]:
     pair, arm = np.unique(share * len(delays) + delay, return_inverse=True)
     distinct = np.column_stack([shares[pair // len(delays)], delays[pair % len(delays)]])
     return distinct, arm
-
-
-def _tried(distinct: Floats) -> int:
-    return len(set(ARMS) & {(float(share), int(delay)) for share, delay in distinct})
 
 
 def _fitted_propensity(X: Floats, arm: NDArray[Any], learn: NDArray[Any], seed: int) -> Floats:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pandas as pd
 
 from relimit.features import catalogue_hash
-from relimit.models import save_model
+from relimit.models import RiskModel, ScorecardHead, save_model
 from relimit.training.dataset import TrainingData
 from relimit.training.fit import Fitted
 from relimit.training.judged import Judged
@@ -33,12 +33,15 @@ class TrainResult:
         Its number and its MLflow run.
     metrics
         Figures on rows that it was not fitted on, by name.
+    cautions
+        What to know before they are read, in words.
     """
 
     model_uri: str
     version: str
     run_id: str
     metrics: dict[str, float]
+    cautions: tuple[str, ...] = ()
 
 
 def record_version(
@@ -71,6 +74,8 @@ def record_version(
         run.params(_params(judged))
         run.json(about, "training")
         run.table(tested_table(data, fitted.test_risk), NAME)
+        for file, table in _tables(fitted.model).items():
+            run.text(table.to_csv(index=False), file)
         for plot, image in judged.plots.items():
             run.image(image, plot)
         for file, text in documents.items():
@@ -85,7 +90,8 @@ def record_version(
             description=_describe(data, fitted, family),
         )
         version = register_version(run, name, artifact)
-    return TrainResult(f"models:/{name}/{version}", version, run.run_id, fitted.metrics)
+    uri = f"models:/{name}/{version}"
+    return TrainResult(uri, version, run.run_id, fitted.metrics, judged.cautions)
 
 
 def _manifest(judged: Judged) -> dict[str, Any]:
@@ -99,6 +105,8 @@ def _manifest(judged: Judged) -> dict[str, Any]:
         "data": about,
         "split": judged.data.split.to_manifest(),
         "metrics": fitted.metrics,
+        "cautions": list(judged.cautions),
+        "calibration": fitted.calibration.calibration.kind,
         "calibration_log_loss": dict(fitted.calibration.log_loss),
         "propensities": None if propensities is None else propensities.to_dict(),
         "arm_effect": None if fitted.arm_effect is None else asdict(fitted.arm_effect),
@@ -121,12 +129,20 @@ def _params(judged: Judged) -> dict[str, object]:
         "split": data.split.kind,
         "arms": fitted.model.has_arms,
         "trials": len(fitted.tuning.trials) if fitted.tuning else 0,
-        "calibration": fitted.model.calibration.kind,
+        "calibration": fitted.calibration.calibration.kind,
         "loss_head": fitted.model.loss.kind,
         "features": len(data.names),
         "catalogue_hash": catalogue_hash(),
         "code_revision": about["code_revision"] or "unknown",
     }
+
+
+def _tables(model: RiskModel) -> dict[str, pd.DataFrame]:
+    """Return a scorecard's tables by file name; none for trees."""
+    scale = model.points_scale()
+    if scale is None or not isinstance(model.head, ScorecardHead):
+        return {}
+    return {"scorecard.csv": model.head.points_table(), "scorecard_scale.csv": scale}
 
 
 def _example(fitted: Fitted, names: tuple[str, ...]) -> pd.DataFrame:
@@ -148,11 +164,21 @@ def _describe(data: TrainingData, fitted: Fitted, family: str) -> str:
 
 
 def code_revision() -> str | None:
-    """Return the git revision of this code, `-dirty` if changed since; None outside a tree."""
+    """Return the git revision of this code, `-dirty` if changed since; None if git lacks it.
+
+    A tree that merely holds an installed copy, in a virtual environment say, tells nothing of it.
+    """
+    here = Path(__file__)
+    if _git("ls-files", "--error-unmatch", here.name, folder=here.parent) is None:
+        return None
+    describe = ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    return _git(*describe, folder=here.parent)
+
+
+def _git(*words: str, folder: Path) -> str | None:
+    """Return what git prints; None if it isn't installed, refuses or prints nothing."""
     git = shutil.which("git")
     if git is None:
         return None
-    command = [git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    folder = Path(__file__).parent
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
-    return done.stdout.strip() or None
+    done = subprocess.run([git, *words], cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+    return (done.stdout.strip() or None) if done.returncode == 0 else None

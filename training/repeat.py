@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -14,6 +14,8 @@ from relimit.training.record import TrainResult
 from relimit.training.registry import resolve_model
 from relimit.training.run import train
 
+MATRIX: Final = "feature matrix"
+
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
@@ -24,7 +26,8 @@ class Repetition:
     result
         The new version.
     differences
-        Files of the artifact that differ from the first's; none: every prediction is the same.
+        Files of the artifact that differ from the first's, and `feature matrix` if what they were
+        learnt from does; none: every prediction is the same.
     """
 
     result: TrainResult
@@ -83,7 +86,9 @@ def repeat_training(
     )
     second = _manifest(result.model_uri, tracking_uri)
     files = sorted({*first["files"], *second["files"]})
-    different = (name for name in files if first["files"].get(name) != second["files"].get(name))
+    different = [name for name in files if first["files"].get(name) != second["files"].get(name)]
+    if first["data"]["matrix_sha256"] != second["data"]["matrix_sha256"]:
+        different.insert(0, MATRIX)
     return Repetition(result, tuple(different))
 
 

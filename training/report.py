@@ -101,10 +101,10 @@ def trained_on(judged: Judged) -> Section:
         ("features", len(model.feature_names)),
         ("arms as features", "yes" if model.has_arms else "no"),
         ("settings tried", len(tuning.trials) if tuning else "its own alone"),
-        ("calibration", model.calibration.kind),
+        ("calibration", judged.fitted.calibration.calibration.kind),
         ("expected-loss head", model.loss.kind),
         ("SHA-256 of the observations", str(about["observations_sha256"])),
-        ("SHA-256 of the features", str(about["features_sha256"])),
+        ("SHA-256 of the features", str(about["matrix_sha256"])),
         ("code revision", str(about.get("code_revision") or "unknown")),
     ]
     slices = [
@@ -147,7 +147,7 @@ def _summary(judged: Judged, shifts: Sequence[Shift]) -> Section:
 
 
 def _warnings(judged: Judged) -> list[Notice]:
-    return [Notice(judged.few_bads)] if judged.few_bads else []
+    return [Notice(caution) for caution in judged.cautions]
 
 
 def _title(judged: Judged) -> str:

@@ -26,6 +26,10 @@ UNKNOWN: Final = (
     f"{DISTRUST}: too few of them, or of those restored, went bad on the test rows to show what it "
     "chose by."
 )
+ONE_ARM: Final = (
+    "All observations took one arm: nothing tells what another would have done, and the figures "
+    "hold for that arm alone."
+)
 UNSEEN: Final = (
     f"{DISTRUST} further than "
     "the ranges below: nothing contradicts the log, but too few bads are on rows whose propensity "
@@ -51,12 +55,14 @@ STRONGER: Final = (
 def selection(judged: Judged) -> Section:
     """Return what the log's selection does to the figures, and where nothing is known."""
     found = judged.fitted.propensities
+    if found is None and judged.data.labelled.names_arms:
+        return Section(TITLE, (ONE_ARM, *_never_tried(judged), _arms(judged)))
     if found is None:
         return Section(
             TITLE,
             (
-                "The observations have no arms, or one: nothing tells who was chosen for what, and "
-                "the figures hold for rows like these alone.",
+                "The observations have no arms: nothing tells who was chosen for what, and the "
+                "figures hold for rows like these alone, all taken as restored in full at once.",
             ),
         )
     rows = len(found.weight)
@@ -133,12 +139,12 @@ def _effect(judged: Judged) -> list[Block]:
 
 
 def _never_tried(judged: Judged) -> list[Block]:
-    found = judged.fitted.propensities
-    if found is None or not found.arms_never_tried:
+    untried = len(ARMS) - len(judged.fitted.model.tried)
+    if not untried:
         return []
     return [
         Notice(
-            f"History never tried {found.arms_never_tried} of the 25 arms: a risk there is "
+            f"History never tried {untried} of the {len(ARMS)} arms: a risk there is "
             "extrapolated along the constraints. The table of arms shows bounds in its place, from "
             "the nearest arms that the rows fitted on tried."
         )

@@ -1,5 +1,6 @@
 """Train a model from events and observations, and register it as a version in MLflow."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,13 +10,14 @@ from relimit.data.vocabulary import BAD_HORIZON_DAYS
 from relimit.models import family_named
 from relimit.training.audit import audit_version
 from relimit.training.backtest import BacktestMonth, walk_forward
-from relimit.training.dataset import read_training_data
+from relimit.training.dataset import TrainingData, read_training_data
 from relimit.training.document import write_texts
-from relimit.training.fit import Progress, fit_model
+from relimit.training.fit import Fitted, Progress, fit_model
 from relimit.training.judged import Judged
 from relimit.training.plots import draw_plots
 from relimit.training.record import TrainResult, code_revision, record_version
 from relimit.training.report import render
+from relimit.training.splits import HoldOut
 from relimit.training.tune import Parameters, TuneBudget, require_optuna
 
 
@@ -27,6 +29,7 @@ def train(
     name: str = "restoration-risk",
     tracking_uri: str | None = None,
     horizon_days: int = BAD_HORIZON_DAYS,
+    hold_out: HoldOut = "time",
     workers: int = 2,
     seed: int = 0,
     accounts: pa.Table | None = None,
@@ -55,6 +58,8 @@ def train(
         None: `MLFLOW_TRACKING_URI`, or a SQLite file in the working directory.
     horizon_days
         Length of the window in which `bad` was observed; what is kept between the slices.
+    hold_out
+        As for `split_observations`.
     workers
         Threads; they change no result.
     seed
@@ -88,50 +93,31 @@ def train(
         require_optuna()
     report = progress or (lambda _: None)
     data = read_training_data(
-        events, observations, horizon_days=horizon_days, workers=workers, progress=report
-    )
-    fitted = fit_model(
-        family,
-        data.X,
-        data.names,
-        data.labelled,
-        data.split,
+        events,
+        observations,
         horizon_days=horizon_days,
-        parameters=parameters,
-        budget=budget,
+        hold_out=hold_out,
         workers=workers,
-        seed=seed,
         progress=report,
     )
+    learn = _Learning(family, data, workers, seed, report)
+    fitted = learn.fit(parameters, budget)
     found = {} if fitted.tuning is None else fitted.tuning.parameters
     used = {**(parameters or {}), **found}
-    settings = {
-        "family": family,
-        "seed": seed,
-        "name": name,
-        "horizon_days": horizon_days,
-        "parameters": used,
-    }
-    months: tuple[BacktestMonth, ...] = ()
-    if backtest_months:
-        months = walk_forward(
-            family,
-            data.X,
-            data.names,
-            data.labelled,
-            horizon_days=horizon_days,
-            most_months=backtest_months,
-            parameters=used,
-            workers=workers,
-            seed=seed,
-            progress=report,
-        )
+    months = learn.walk_forward(used, backtest_months) if backtest_months else ()
     report("writing the validation report")
     judged = Judged(
         data=data,
         fitted=fitted,
         about={**data.describe(), "code_revision": code_revision()},
-        settings=settings,
+        settings={
+            "family": family,
+            "seed": seed,
+            "name": name,
+            "horizon_days": horizon_days,
+            "hold_out": hold_out,
+            "parameters": used,
+        },
         audit=None if accounts is None else audit_version(events, accounts, data, fitted),
         backtest=months,
         plots=draw_plots(data.labelled.bad[data.split.test], fitted.test_risk),
@@ -142,6 +128,48 @@ def train(
     if report_out is not None:
         write_texts(documents, report_out)
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Learning:
+    """What a version and its back-tests are fitted with alike."""
+
+    family: str
+    data: TrainingData
+    workers: int
+    seed: int
+    report: Progress
+
+    def fit(self, parameters: Parameters | None, budget: TuneBudget | None) -> Fitted:
+        data = self.data
+        return fit_model(
+            self.family,
+            data.X,
+            data.names,
+            data.labelled,
+            data.split,
+            horizon_days=data.horizon_days,
+            parameters=parameters,
+            budget=budget,
+            workers=self.workers,
+            seed=self.seed,
+            progress=self.report,
+        )
+
+    def walk_forward(self, parameters: Parameters, most_months: int) -> tuple[BacktestMonth, ...]:
+        data = self.data
+        return walk_forward(
+            self.family,
+            data.X,
+            data.names,
+            data.labelled,
+            horizon_days=data.horizon_days,
+            most_months=most_months,
+            parameters=parameters,
+            workers=self.workers,
+            seed=self.seed,
+            progress=self.report,
+        )
 
 
 def _check_name(name: str) -> None:

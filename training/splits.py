@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from relimit.data.vocabulary import MICROSECONDS_PER_DAY
 
 OUT_OF_TIME = "out_of_time"
 OUT_OF_ACCOUNT = "out_of_account"
+HoldOut = Literal["time", "account"]
 SLICES = ("fit", "calibrate", "test")
 
 TEST_SHARE = 0.25
@@ -86,8 +87,9 @@ def split_observations(
     bad: NDArray[np.bool_],
     *,
     horizon_days: int,
+    hold_out: HoldOut = "time",
 ) -> Split:
-    """Split matured observations in time, or by account if time can't separate them.
+    """Split matured observations in time, or by account if asked or if time can't separate them.
 
     Out of time, the last quarter of the rows is the test, and what comes before learns only if its
     outcome window ends by the start of the test. Learning rows are cut in time again; there, a row
@@ -101,6 +103,8 @@ def split_observations(
         `[n]`; `as_of` in microseconds UTC, `bad` without nulls.
     horizon_days
         Length of the outcome window.
+    hold_out
+        `time`: the latest rows, other accounts only where time can't; `account`: other accounts.
 
     Raises
     ------
@@ -108,10 +112,13 @@ def split_observations(
         If a slice has fewer than 5 bad or 5 good rows.
     """
     _require_both_classes(bad, "observations")
-    last = np.flatnonzero(as_of >= _cut(as_of, TEST_SHARE))
-    in_time = split_before(account_id, as_of, horizon_days, last)
-    why_not = _why_not(in_time, bad, as_of, horizon_days)
-    split = in_time if not why_not else _split_by_account(account_id, why_not)
+    if hold_out == "account":
+        split = _split_by_account(account_id, "as asked for")
+    else:
+        last = np.flatnonzero(as_of >= _cut(as_of, TEST_SHARE))
+        split = split_before(account_id, as_of, horizon_days, last)
+        why_not = _why_not(split, bad, as_of, horizon_days)
+        split = _split_by_account(account_id, why_not) if why_not else split
     for name in SLICES:
         _require_both_classes(bad[getattr(split, name)], f"the {name} slice of the observations")
     return split

@@ -40,8 +40,10 @@ def artifact_root(tracking_uri: str, experiment: str) -> str | None:
 
 
 @contextmanager
-def store_lock(tracking_uri: str) -> Iterator[None]:
+def store_lock(tracking_uri: str, work: str = "") -> Iterator[None]:
     """Hold a SQLite store's lock, so that one process alone makes and migrates its tables.
+
+    Another kind of `work`, named, has a lock of its own.
 
     The lock is an exclusive transaction on an empty SQLite file beside the store: it works on every
     system and ends with its process. Other stores guard themselves.
@@ -55,7 +57,7 @@ def store_lock(tracking_uri: str) -> Iterator[None]:
     if store is None:
         yield
         return
-    lock = store.with_name(f"{store.name}.lock")
+    lock = store.with_name(f"{store.name}.{work}.lock" if work else f"{store.name}.lock")
     try:
         store.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(lock, timeout=LOCK_SECONDS, isolation_level=None)

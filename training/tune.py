@@ -25,7 +25,8 @@ SPACE: Final[dict[str, tuple[float, float, bool]]] = {
 """Lowest, highest, and whether a step is a ratio. What it lacks stays as it is: the monotone
 constraints above all."""
 
-Parameters = Mapping[str, float | int]
+Parameters = Mapping[str, Any]
+"""Settings of an estimator by name: numbers, and mappings such as a scorecard's special codes."""
 Slice = tuple[pd.DataFrame, Bools, Floats | None]
 """Features with their arms, outcomes and, if any, weights."""
 

@@ -54,9 +54,10 @@ def command(
         stage("reading observations")
         data = training_input(source)
         stage("scoring both models")
+        models = {uri: open_model(uri, tracking_uri) for uri in (model_a, model_b)}
         found = compare(
-            open_model(model_a, tracking_uri),
-            open_model(model_b, tracking_uri),
+            models[model_a],
+            models[model_b],
             data.events,
             data.observations,
             load_policy(policy),
@@ -65,7 +66,9 @@ def command(
         stage("recording")
         run_id = record_comparison(found, model_a, model_b, tracking_uri=tracking_uri)
     comparison = found.to_dict()
+    cautions = {uri: model.caution for uri, model in models.items() if model.caution}
     payload = {"model_a": model_a, "model_b": model_b, "run_id": run_id, **comparison}
+    payload["cautions"] = cautions
     if out is not None:
         write_comparison(found, out, names=(model_a, model_b))
         write_json(finite(payload), out / "comparison.json")
@@ -79,6 +82,8 @@ def command(
             table.add_row(name, *(_figure(name, value) for value in (a, b, delta)))
         console.print(table)
         console.print(f"verdict: {comparison['verdict']}")
+        for uri, caution in cautions.items():
+            console.print(f"caution, {uri}: {caution}")
 
     emit(payload, as_json=as_json, summary=show)
 

@@ -1,6 +1,7 @@
 """`relimit predict`: restoration risk at snapshots."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -14,6 +15,10 @@ from relimit.serving.options import (
     workers_option,
 )
 from relimit.serving.terminal import emit, pairs, progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @click.command("predict", short_help="Write the restoration risk of snapshots.")
@@ -35,7 +40,10 @@ def command(
     workers: int,
     as_json: bool,
 ) -> None:
-    """Write each snapshot's restoration risk, in the order of the snapshots."""
+    """Write each snapshot's restoration risk, in the order of the snapshots.
+
+    If the model saw no limit restored in full at once, `risk_low` and `risk_high` bound it.
+    """
     refuse_to_overwrite(out, events, snapshots)
     import numpy as np
 
@@ -47,25 +55,35 @@ def command(
 
     risk_model = open_model(model, tracking_uri)
     points = read_snapshots(snapshots)
-    risk = np.empty(points.num_rows)
+    caution = risk_model.caution
+    columns = ["risk"] if caution is None else ["risk", "risk_low", "risk_high"]
+    risk = np.empty((points.num_rows, len(columns)))
     with progress("predicting", points.num_rows) as advance:
         for rows, matrix in iter_features(
             events, points, workers=workers, names=risk_model.feature_names, progress=advance
         ):
-            risk[rows] = risk_model.restoration_risk(matrix)
+            risk[rows, 0] = risk_model.restoration_risk(matrix)
+            if caution is not None:
+                risk[rows, 1:] = np.column_stack(risk_model.restoration_bounds(matrix))
     without_events = count_without_events(
         events, points["account_id"].to_numpy(), where=str(snapshots)
     )
-    write_parquet(with_columns(points, ["risk"], risk[:, None]), out)
+    write_parquet(with_columns(points, columns, risk), out)
     payload = {
         "snapshots": points.num_rows,
         "without_events": without_events,
-        "mean_risk": float(risk.mean()) if points.num_rows else None,
+        **{f"mean_{name}": _mean(risk[:, i]) for i, name in enumerate(columns)},
         "model_version": risk_model.version,
         "out": str(out),
     }
 
     def show(console: Console) -> None:
         pairs(console, "Restoration risk", payload)
+        if caution is not None:
+            console.print(f"  caution: {caution}")
 
-    emit(payload, as_json=as_json, summary=show)
+    emit({**payload, "caution": caution}, as_json=as_json, summary=show)
+
+
+def _mean(risk: "NDArray[np.float64]") -> float | None:
+    return float(risk.mean()) if len(risk) else None

@@ -1,5 +1,7 @@
 """`relimit promote`: give a version the alias that scoring uses."""
 
+from typing import Any
+
 import click
 from rich.console import Console
 
@@ -10,15 +12,31 @@ from relimit.serving.terminal import emit
 @click.command("promote", short_help="Give a version the alias scoring uses.")
 @click.argument("model_uri")
 @click.option("--alias", default="champion", show_default=True, help="The name it goes by.")
-@click.option("--force", metavar="REASON", help="Promote all the same, and record why.")
+@click.option("--force", metavar="REASON", help="Promote whatever speaks against it; recorded.")
+@click.option("--log", is_flag=True, help="Promote nothing: show the model's promotions, checked.")
 @tracking_option
 @json_option
 def command(
-    *, model_uri: str, alias: str, force: str | None, tracking_uri: str | None, as_json: bool
+    *,
+    model_uri: str,
+    alias: str,
+    force: str | None,
+    log: bool,
+    tracking_uri: str | None,
+    as_json: bool,
 ) -> None:
     """Promote MODEL_URI to an alias, unless it is worse, badly calibrated or doesn't fit."""
-    from relimit.training import promote
+    from relimit.training import find_version, promote, promotion_log
 
+    if log:
+        name = find_version(model_uri, tracking_uri).name
+        entries = [entry.to_dict() for entry in promotion_log(name, tracking_uri)]
+        emit(
+            {"name": name, "promotions": entries},
+            as_json=as_json,
+            summary=lambda console: _show_log(console, entries),
+        )
+        return
     payload = promote(model_uri, alias=alias, force=force, tracking_uri=tracking_uri).to_dict()
 
     def show(console: Console) -> None:
@@ -26,9 +44,25 @@ def command(
         console.print(
             f"{payload['name']} version {payload['version']} is now {alias} (before: {before})"
         )
-        for objection in payload["objections"]:
-            console.print(f"  against it: {objection}")
-        if payload["force"]:
-            console.print(f"  all the same, because: {payload['force']}")
+        _show_why(console, payload)
 
     emit(payload, as_json=as_json, summary=show)
+
+
+def _show_log(console: Console, entries: list[dict[str, Any]]) -> None:
+    for entry in entries:
+        console.print(
+            f"{entry['at']}  {entry['alias']}: version {entry['previous'] or 'none'} to "
+            f"{entry['version']}, by {entry['by']}, artifact {entry['digest'][:12]}"
+        )
+        _show_why(console, entry)
+    console.print(f"{len(entries)} promotions, none changed or missing")
+
+
+def _show_why(console: Console, entry: dict[str, Any]) -> None:
+    for line in entry["evidence"]:
+        console.print(f"  {line}")
+    for objection in entry["objections"]:
+        console.print(f"  against it: {objection}")
+    if entry["force"]:
+        console.print(f"  because: {entry['force']}")

@@ -116,8 +116,10 @@ def command(
         rows = {"prepayments": sum_, **counts, **manifest["quarantined"]}
         pairs(console, f"Decisions in {out} ({versions})", rows)
         pairs(console, "Money", {name: yuan(fen) for name, fen in money.items()})
+        if scorer.model.caution is not None:
+            console.print(f"caution: {scorer.model.caution}")
 
-    emit(manifest, as_json=as_json, summary=show)
+    emit({**manifest, "caution": scorer.model.caution}, as_json=as_json, summary=show)
 
 
 def _request(

@@ -1,9 +1,10 @@
 """`relimit train`: fit a model and register it in MLflow."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 
 from relimit.data.vocabulary import BAD_HORIZON_DAYS
@@ -18,7 +19,10 @@ from relimit.serving.options import (
 )
 from relimit.serving.terminal import emit, figure, pairs, stages
 
-FEW_BADS: Final = 500
+if TYPE_CHECKING:
+    from relimit.training import TrainResult
+    from relimit.training.splits import HoldOut
+
 SHOWN: Final = {
     "rows": "rows",
     "bads": "bads",
@@ -34,11 +38,15 @@ SHOWN: Final = {
 }
 
 
+RECORDED: Final = (
+    "family", "name", "horizon", "hold_out", "seed", "tune", "special_codes", "backtest", "out",
+)  # fmt: skip
+"""What `--again` takes from the record, or leaves out."""
+
+
 @click.command("train", short_help="Train a model and register it.")
 @book_or_events("observations", "Labelled observations, in place of BOOK.")
-@click.option(
-    "--family", type=click.Choice(["lightgbm", "scorecard"]), required=True, help="Kind of model."
-)
+@click.option("--family", type=click.Choice(["lightgbm", "scorecard"]), help="Kind of model.")
 @click.option("--name", default="restoration-risk", show_default=True, help="Registered model.")
 @tracking_option
 @click.option(
@@ -47,6 +55,13 @@ SHOWN: Final = {
     default=BAD_HORIZON_DAYS,
     show_default=True,
     help="Days after as_of in which `bad` was observed.",
+)
+@click.option(
+    "--hold-out",
+    type=click.Choice(["time", "account"]),
+    default="time",
+    show_default=True,
+    help="What it is tested on: the latest rows, or other accounts.",
 )
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn."
@@ -58,6 +73,11 @@ SHOWN: Final = {
     help="Search for better settings of lightgbm for so long; needs the extra `tune`.",
 )
 @click.option(
+    "--special-codes",
+    type=PATH,
+    help='JSON for a scorecard: {"feature": [codes]}, values that get a bin of their own.',
+)
+@click.option(
     "--backtest",
     type=click.IntRange(min=0),
     default=0,
@@ -65,32 +85,51 @@ SHOWN: Final = {
     help="Judge so many of the last months by models that learnt before them; each is a training.",
 )
 @click.option("--out", type=PATH, help="Folder for the validation report and the model card.")
+@click.option(
+    "--again",
+    metavar="MODEL_URI",
+    help="In place of --family: train a version again from its record, and compare the two.",
+)
 @plugin_option
 @workers_option
 @json_option
+@click.pass_context
 def command(
+    context: click.Context,
     *,
     book: Path | None,
     events: Path | None,
     observations: Path | None,
-    family: str,
+    family: str | None,
     name: str,
     tracking_uri: str | None,
     horizon: int,
+    hold_out: "HoldOut",
     seed: int,
     tune: float | None,
+    special_codes: Path | None,
     backtest: int,
     out: Path | None,
+    again: str | None,
     workers: int,
     as_json: bool,
 ) -> None:
     """Train a risk model, measure it on later data and register the version in MLflow."""
     source = book_or_files(book, events, observations, "observations")
+    if again is not None:
+        _refuse_settings(context)
+        _train_again(again, source, tracking_uri, workers, as_json)
+        return
+    if family is None:
+        raise click.UsageError("give --family, or --again")
     if tune is not None and family != "lightgbm":
         raise click.UsageError("--tune is for --family lightgbm")
-    from relimit.serving.inputs import training_input
+    if special_codes is not None and family != "scorecard":
+        raise click.UsageError("--special-codes is for --family scorecard")
+    from relimit.serving.inputs import read_special_codes, training_input
     from relimit.training import TuneBudget, train
 
+    codes = None if special_codes is None else read_special_codes(special_codes)
     with stages(f"training {family}") as stage:
         stage("reading observations")
         data = training_input(source)
@@ -102,27 +141,82 @@ def command(
             tracking_uri=tracking_uri,
             workers=workers,
             horizon_days=horizon,
+            hold_out=hold_out,
             seed=seed,
             accounts=data.accounts,
             backtest_months=backtest,
             budget=TuneBudget(minutes=tune) if tune else None,
+            parameters=None if codes is None else {"special_codes": codes},
             report_out=out,
             progress=stage,
         )
-    payload: dict[str, Any] = {
+    payload = {**_payload(result), "report": str(out) if out else None}
+    emit(payload, as_json=as_json, summary=lambda console: _show(console, result, family))
+
+
+def _refuse_settings(context: click.Context) -> None:
+    """Raise a usage error if a setting is given that the record of a version has."""
+    given = [
+        name
+        for name in RECORDED
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    ]
+    if given:
+        raise click.UsageError(
+            f"--again goes by the record: leave out --{given[0].replace('_', '-')}"
+        )
+
+
+def _train_again(
+    model_uri: str,
+    source: Path | tuple[Path, Path],
+    tracking_uri: str | None,
+    workers: int,
+    as_json: bool,
+) -> None:
+    from relimit.serving.inputs import training_input
+    from relimit.training import repeat_training
+
+    with stages(f"training {model_uri} again") as stage:
+        stage("reading observations")
+        data = training_input(source)
+        found = repeat_training(
+            model_uri,
+            data.events,
+            data.observations,
+            tracking_uri=tracking_uri,
+            workers=workers,
+            progress=stage,
+        )
+    different = ", ".join(found.differences)
+    payload = {
+        **_payload(found.result),
+        "repeats": model_uri,
+        "differences": list(found.differences),
+    }
+
+    def show(console: Console) -> None:
+        same = "its artifact is the same: so is every prediction"
+        console.print(f"{found.result.model_uri} repeats {model_uri}")
+        console.print(f"  it differs in: {different}" if different else f"  {same}")
+
+    emit(payload, as_json=as_json, summary=show)
+
+
+def _payload(result: "TrainResult") -> dict[str, Any]:
+    return {
         "model_uri": result.model_uri,
         "version": result.version,
         "run_id": result.run_id,
         "metrics": result.metrics,
-        "report": str(out) if out else None,
+        "cautions": list(result.cautions),
     }
 
-    def show(console: Console) -> None:
-        pairs(console, f"{result.model_uri} ({family})", {"run": result.run_id})
-        shown = {words: result.metrics.get(name) for name, words in SHOWN.items()}
-        rows = {words: figure(value) for words, value in shown.items() if value is not None}
-        pairs(console, "On rows that it has not learnt from (all figures: --json)", rows)
-        if result.metrics.get("bads", 0) < FEW_BADS:
-            console.print(f"  fewer than {FEW_BADS} bads: read the intervals, not the figures")
 
-    emit(payload, as_json=as_json, summary=show)
+def _show(console: Console, result: "TrainResult", family: str) -> None:
+    pairs(console, f"{result.model_uri} ({family})", {"run": result.run_id})
+    shown = {words: result.metrics.get(name) for name, words in SHOWN.items()}
+    rows = {words: figure(value) for words, value in shown.items() if value is not None}
+    pairs(console, "On rows that it has not learnt from (all figures: --json)", rows)
+    for caution in result.cautions:
+        console.print(f"  caution: {caution}")

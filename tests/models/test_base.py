@@ -1,5 +1,8 @@
+from typing import Any
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from relimit.data.errors import ModelError
@@ -14,10 +17,48 @@ def test_columns_are_read_by_name_and_the_others_left_alone() -> None:
     np.testing.assert_array_equal(design_matrix(shuffled, ["a", "b"]), TABLE.to_numpy())
 
 
-@pytest.mark.parametrize("dtype", ["int64", "int8", "bool", "Int64", "Float64", "int64[pyarrow]"])
-def test_numbers_of_any_exact_type_are_read_alike(dtype: str) -> None:
+EXACT = [
+    *("int64", "int8", "uint64", "bool", "Int64", "boolean", "Float64", "int64[pyarrow]"),
+    *("double[pyarrow]", "Sparse[float64]", pd.SparseDtype(float, 0.0), "Sparse[int]"),
+    np.dtype(np.float64).newbyteorder(),
+]
+
+
+@pytest.mark.parametrize("dtype", EXACT)
+def test_numbers_of_any_exact_type_are_read_alike(dtype: Any) -> None:
     table = pd.DataFrame({"a": pd.array([1, 0], dtype=dtype)})
     np.testing.assert_array_equal(design_matrix(table, ["a"]), [[1.0], [0.0]])
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        *("float16", "float32", "Float32", "float[pyarrow]", "halffloat[pyarrow]"),
+        *("Sparse[float32]", pd.SparseDtype("float32", 0.0), "longdouble", "complex128"),
+    ],
+)
+def test_numbers_of_an_inexact_type_are_refused(dtype: Any) -> None:
+    table = pd.DataFrame({"a": pd.Series([1.0, 0.0]).astype(dtype)})
+    with pytest.raises(ModelError, match=r"a: .* values\. Give float64"):
+        design_matrix(table, ["a"])
+    if not pd.api.types.is_extension_array_dtype(table["a"].dtype):
+        with pytest.raises(ModelError, match=r"the matrix: .* values\. Give float64"):
+            design_matrix(table.to_numpy(), ["a"])
+
+
+def test_decimals_are_refused() -> None:
+    decimal = pd.ArrowDtype(pa.decimal128(10, 2))
+    table = pd.DataFrame({"a": pd.Series([1.5, 0.5]).astype(decimal)})
+    with pytest.raises(ModelError, match="a: decimal128"):
+        design_matrix(table, ["a"])
+
+
+def test_gaps_of_a_sparse_column_are_missing_or_what_it_fills_them_with() -> None:
+    values = pd.Series([1.0, np.nan, 0.0])
+    sparse = pd.DataFrame(
+        {"a": values.astype("Sparse[float64]"), "b": values.astype(pd.SparseDtype(float, 0.0))}
+    )
+    np.testing.assert_array_equal(design_matrix(sparse, ["a", "b"]), np.stack([values] * 2, axis=1))
 
 
 def test_a_nullable_null_and_a_column_of_nulls_are_missing() -> None:

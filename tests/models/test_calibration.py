@@ -16,6 +16,7 @@ from relimit.data.errors import ModelError
 from relimit.models import (
     Beta,
     Isotonic,
+    Level,
     NoCalibration,
     Platt,
     choose_calibration,
@@ -103,7 +104,7 @@ def test_no_calibration_is_the_logistic_function() -> None:
 
 
 @pytest.mark.parametrize(
-    ("truth", "wanted"), [("same", {"platt"}), ("line", {"platt", "beta"}), ("step", {"isotonic"})]
+    ("truth", "wanted"), [("same", {"level"}), ("line", {"platt", "beta"}), ("step", {"isotonic"})]
 )
 def test_the_choice_follows_the_truth(truth: str, wanted: set[str]) -> None:
     z, bad = sample(6000, 3, truth)
@@ -111,7 +112,6 @@ def test_the_choice_follows_the_truth(truth: str, wanted: set[str]) -> None:
     assert set(chosen.log_loss) == {"level", "none", "platt", "beta", "isotonic"}
     assert chosen.calibration.kind in wanted
     if truth == "same":  # nothing to gain: whatever is chosen changes little
-        assert chosen.calibration.slope == 1.0
         assert abs(chosen.calibration.intercept) < 0.15
         assert chosen.log_loss["none"] - min(chosen.log_loss.values()) < 1e-3
     else:
@@ -135,7 +135,7 @@ def test_what_a_hundred_bads_tell_apart_by_chance_is_not_taken() -> None:
         rng = np.random.default_rng(seed)
         z = rng.normal(-4.0, 0.8, size=3000)
         chosen = choose_calibration(z, rng.random(3000) < expit(z + 0.2), random_state=seed)
-        levels += isinstance(chosen.calibration, Platt) and chosen.calibration.slope == 1.0
+        levels += chosen.calibration.kind == "level"
         lowest += min(chosen.log_loss, key=chosen.log_loss.__getitem__) == "level"
     assert levels >= 9
     assert lowest < levels
@@ -145,7 +145,7 @@ def test_the_level_is_the_root_of_observed_less_expected() -> None:
     z, bad = sample(3000, 6)
     weight = np.random.default_rng(6).random(3000)
     found = fit_level(z, bad, weight)
-    assert found.slope == 1.0
+    assert found.line == (1.0, found.intercept)
     # Own oracle: the intercept that a grid search finds likeliest.
     at = np.linspace(-2, 2, 4001)
     loss = [log_loss(expit(z + c), bad, weight) for c in at]
@@ -231,6 +231,7 @@ def test_infinite_thresholds_survive_json() -> None:
         {"kind": "platt", "slope": -0.1, "intercept": 0.0},
         {"kind": "platt", "slope": float("nan"), "intercept": 0.0},
         {"kind": "platt", "slope": 1.0},
+        {"kind": "level"},
         {"kind": "beta", "a": 1.0, "b": -1.0, "c": 0.0},
         {"kind": "isotonic", "x": [0.1, 0.2], "y": [0.3, 0.2]},
         {"kind": "isotonic", "x": [0.2, 0.1], "y": [0.1, 0.2]},
@@ -246,7 +247,13 @@ def test_a_calibration_that_would_not_rise_is_refused(content: object) -> None:
 
 
 def test_values_are_frozen() -> None:
-    for value in (NoCalibration(), Platt(1.0, 0.0), Beta(1.0, 1.0, 0.0), Isotonic((0.1,), (0.2,))):
+    for value in (
+        NoCalibration(),
+        Level(0.0),
+        Platt(1.0, 0.0),
+        Beta(1.0, 1.0, 0.0),
+        Isotonic((0.1,), (0.2,)),
+    ):
         with pytest.raises((AttributeError, TypeError)):
             value.kind = "other"  # type: ignore[misc]
 

@@ -1,10 +1,12 @@
 """What `relimit train` hands on, and what it refuses before it reads anything."""
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from relimit.training import TrainResult, TuneBudget
+from relimit.training import Repetition, TrainResult, TuneBudget
 
 
 @pytest.fixture
@@ -14,7 +16,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict:
 
     def train(*_, **options):
         seen.update(options)
-        return TrainResult("models:/restoration-risk/1", "1", "run", {"auc": 0.7})
+        cautions = ("few bads", "arms never tried")
+        return TrainResult("models:/restoration-risk/1", "1", "run", {"auc": 0.7}, cautions)
 
     source = SimpleNamespace(events=None, observations=None, accounts=None)
     monkeypatch.setattr("relimit.serving.inputs.training_input", lambda _: source)
@@ -42,3 +45,78 @@ def test_a_budget_that_makes_no_sense_is_wrong_usage(asked, relimit, words):
     result = relimit("train", "book", "--family", *words)
     assert result.exit_code == 2
     assert not asked
+
+
+def test_cautions_are_printed_and_in_the_json(asked, relimit, relimit_json):
+    words = ["train", "book", "--family", "lightgbm"]
+    assert relimit_json(*words)["cautions"] == ["few bads", "arms never tried"]
+    printed = relimit(*words).stdout
+    assert "caution: few bads" in printed
+    assert "caution: arms never tried" in printed
+
+
+def test_other_accounts_and_special_codes_are_handed_on(asked, relimit_json, tmp_path):
+    codes = {"prepay_count_30d": [-99, -98.5]}
+    (tmp_path / "codes.json").write_text(json.dumps(codes))
+    words = ["--hold-out", "account", "--special-codes", tmp_path / "codes.json"]
+    relimit_json("train", "book", "--family", "scorecard", *words)
+    assert asked["hold_out"] == "account"
+    assert asked["parameters"] == {"special_codes": codes}
+
+
+@pytest.mark.parametrize("content", ['["x"]', '{"x": 5}', '{"x": ["a"]}', '{"x": [NaN]}', "{"])
+def test_codes_that_are_none_are_refused(asked, relimit, tmp_path, content):
+    path: Path = tmp_path / "codes.json"
+    path.write_text(content)
+    result = relimit("train", "book", "--family", "scorecard", "--special-codes", path)
+    assert result.exit_code == 1
+    assert "codes.json" in result.output
+    assert not asked
+
+
+@pytest.fixture
+def again(monkeypatch: pytest.MonkeyPatch, asked: dict) -> list:
+    """What `repeat_training` was called with, in place of a training."""
+    seen: list = []
+
+    def repeat(uri, *_, **options):
+        seen.append((uri, options["tracking_uri"], options["workers"]))
+        result = TrainResult("models:/restoration-risk/2", "2", "run", {"auc": 0.7})
+        return Repetition(result, () if uri.endswith("1") else ("model.txt",))
+
+    monkeypatch.setattr("relimit.training.repeat_training", repeat)
+    return seen
+
+
+def test_a_version_is_trained_again_from_its_record(again, asked, relimit, relimit_json):
+    words = [
+        "--again",
+        "models:/restoration-risk/1",
+        "--workers",
+        1,
+        "--tracking-uri",
+        "sqlite:///x",
+    ]
+    found = relimit_json("train", "book", *words)
+    assert again == [("models:/restoration-risk/1", "sqlite:///x", 1)]
+    assert not asked
+    assert found["repeats"] == "models:/restoration-risk/1"
+    assert found["model_uri"] == "models:/restoration-risk/2"
+    assert found["differences"] == []
+    assert "so is every prediction" in relimit("train", "book", *words).stdout
+    other = relimit("train", "book", "--again", "models:/restoration-risk/0").stdout
+    assert "differs in: model.txt" in other
+
+
+@pytest.mark.parametrize("more", [["--seed", "0"], ["--family", "lightgbm"], ["--out", "x"]])
+def test_what_the_record_says_cannot_be_said_otherwise(again, relimit, more):
+    result = relimit("train", "book", "--again", "models:/x/1", *more)
+    assert result.exit_code == 2
+    assert f"leave out {more[0]}" in result.output
+    assert not again
+
+
+def test_a_family_is_needed_to_train_anew(asked, relimit):
+    result = relimit("train", "book")
+    assert result.exit_code == 2
+    assert "--family, or --again" in result.output

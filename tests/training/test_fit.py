@@ -7,8 +7,10 @@ import pytest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from relimit.data.vocabulary import ARMS
+from relimit.models import BoostedTrees, choose_calibration
 from relimit.training.dataset import read_training_data
 from relimit.training.fit import fit_model, logged_risk
+from relimit.training.metrics import evaluate
 from relimit.training.propensity import weigh_decisions
 
 
@@ -158,3 +160,60 @@ def test_weights_reach_the_fit(decisions, family, monkeypatch):
 def test_the_seed_is_what_is_drawn_by(plain):
     first, other = (fit(plain, "lightgbm", seed).model for seed in (0, 1))
     assert (first.log_odds(plain.X) != other.log_odds(plain.X)).any()
+
+
+def test_early_stopping_and_calibration_see_the_later_slice_and_no_other(decisions, monkeypatch):
+    split, labelled = decisions.split, decisions.labelled
+    seen = {}
+    grow, choose = BoostedTrees.fit, choose_calibration
+
+    def spy_fit(self, X, y, weight=None, *, eval_set, **more):
+        seen["early"], seen["stop"] = (X, y), eval_set
+        return grow(self, X, y, weight, eval_set=eval_set, **more)
+
+    def spy_choose(log_odds, bad, weight=None, **more):
+        seen["calibrate"] = log_odds, bad, weight
+        return choose(log_odds, bad, weight, **more)
+
+    monkeypatch.setattr(BoostedTrees, "fit", spy_fit)
+    monkeypatch.setattr("relimit.training.fit.choose_calibration", spy_choose)
+    fitted = fit(decisions, "lightgbm")
+    rows = np.column_stack([decisions.X, labelled.arms])
+    for name, slice_ in (("early", split.fit), ("stop", split.calibrate)):
+        np.testing.assert_array_equal(seen[name][0].to_numpy(), rows[slice_])
+        np.testing.assert_array_equal(seen[name][1], labelled.bad[slice_])
+    log_odds, bad, weight = seen["calibrate"]
+    later = np.ascontiguousarray(rows[split.calibrate])
+    np.testing.assert_array_equal(log_odds, fitted.model.head.log_odds(later))
+    np.testing.assert_array_equal(bad, labelled.bad[split.calibrate])
+    np.testing.assert_array_equal(weight, fitted.propensities.weight[split.calibrate])
+    assert labelled.as_of[split.fit].max() < labelled.as_of[split.calibrate].min()
+
+
+def test_accounts_never_learnt_from_have_figures_with_limits_over_accounts(plain):
+    labelled, split = plain.labelled, plain.split
+    hidden = labelled.account_id < 200
+    keep = [rows[~hidden[rows]] for rows in (split.fit, split.calibrate)]
+    fewer = replace(split, fit=keep[0], calibrate=keep[1])
+    fitted = fit_model("lightgbm", plain.X, plain.names, labelled, fewer, workers=1)
+    unseen = hidden[split.test]
+    test = labelled.take(split.test[unseen])
+    risk = fitted.test_risk[unseen]
+    found = {name: fitted.metrics[f"new_accounts_{name}"] for name in ("rows", "auc")}
+    assert found == {"rows": unseen.sum(), "auc": pytest.approx(roc_auc_score(test.bad, risk))}
+    clustered = evaluate(test.bad, risk, clusters=test.account_id)
+    naive = evaluate(test.bad, risk)
+    limits = [fitted.metrics[f"new_accounts_auc_{end}"] for end in ("low", "high")]
+    assert limits == pytest.approx([clustered["auc_low"], clustered["auc_high"]])
+    assert limits != pytest.approx([naive["auc_low"], naive["auc_high"]], abs=1e-6)
+
+
+def test_other_accounts_can_be_held_out_where_time_could(history, observations):
+    data = read_training_data(
+        history[0], observations, hold_out="account", workers=1, progress=lambda _: None
+    )
+    assert data.split.kind == "out_of_account"
+    assert "as asked for" in data.split.description
+    learnt = np.concatenate([data.split.fit, data.split.calibrate])
+    account = data.labelled.account_id
+    assert set(account[data.split.test]).isdisjoint(account[learnt])

@@ -45,9 +45,20 @@ def test_nulls_among_numbers_become_nan():
         ([1.0, 1.0, 1.0], [0, 0, 3], True),
     ],
 )
-def test_arms_count_only_if_every_matured_row_has_one_and_they_differ(share, delay, varies):
+def test_arms_vary_if_two_matured_rows_have_different_ones(share, delay, varies):
     columns = {"share": pa.array(share), "delay_days": pa.array(delay, pa.int32())}
     assert read_labelled(table(**columns))[0].varies_in_arm is varies
+
+
+def test_rows_without_an_arm_are_left_out_only_where_others_have_one():
+    delay = pa.array([0, 0, 3], pa.int32())
+    mixed = table(bad=pa.array([True, False, False]), share=pa.array([1.0, None, 0.5]))
+    labelled, matured = read_labelled(mixed.append_column("delay_days", delay))
+    assert labelled.account_id.tolist() == matured["account_id"].to_pylist() == [1, 3]
+    assert labelled.varies_in_arm
+    without, _ = read_labelled(mixed)  # a share without a delay is no arm
+    assert without.account_id.tolist() == [1, 2, 3]
+    assert not without.names_arms
 
 
 def test_fingerprint_changes_with_any_value_and_not_otherwise():

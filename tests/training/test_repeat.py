@@ -1,6 +1,7 @@
 """A version is trained again from its record alone, and gives the same predictions."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from relimit.data.errors import DataError, ModelError
@@ -8,6 +9,15 @@ from relimit.models import load_model
 from relimit.training.registry import resolve_model
 from relimit.training.repeat import repeat_training
 from relimit.training.run import train
+from relimit.training.tracking import open_client
+
+CARD = {"max_features": 5, "special_codes": {"draw_count_30d": [0.0]}}
+
+
+@pytest.fixture(scope="module")
+def card(history, decided, tracking_uri):
+    common = {"name": "card", "hold_out": "account", "tracking_uri": tracking_uri, "workers": 1}
+    return train(history[0], decided, "scorecard", parameters=CARD, **common)
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +38,42 @@ def test_the_record_alone_gives_the_same_predictions(first, history, decided, tr
     assert b.manifest["settings"]["seed"] == 7
 
 
+def test_a_scorecard_too_comes_back_with_its_special_codes(card, history, decided, tracking_uri):
+    again = repeat_training(
+        card.model_uri, history[0], decided, tracking_uri=tracking_uri, workers=1
+    )
+    assert again.differences == ()
+    manifest = load_model(resolve_model(again.result.model_uri, tracking_uri)[0]).manifest
+    assert manifest["settings"]["parameters"] == CARD
+    assert manifest["settings"]["hold_out"] == "account"
+    assert manifest["split"]["kind"] == "out_of_account"
+
+
+def test_a_cards_tables_and_its_calibration_are_recorded(card, tracking_uri):
+    client = open_client(tracking_uri)
+    model = load_model(resolve_model(card.model_uri, tracking_uri)[0])
+    points = pd.read_csv(client.download_artifacts(card.run_id, "scorecard.csv"))
+    pd.testing.assert_frame_equal(points, model.head.points_table(), check_dtype=False)
+    scale = pd.read_csv(client.download_artifacts(card.run_id, "scorecard_scale.csv"))
+    pd.testing.assert_frame_equal(scale, model.points_scale())
+    tried = model.manifest["calibration_log_loss"]
+    assert set(tried) == {"level", "none", "platt", "beta", "isotonic"}
+    kind = model.manifest["calibration"]
+    assert kind in tried
+    assert client.get_run(card.run_id).data.params["calibration"] == kind
+    assert model.calibration.kind in {"none", kind}
+
+
 def test_a_difference_is_named(first, history, decided, tracking_uri, monkeypatch):
     folder, _ = resolve_model(first.model_uri, tracking_uri)
     recorded = load_model(folder).manifest
     other = dict(recorded["files"], **{"model.txt": {"bytes": 1, "sha256": "0"}})
-    manifests = iter([recorded, {**recorded, "files": other}])
+    moved = {**recorded["data"], "matrix_sha256": "1"}
+    manifests = iter([recorded, {**recorded, "files": other, "data": moved}])
     monkeypatch.setattr("relimit.training.repeat._manifest", lambda *_: next(manifests))
     monkeypatch.setattr("relimit.training.repeat.train", lambda *_, **__: first)
     again = repeat_training(first.model_uri, history[0], decided, tracking_uri=tracking_uri)
-    assert again.differences == ("model.txt",)
+    assert again.differences == ("feature matrix", "model.txt")
 
 
 def test_other_observations_are_refused(first, history, decided, tracking_uri):
