@@ -26,6 +26,8 @@ TRUTH: Final = (
     "calibration_intercept",
     "spiegelhalter_z",
 )
+RANKED: Final = "Ranking, with 95% limits by account: AUC and Gini DeLong's, the others resampled"
+TRUE: Final = "Truth of the risk, with 95% limits by account"
 SHOWN: Final = {
     "roc": "Receiver operating characteristic",
     "score_distribution": "Risk by outcome",
@@ -45,7 +47,7 @@ def discrimination(judged: Judged) -> Section:
         (
             *few,
             VIEWS,
-            views_grid("Ranking, with 95% limits (DeLong, clustered by account)", judged, RANKING),
+            views_grid(RANKED, judged, RANKING),
             *(Picture(words, judged.plots[name]) for name, words in SHOWN.items()),
         ),
     )
@@ -58,7 +60,7 @@ def calibration(judged: Judged) -> Section:
         judged.test.bad, judged.fitted.test_risk, months(judged.test.as_of), judged.weight
     )
     blocks: list[Block] = [
-        views_grid("Truth of the risk", judged, TRUTH),
+        views_grid(TRUE, judged, TRUTH),
         "Tables by month, tier and segment are weighted where there are weights; their limits are "
         "Wilson's. Spiegelhalter's z beyond ±1.96 speaks against the risks, were the rows "
         "independent.",
