@@ -1,6 +1,6 @@
 """The validation report and the model card of a version, from the same facts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from relimit.training.document import (
@@ -18,6 +18,7 @@ from relimit.training.report_performance import backtest, calibration, discrimin
 from relimit.training.report_selection import fairness, selection
 from relimit.training.splits import SLICES
 from relimit.training.stability import Shift
+from relimit.training.views import NAIVE
 
 USE: Final = (
     "Estimates the probability that a borrower on a revolving consumer line falls overdue if a "
@@ -136,8 +137,8 @@ def verdicts(judged: Judged) -> list[str]:
     ]
 
 
-def _summary(judged: Judged, shifts: Sequence[Shift]) -> Section:
-    shift, *features = shifts
+def _summary(judged: Judged, shifts: Mapping[str, Sequence[Shift]]) -> Section:
+    shift, *features = shifts[NAIVE]
     moved = [item.name for item in features if item.verdict == "shifted"]
     words = (
         f"The risk's PSI against training is {shift.index:.3f} ({shift.verdict}); "

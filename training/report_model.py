@@ -1,9 +1,13 @@
 """The report's sections on the model itself: drift of its inputs, drivers, feature families."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from relimit.training.charts import draw_dependence, draw_summary, png
+from relimit.training.discrimination import Floats
 from relimit.training.document import Grid, Notice, Picture, Section
 from relimit.training.explain import (
     EXPLAINED_ROWS,
@@ -15,7 +19,8 @@ from relimit.training.explain import (
 )
 from relimit.training.judged import Judged
 from relimit.training.splits import sample_rows
-from relimit.training.stability import Shift, feature_shifts, risk_shift
+from relimit.training.stability import RISK, Shift, feature_shifts, risk_shift, shifts_by_weight
+from relimit.training.views import EXPLORED, NAIVE, WEIGHTED, explored
 
 SHIFT_ROWS: Final = 20_000
 LISTED: Final = 20
@@ -23,24 +28,64 @@ DRAWN: Final = 12
 DEPENDENCES: Final = 6
 
 
-def shifts_of(judged: Judged) -> list[Shift]:
-    """Return the shift of the risk, first, and of every feature on the test rows or a sample."""
-    model, X = judged.fitted.model, judged.test_features
-    X = X[sample_rows(len(X), SHIFT_ROWS)]
-    return [risk_shift(model, model.restoration_risk(X)), *feature_shifts(model, X)]
+def shifts_of(judged: Judged) -> dict[str, list[Shift]]:
+    """Return by view the shift of the risk, first, and of every feature, on at most 20,000 rows.
+
+    Naively the test rows are held against the model's own reference, in the other views against
+    rows fitted on that are weighted, or picked, alike.
+    """
+    model, slices = judged.fitted.model, judged.data.split
+    fit, test = (rows[sample_rows(len(rows), SHIFT_ROWS)] for rows in (slices.fit, slices.test))
+    X = judged.data.X[test]
+    risk = model.restoration_risk(X)
+    naive = [risk_shift(model, risk), *feature_shifts(model, X)]
+    before, now = _view_weights(judged, fit), _view_weights(judged, test)
+    views = [view for view in before if view in now]
+    if not views:
+        return {NAIVE: naive}
+    learnt = judged.data.X[fit]
+    sides = {
+        name: (learnt[:, place], X[:, place]) for place, name in enumerate(model.feature_names)
+    } | {RISK: (model.restoration_risk(learnt), risk)}
+    references = {**model.reference.features, RISK: model.reference.risk}
+    found = [
+        shifts_by_weight(
+            shift.name,
+            references[shift.name],
+            (sides[shift.name][0], {view: before[view] for view in views}),
+            (sides[shift.name][1], {view: now[view] for view in views}),
+        )
+        for shift in naive
+    ]
+    return {NAIVE: naive} | {view: [shifts[view] for shifts in found] for view in views}
 
 
-def stability(shifts: Sequence[Shift]) -> Section:
-    """Return the PSI of the risk and the CSI of every feature, against the model's reference."""
-    columns = ("", "index", "noise", "missing in training", "missing in test", "verdict")
+def _view_weights(judged: Judged, rows: NDArray[np.int64]) -> dict[str, Floats]:
+    """Return what rows count in each view but the naive; a view without rows is absent."""
+    found = judged.fitted.propensities
+    if found is None:
+        return {}
+    drawn = explored(judged.data.labelled.take(rows)).astype(np.float64)
+    weights = {WEIGHTED: found.weight[rows]}
+    return weights | ({EXPLORED: drawn} if drawn.any() else {})
+
+
+def stability(shifts: Mapping[str, Sequence[Shift]]) -> Section:
+    """Return the PSI of the risk and the CSI of every feature, a view beside the other."""
+    named = ("index", "noise", "verdict")
+    columns = ("", *(f"{name}, {view}" for view in shifts for name in named))
+    columns += ("missing in training", "missing in test")
+    rows = tuple(map(_shift_row, zip(*shifts.values(), strict=True)))
     return Section(
         "Stability",
         (
             "Population stability index of the restoration risk, and characteristic stability "
             "index of each feature, in tenths of the rows fitted on; a missing value is a bin. "
             "Below 0.1, or below what two samples of one distribution exceed once in a hundred "
-            "times (noise), is stable; from 0.25 on, shifted.",
-            Grid("Test slice against the rows fitted on", columns, tuple(map(_shift_row, shifts))),
+            "times (noise; of effective rows where they are weighted), is stable; from 0.25 on, "
+            "shifted. Weighted and explored test rows are held against rows fitted on that are "
+            "weighted or picked alike.",
+            Grid("Test slice against the rows fitted on", columns, rows),
         ),
     )
 
@@ -108,6 +153,7 @@ def _dependence(picture: Picture, found: list[Direction]) -> Section:
     return Section("Dependence and directions", (picture, verdict, Grid(caption, columns, rows)))
 
 
-def _shift_row(shift: Shift) -> tuple[str | float, ...]:
-    missing = shift.missing_before, shift.missing_now
-    return (shift.name, shift.index, shift.noise, *missing, shift.verdict)
+def _shift_row(views: Sequence[Shift]) -> tuple[str | float, ...]:
+    first = views[0]
+    figures = (x for shift in views for x in (shift.index, shift.noise, shift.verdict))
+    return (first.name, *figures, first.missing_before, first.missing_now)

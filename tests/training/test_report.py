@@ -4,18 +4,21 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
+from relimit.data.vocabulary import BAD_HORIZON_DAYS
 from relimit.features import compute_features
 from relimit.models import load_model
 from relimit.training.document import show
 from relimit.training.fit import logged_risk
 from relimit.training.labelled import read_labelled
+from relimit.training.propensity import weigh_decisions
 from relimit.training.registry import resolve_model
 from relimit.training.run import train
-from relimit.training.splits import unseen_rows
+from relimit.training.splits import split_observations, unseen_rows
 from relimit.training.tracking import open_client
 
 RANKED = "Ranking, with 95% limits by account: AUC and Gini DeLong's, the others resampled"
@@ -139,6 +142,70 @@ def test_three_views_stand_side_by_side(page, tested):
     explored = page.column(TRUTH, 3)
     assert explored["rows"] == str((rows.propensity < 0.5).sum())
     assert len({page.column(TRUTH, n)["brier"] for n in (1, 2, 3)}) == 3
+
+
+def number(cell):
+    """A cell's value, without its limits."""
+    return float(cell.split(" (")[0].replace(",", ""))
+
+
+@pytest.fixture(scope="module")
+def views(tested, decided):
+    """The test rows as a frame for each view: risk, outcome, loss, weight."""
+    rows, risk = tested
+    labelled, _ = read_labelled(decided)
+    split = split_observations(
+        labelled.account_id, labelled.as_of, labelled.bad, horizon_days=BAD_HORIZON_DAYS
+    )
+    nothing = np.zeros((len(labelled), 1))
+    found = weigh_decisions(nothing, labelled.arms, labelled.propensity, learn=split.fit)
+    frame = pd.DataFrame({"risk": risk, "bad": rows.bad * 1.0, "loss": rows.loss, "w": 1.0})
+    frame["month"] = pd.to_datetime(rows.as_of, unit="us").tz_localize("UTC")
+    frame["month"] = frame["month"].dt.tz_convert("Asia/Shanghai").dt.strftime("%Y-%m")
+    frame["arm"] = np.where(rows.share == 1.0, "100% after 00 days", "050% after 07 days")
+    weighted = frame.assign(w=found.weight[split.test])
+    assert weighted["w"].nunique() > 10
+    return {"naive": frame, "weighted": weighted, "explored": frame[rows.propensity < 0.5]}
+
+
+@pytest.mark.parametrize(("by", "name"), [("month", "month"), ("arm", "arm taken")])
+def test_observed_over_expected_stands_in_three_views_as_pandas_counts_it(page, views, by, name):
+    caption = f"Observed over expected bads by {name}"
+    assert page.tables[caption][0][-3:] == [f"observed/expected, {view}" for view in views]
+    for place, frame in enumerate(views.values(), 5):
+        sums = pd.DataFrame(
+            {"bad": frame["bad"] * frame["w"], "risk": frame["risk"] * frame["w"]}
+        ).groupby(frame[by]).sum()  # fmt: skip
+        ratios = (sums["bad"] / sums["risk"]).to_dict()
+        shown = page.column(caption, place)
+        assert {key: number(shown[key]) for key in ratios} == pytest.approx(ratios, abs=6e-5)
+        assert {key for key, cell in shown.items() if "(" in cell and key} == set(ratios)
+
+
+def test_gains_stand_in_three_views_as_pandas_counts_them(page, views):
+    caption = "Tenths of each view's rows, the riskiest first; captured shares add up"
+    table = pd.DataFrame(page.tables[caption][1:], columns=page.tables[caption][0])
+    for view, frame in views.items():
+        band = pd.qcut(-frame["risk"], 10, labels=False, duplicates="drop")
+        lost, bads = frame["loss"] * frame["w"], frame["bad"] * frame["w"]
+        sums = pd.DataFrame({"bads": bads, "loss": lost, "w": frame["w"]}).groupby(band).sum()
+        for column, share in {
+            "bads captured": (sums["bads"] / sums["bads"].sum()).cumsum(),
+            "loss captured": (sums["loss"] / sums["loss"].sum()).cumsum(),
+            "lift": sums["bads"] / sums["w"] / (sums["bads"].sum() / sums["w"].sum()),
+        }.items():
+            shown = table[f"{column}, {view}"].map(number)
+            np.testing.assert_allclose(shown, share, atol=6e-5)
+
+
+def test_stability_stands_in_three_views(page):
+    table = page.tables["Test slice against the rows fitted on"]
+    head = ["index", "noise", "verdict"]
+    assert table[0][:9] == [
+        f"{x}, {view}" for view in ("naive", "weighted", "explored") for x in head
+    ]
+    noise = [number(next(row for row in table if row[0] == "risk")[place]) for place in (2, 5, 8)]
+    assert noise == sorted(noise)
 
 
 def test_few_bads_and_arms_never_tried_are_said_aloud(page, tested):
