@@ -24,6 +24,7 @@ from relimit.models import (
 )
 from relimit.training.arm_effect import ArmEffect, estimate_arm_effect
 from relimit.training.labelled import Labelled
+from relimit.training.loss_check import loss_metrics, loss_rows
 from relimit.training.metrics import evaluate
 from relimit.training.propensity import Propensities, weigh_decisions
 from relimit.training.splits import Split
@@ -176,6 +177,7 @@ def fit_model(
     risk = logged_risk(model, X[split.test], test)
     views = three_views(test, risk, _take(weight, split.test))
     metrics = _test_metrics(risk, labelled, split, views)
+    metrics |= loss_metrics(loss_rows(model, X[split.test], test, risk))
     if effect is not None:
         metrics |= effect.to_dict()
     settings = estimator.get_params()

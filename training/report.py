@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from relimit.models import ScorecardHead
 from relimit.training.document import (
     Cell,
     Document,
@@ -13,8 +14,10 @@ from relimit.training.document import (
     to_markdown,
 )
 from relimit.training.judged import Judged
+from relimit.training.report_loss import expected_loss
 from relimit.training.report_model import drivers, families, shifts_of, stability
 from relimit.training.report_performance import backtest, calibration, discrimination, gains
+from relimit.training.report_scorecard import scorecard
 from relimit.training.report_selection import fairness, selection
 from relimit.training.splits import SLICES
 from relimit.training.stability import Shift
@@ -56,12 +59,14 @@ def validation_report(judged: Judged, shared: Shared) -> Document:
 
     Every figure is of the test slice, which the model has neither been fitted nor calibrated on.
     """
-    shifts = shifts_of(judged)
+    shifts, head = shifts_of(judged), judged.fitted.model.head
     sections = [
         _summary(judged, shifts),
         shared.trained_on,
+        *([scorecard(head)] if isinstance(head, ScorecardHead) else []),
         discrimination(judged),
         calibration(judged),
+        expected_loss(judged),
         stability(shifts),
         gains(judged),
         *drivers(judged),

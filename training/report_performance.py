@@ -6,8 +6,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from relimit.models import Platt
+from relimit.models.calibration import LEVEL
 from relimit.training.backtest import BacktestMonth
-from relimit.training.bootstrap import bootstrap_ratio
 from relimit.training.charts import draw_calibration, draw_expected, draw_gains, png
 from relimit.training.discrimination import Floats, Interval
 from relimit.training.document import Block, Cell, Grid, Notice, Picture, Section
@@ -29,6 +30,10 @@ TRUTH: Final = (
 )
 RANKED: Final = "Ranking, with 95% limits by account: AUC and Gini DeLong's, the others resampled"
 TRUE: Final = "Truth of the risk, with 95% limits by account"
+TRIED: Final = (
+    "Calibrations tried on the later slice, log-loss on rows each was not fitted on; another than "
+    "level is taken only if lower by more than one standard error"
+)
 SHOWN: Final = {
     "roc": "Receiver operating characteristic",
     "score_distribution": "Risk by outcome",
@@ -69,7 +74,7 @@ def _views(judged: Judged) -> str:
 
 
 def calibration(judged: Judged) -> Section:
-    """Return how true the risk is: by view, by tenth, by month, tier and segment, and in money."""
+    """Return how true the risk is: by view, tenth, month, tier, segment; and the maps tried."""
     curves = _curves(judged)
     by_month = _expected_by_view(judged, months(judged.test.as_of))
     caption = "Observed over expected bads by month"
@@ -87,7 +92,7 @@ def calibration(judged: Judged) -> Section:
     for name, group in {"risk tier": tiers, **segments(judged)}.items():
         by_group = _expected_by_view(judged, group)
         blocks.append(_expected_grid(f"Observed over expected bads by {name}", by_group))
-    return Section("Calibration", (*blocks, *_loss(judged)))
+    return Section("Calibration", (*blocks, _tried(judged)))
 
 
 def gains(judged: Judged) -> Section:
@@ -202,6 +207,23 @@ def _tenths(curves: Mapping[str, tuple[Floats, Floats, Floats]]) -> Grid:
     return Grid("Mean risk and bad rate by rising risk", columns, rows)
 
 
+def _tried(judged: Judged) -> Block:
+    """Return the log-loss of every calibration that was tried on the later slice."""
+    model, tried = judged.fitted.model, judged.fitted.calibration.log_loss
+    if not tried:
+        return (
+            "No calibration was tried: the later slice has too few bads, or goods, to measure any."
+        )
+    taken = model.calibration.kind
+    if isinstance(model.calibration, Platt) and model.calibration.slope == 1.0:
+        taken = LEVEL
+    rows = tuple(
+        (name, loss, "taken" if name == taken else "")
+        for name, loss in sorted(tried.items(), key=lambda item: item[1])
+    )
+    return Grid(TRIED, ("calibration", "log-loss", ""), rows)
+
+
 def _expected_by_view(judged: Judged, group: NDArray[Any]) -> dict[str, list[Expected]]:
     test, risk = judged.test, judged.fitted.test_risk
     return {
@@ -226,22 +248,3 @@ def _expected_grid(caption: str, views: Mapping[str, Sequence[Expected]]) -> Gri
     )
     heads = (f"observed/expected, {view}" for view in views)
     return Grid(caption, ("", "rows", "bads", "bad rate", "mean risk", *heads), rows)
-
-
-def _loss(judged: Judged) -> list[Block]:
-    """Hold the loss that happened against the loss expected at the arm that was taken."""
-    test, model = judged.test, judged.fitted.model
-    share = np.where(np.isnan(test.share), 1.0, test.share)
-    known = np.isfinite(test.loss) & (test.freed * share > 0.0)
-    if not test.loss[known].any():
-        return [
-            "No loss is known on the test rows: the expected-loss head rests on its assumption."
-        ]
-    severity = model.loss.severity(judged.test_features[known])
-    exposure = test.freed[known] * share[known]
-    expected = judged.fitted.test_risk[known] * severity * exposure
-    ratio = bootstrap_ratio(test.loss[known], expected, test.account_id[known])
-    columns = ("rows", "expected loss, yuan", "loss, yuan", "observed/expected")
-    row = (int(known.sum()), expected.sum() / 100.0, test.loss[known].sum() / 100.0, ratio)
-    caption = "Expected-loss head at the arm taken (limits by bootstrap over accounts)"
-    return [Grid(caption, columns, (row,))]
