@@ -125,5 +125,5 @@ def _of_group(name: str, rows: LossRows, weight: Floats) -> LossGroup:
         influence = weight * (rows.observed - value * rows.expected) / expected
         half = half_width(influence, rows.account_id)
         ratio = Interval(value, max(0.0, value - half), value + half)
-    sums = (float(total) / FEN_PER_YUAN for total in (observed, expected))
-    return LossGroup(name, rows.observed.size, *sums, ratio)
+    was, should_be = (float(total) / FEN_PER_YUAN for total in (observed, expected))
+    return LossGroup(name, rows.observed.size, was, should_be, ratio)
