@@ -1,5 +1,6 @@
 """Importance, directions and family sensitivity on models whose answers are known."""
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import log_loss, roc_auc_score
 
 from relimit.features import catalogue
-from relimit.models import NoCalibration, Reference
+from relimit.models import BoostedTrees, NoCalibration, Reference
 from relimit.training.explain import check_directions, family_sensitivity, importances
 from relimit.training.labelled import Labelled
 from relimit.training.splits import sample_rows
@@ -106,3 +107,43 @@ def test_a_sample_is_of_distinct_rows_in_order():
     drawn = sample_rows(1_000, 50)
     assert len(set(drawn.tolist())) == 50
     assert (np.diff(drawn) > 0).all()
+
+
+def cover_mean(node, x, known):
+    """A tree's value when only some features are known: the others follow the training rows."""
+    if "leaf_value" in node:
+        return node["leaf_value"]
+    sides = node["left_child"], node["right_child"]
+    if node["split_feature"] in known:
+        return cover_mean(sides[int(x[node["split_feature"]] > node["threshold"])], x, known)
+    rows = [side.get("leaf_count", side.get("internal_count")) for side in sides]
+    means = [cover_mean(side, x, known) for side in sides]
+    return (rows[0] * means[0] + rows[1] * means[1]) / sum(rows)
+
+
+def shapley(value, features):
+    """The definition (Shapley 1953): the mean gain of each feature over all orders of arrival."""
+    found = np.zeros(len(features))
+    orders = list(itertools.permutations(features))
+    for order in orders:
+        for place, feature in enumerate(order):
+            gain = value({*order[: place + 1]}) - value({*order[:place]})
+            found[feature] += gain / len(orders)
+    return found
+
+
+def test_contributions_of_trees_are_shapley_values_by_their_definition():
+    rng = np.random.default_rng(6)
+    X = rng.normal(size=(600, 3))
+    bad = rng.random(600) < expit(X[:, 0] - X[:, 1] * X[:, 2])
+    settings = {"max_trees": 6, "num_leaves": 6, "min_child_samples": 20, "feature_fraction": 1.0}
+    model = BoostedTrees(**settings, learning_rate=0.3, num_threads=1).fit(X, bad)
+    trees = [
+        tree["tree_structure"] for tree in model.head_.scores.booster.dump_model()["tree_info"]
+    ]
+    found = model.head_.contributions(X[:15])
+    for x, contributions in zip(X[:15], found, strict=True):
+        value = lambda known, x=x: sum(cover_mean(tree, x, known) for tree in trees)  # noqa: E731
+        assert contributions[-1] == pytest.approx(value(set()))
+        np.testing.assert_allclose(contributions[:-1], shapley(value, range(3)), atol=1e-9)
+    assert np.abs(found[:, :-1]).min(axis=0).max() > 0.0
