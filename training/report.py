@@ -13,6 +13,7 @@ from relimit.training.document import (
     to_html,
     to_markdown,
 )
+from relimit.training.grid_data import TABLES, grid_json, grids_by_name
 from relimit.training.judged import Judged
 from relimit.training.report_loss import expected_loss
 from relimit.training.report_model import drivers, families, shifts_of, stability
@@ -36,11 +37,14 @@ LIMITS: Final = (
 
 
 def render(judged: Judged) -> dict[str, str]:
-    """Return the report and the card by file name."""
+    """Return the report, its tables as data and the card, by file name."""
     shared = Shared(trained_on(judged), selection(judged), fairness(judged))
-    card = model_card(judged, shared)
-    return {
-        "validation_report.html": to_html(validation_report(judged, shared)),
+    card, report = model_card(judged, shared), validation_report(judged, shared)
+    tables = {
+        f"{TABLES}/{name}.json": grid_json(grid) for name, grid in grids_by_name(report).items()
+    }
+    return tables | {
+        "validation_report.html": to_html(report),
         "model_card.md": to_markdown(card),
         "model_card.html": to_html(card),
     }

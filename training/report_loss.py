@@ -35,7 +35,7 @@ def expected_loss(judged: Judged) -> Section:
         "ratio is its own.",
         _grid("Loss observed over expected", judged, found, everyone),
         _grid(
-            "Loss observed over expected, tenths by rising expected loss",
+            "Loss observed over expected by tenth of expected loss",
             judged,
             found,
             loss_tenths(found.expected),

@@ -6,14 +6,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from relimit.models import ARM_COLUMNS
 from relimit.training.charts import draw_dependence, draw_summary, png
-from relimit.training.discrimination import Floats
+from relimit.training.discrimination import Bools, Floats
 from relimit.training.document import Grid, Notice, Picture, Section
 from relimit.training.explain import (
     EXPLAINED_ROWS,
     PERMUTED_ROWS,
+    REFIT_ROWS,
+    REFIT_TREES,
     Direction,
+    Refit,
     check_directions,
+    family_refits,
     family_sensitivity,
     importances,
 )
@@ -122,18 +127,48 @@ def drivers(judged: Judged) -> tuple[Section, Section]:
 
 
 def families(judged: Judged) -> Section:
-    """Return what shuffling each feature family costs."""
+    """Return what shuffling each feature family costs, and what doing without it."""
     found = family_sensitivity(judged.fitted.model, judged.test_features, judged.test)
-    columns = ("family", "features", "AUC lost", "log-loss risen")
-    rows = tuple((s.family, s.features, s.auc_loss, s.log_loss_rise) for s in found)
+    refits = {refit.family: refit for refit in _refits(judged)}
+    columns = (
+        "family",
+        "features",
+        "AUC lost, shuffled",
+        "log-loss risen, shuffled",
+        "AUC lost, fitted without",
+        "log-loss risen, fitted without",
+    )
+    rows = []
+    for item in found:
+        without = refits.get(item.family)
+        lost = (None, None) if without is None else (without.auc_loss, without.log_loss_rise)
+        rows.append((item.family, item.features, item.auc_loss, item.log_loss_rise, *lost))
     return Section(
         "Sensitivity to feature families",
         (
-            "All columns of a family are shuffled together among at most "
-            f"{PERMUTED_ROWS:,} test rows; the model is not fitted again.",
-            Grid("Without what the family tells", columns, rows),
+            "Shuffled: all columns of a family are mixed together among at most "
+            f"{PERMUTED_ROWS:,} test rows, and the model is not fitted again. Fitted without: "
+            f"{REFIT_TREES} small trees are grown on at most {REFIT_ROWS:,} of the rows fitted on, "
+            "with all families and without each, whatever the model itself is made of; what other "
+            "families tell too then costs nothing.",
+            Grid("Without what the family tells", columns, tuple(rows)),
         ),
     )
+
+
+def _refits(judged: Judged) -> list[Refit]:
+    data, model = judged.data, judged.fitted.model
+    names = [*data.names, *(ARM_COLUMNS if model.has_arms else ())]
+
+    def slice_of(rows: NDArray[np.int64], most: int) -> tuple[Floats, Bools]:
+        rows = rows[sample_rows(len(rows), most)]
+        X = data.X[rows]
+        if model.has_arms:
+            X = np.column_stack([X, data.labelled.arms[rows]])
+        return X, data.labelled.bad[rows]
+
+    learn, test = slice_of(data.split.fit, REFIT_ROWS), slice_of(data.split.test, PERMUTED_ROWS)
+    return family_refits(names, learn, test)
 
 
 def _dependence(picture: Picture, found: list[Direction]) -> Section:

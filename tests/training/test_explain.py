@@ -7,11 +7,17 @@ import numpy as np
 import pytest
 from scipy.special import expit
 from scipy.stats import spearmanr
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
 from relimit.features import catalogue
 from relimit.models import BoostedTrees, NoCalibration, Reference
-from relimit.training.explain import check_directions, family_sensitivity, importances
+from relimit.training.explain import (
+    check_directions,
+    family_refits,
+    family_sensitivity,
+    importances,
+)
 from relimit.training.labelled import Labelled
 from relimit.training.splits import sample_rows
 
@@ -100,6 +106,31 @@ def test_shuffling_a_family_costs_what_it_tells(X):
     falling = found[FALLING.family]
     assert falling.auc_loss == pytest.approx(roc_auc_score(bad, base) - roc_auc_score(bad, risk))
     assert falling.log_loss_rise == pytest.approx(log_loss(bad, risk) - log_loss(bad, base))
+
+
+def test_fitting_without_a_family_costs_only_what_no_other_tells():
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(12_000, 4))
+    X[:, 2] = X[:, 0] + 0.01 * rng.normal(size=len(X))  # another family that tells the same
+    X[:, 3] = rng.integers(0, 2, len(X))
+    bad = rng.random(len(X)) < expit(X[:, 0] - 1.5 * X[:, 1] - 2.0)
+    learn, test = (X[:8_000], bad[:8_000]), (X[8_000:], bad[8_000:])
+    found = {r.family: r for r in family_refits([*NAMES, "restored_share"], learn, test)}
+    assert set(found) == {RISING.family, FALLING.family, FREE.family}
+
+    def by_regression(columns):
+        fitted = LogisticRegression(C=np.inf).fit(learn[0][:, columns], learn[1])
+        risk = fitted.predict_proba(test[0][:, columns])[:, 1]
+        return roc_auc_score(test[1], risk), log_loss(test[1], risk)
+
+    area, loss = by_regression([0, 1, 2])
+    for family, columns in {FALLING: [0, 2], RISING: [1, 2], FREE: [0, 1]}.items():
+        without = by_regression(columns)
+        refit = found[family.family]
+        assert refit.auc_loss == pytest.approx(area - without[0], abs=0.012)
+        assert refit.log_loss_rise == pytest.approx(without[1] - loss, abs=0.02)
+    assert found[FALLING.family].auc_loss > 0.1
+    assert abs(found[RISING.family].auc_loss) < 0.012
 
 
 def test_a_sample_is_of_distinct_rows_in_order():

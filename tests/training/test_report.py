@@ -1,5 +1,6 @@
 """The validation report of a version trained on the small book, read back as a person would."""
 
+import json
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -98,6 +99,32 @@ def test_the_run_holds_what_was_written(trained, tracking_uri, tmp_path):
     for name in FILES:
         held = client.download_artifacts(result.run_id, name, str(tmp_path))
         assert Path(held).read_bytes() == (folder / name).read_bytes()
+
+
+def test_every_table_is_recorded_as_data_that_mlflow_can_lay_side_by_side(
+    trained, page, tracking_uri, tmp_path
+):
+    result, folder = trained
+    client = open_client(tracking_uri)
+    marked = json.loads(client.get_run(result.run_id).data.tags["mlflow.loggedArtifacts"])
+    assert {item["type"] for item in marked} == {"table"}
+    assert len(marked) == len(page.tables)
+    held = {}
+    for name in (item["path"] for item in marked):
+        held[name] = Path(client.download_artifacts(result.run_id, name, str(tmp_path)))
+    for name, path in held.items():
+        assert path.read_bytes() == (folder / name).read_bytes()
+    ranking = pd.DataFrame(
+        **json.loads(held["tables/discrimination-ranking.json"].read_text())
+    ).set_index("")
+    assert ranking.loc["auc", "naive"] == pytest.approx(result.metrics["auc"])
+    assert ranking.loc["ks", "naive low"] == pytest.approx(result.metrics["ks_low"])
+    assert ranking.loc["auc", "explored high"] == pytest.approx(result.metrics["explored_auc_high"])
+    months = json.loads(
+        held["tables/calibration-observed_over_expected_bads_by_month.json"].read_text()
+    )
+    shown = page.tables["Observed over expected bads by month"][1:]
+    assert [row[:3] for row in months["data"]] == [[r[0], int(r[1]), int(r[2])] for r in shown]
 
 
 def test_every_section_is_there_and_nothing_is_loaded_from_elsewhere(page):
@@ -217,7 +244,7 @@ def test_losses_over_expected_ones_stand_in_three_views_as_pandas_counts_them(
     groups = {
         caption: np.full(len(expected), "all rows"),
         f"{caption} by month": views["naive"]["month"],
-        f"{caption}, tenths by rising expected loss": pd.Series(tenth).map("{:02d}".format),
+        f"{caption} by tenth of expected loss": pd.Series(tenth).map("{:02d}".format),
     }
     for title, group in groups.items():
         for place, frame in enumerate(views.values(), 4):
@@ -304,7 +331,10 @@ def test_directions_hold_and_families_and_drift_are_listed(page):
     swept = page.tables[caption][1:]
     assert len(swept) > 10
     assert {row[4] for row in swept} == {"0"}
-    assert len(page.tables["Without what the family tells"]) > 8
+    families = page.tables["Without what the family tells"]
+    assert len(families) > 8
+    assert all(np.isfinite([number(cell) for cell in row[1:]]).all() for row in families[1:])
+    assert len(families[0]) == 6
     assert len(page.tables["Test slice against the rows fitted on"]) > 100
 
 
