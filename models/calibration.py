@@ -237,14 +237,12 @@ def calibration_from_json(content: Mapping[str, Any], where: str) -> Calibration
         ) from error
 
 
-def log_loss(risk: Float, bad: NDArray[np.bool_], weight: Float) -> float:
-    """Weighted mean of -ln(probability given to what happened)."""
-    return float(np.average(row_log_loss(risk, bad), weights=weight))
+def row_log_loss(bad: NDArray[np.bool_], risk: Float) -> Float:
+    """Return each row's -ln(probability given to what happened), in nats, [n].
 
-
-def row_log_loss(risk: Float, bad: NDArray[np.bool_]) -> Float:
-    """Each row's -ln(probability given to what happened)."""
-    return np.asarray(-np.log(np.where(bad, risk, 1.0 - risk)))
+    Risks are kept from 0 and 1 as every calibrated one is: no row's loss is infinite.
+    """
+    return np.asarray(-np.log(_inside(np.where(bad, risk, 1.0 - risk))))
 
 
 Fit = Callable[[Float, NDArray[np.bool_], Float], Calibration]
@@ -267,7 +265,7 @@ def _cross_validated(
     for held in range(int(part.max()) + 1):
         out = part == held
         risk[out] = fit(log_odds[~out], bad[~out], weight[~out]).apply(log_odds[out])
-    return np.asarray(row_log_loss(risk, bad) * weight / weight.mean())
+    return np.asarray(row_log_loss(bad, risk) * weight / weight.mean())
 
 
 def _is_lower(loss: Float, reference: Float) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relimit.models.arms import arm_grid
-from relimit.training.discrimination import Floats, Interval, half_width
+from relimit.training.discrimination import Floats, Interval, half_width, standard_error
 from relimit.training.labelled import Labelled
 from relimit.training.metrics import fit_logistic
 from relimit.training.splits import account_hash, sample_rows
@@ -136,7 +136,7 @@ def estimate_arm_effect(
     found = fit_logistic(design, some.bad, weight=weight[rows])
     if found is None:
         return None
-    return _effect(-float(found[0][0]), half_width(found[1][:, 0], some.account_id), some)
+    return _effect(-float(found[0][0]), found[1][:, 0], some)
 
 
 def expected_withheld(learn: Floats, withheld: Floats, X: Floats, seed: int = 0) -> Floats:
@@ -155,8 +155,9 @@ def expected_withheld(learn: Floats, withheld: Floats, X: Floats, seed: int = 0)
     return np.asarray(grown.predict(X, num_threads=1))
 
 
-def _effect(value: float, half: float, rows: Labelled) -> ArmEffect:
-    error = half / 1.959964
+def _effect(value: float, influence: Floats, rows: Labelled) -> ArmEffect:
+    error = standard_error(influence, rows.account_id)
+    half = half_width(influence, rows.account_id)
     drawn = value * BELIEVED**2 / (BELIEVED**2 + error**2)
     estimate = Interval(value, value - half, value + half)
     return ArmEffect(estimate, max(drawn, 0.0), len(rows), int(rows.bad.sum()))

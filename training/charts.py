@@ -16,6 +16,8 @@ from relimit.training.gains import Gain
 
 DOTS_PER_INCH: Final = 80
 GREY: Final = "#8c959f"
+BESIDE: Final = 0.15
+"""How far apart the views of one group stand, in groups."""
 
 
 def blank(
@@ -54,28 +56,33 @@ def draw_calibration(views: Mapping[str, tuple[Floats, Floats, Floats]]) -> Figu
     return figure
 
 
-def draw_expected(groups: Sequence[Expected]) -> Figure:
-    """Draw observed over expected bads of each group with its limits."""
+def draw_expected(views: Mapping[str, Sequence[Expected]]) -> Figure:
+    """Draw each view's observed over expected bads by group, with limits."""
     figure = blank(7.5, 3.8, bottom=1.1)
     axes = figure.add_subplot(ylabel="observed / expected")
-    ratios = np.array([[g.ratio.value, g.ratio.low, g.ratio.high] for g in groups])
-    places = np.arange(len(groups))
-    axes.errorbar(
-        places, ratios[:, 0], np.abs(ratios[:, 1:].T - ratios[:, 0]), fmt="o", markersize=4
-    )
+    names = sorted({group.group for groups in views.values() for group in groups})
+    for view, (label, groups) in enumerate(views.items()):
+        ratios = np.array([[g.ratio.value, g.ratio.low, g.ratio.high] for g in groups])
+        places = np.array([names.index(group.group) for group in groups]) + BESIDE * view
+        limits = np.abs(ratios[:, 1:].T - ratios[:, 0])
+        axes.errorbar(places, ratios[:, 0], limits, fmt="o", markersize=4, label=label)
     axes.axhline(1.0, linestyle=":", color=GREY)
-    axes.set_xticks(places, [group.group for group in groups], rotation=45, ha="right")
+    axes.set_xticks(np.arange(len(names)), names, rotation=45, ha="right")
+    axes.legend(loc="upper left")
     return figure
 
 
-def draw_gains(gains: Sequence[Gain]) -> Figure:
-    """Draw the share of bads, and of the loss, that the riskiest rows hold."""
+def draw_gains(views: Mapping[str, Sequence[Gain]]) -> Figure:
+    """Draw for each view the share of bads, and of the loss, that the riskiest rows hold."""
     figure = blank(5.5, 4.2)
     axes = figure.add_subplot(xlabel="share of rows, the riskiest first", ylabel="share captured")
-    rows = [0.0, *(gain.rows_share for gain in gains)]
-    axes.plot(rows, [0.0, *(gain.bads_share for gain in gains)], marker="o", label="bads")
-    if np.isfinite(gains[-1].loss_share):
-        axes.plot(rows, [0.0, *(gain.loss_share for gain in gains)], marker="s", label="loss")
+    for place, (view, gains) in enumerate(views.items()):
+        rows, colour = [0.0, *(gain.rows_share for gain in gains)], f"C{place}"
+        bads = [0.0, *(gain.bads_share for gain in gains)]
+        axes.plot(rows, bads, marker="o", markersize=4, color=colour, label=f"bads, {view}")
+        if np.isfinite(gains[-1].loss_share):
+            loss = [0.0, *(gain.loss_share for gain in gains)]
+            axes.plot(rows, loss, linestyle="--", color=colour, label=f"loss, {view}")
     axes.plot([0, 1], [0, 1], linestyle=":", color=GREY)
     axes.legend(loc="lower right")
     return figure

@@ -21,8 +21,9 @@ from relimit.training.money import Money, Scored, most_moved, weigh_money
 from relimit.training.splits import unseen_rows
 
 Floats = NDArray[np.float64]
-SAME: Final = ("rows", "bads", "auc_low", "auc_high", "freed_yuan")
-"""Figures whose difference says nothing."""
+SAME: Final = ("rows", "bads", "freed_yuan")
+LIMITS: Final = ("_low", "_high")
+"""Figures, and ends of figures, whose difference says nothing."""
 LOSS: Final = "loss_yuan_per_prepayment"
 
 
@@ -128,7 +129,7 @@ def compare(
     return Comparison(
         a=figures_a,
         b=figures_b,
-        delta={name: figures_b[name] - figures_a[name] for name in figures_a if name not in SAME},
+        delta=_delta(figures_a, figures_b),
         intervals=intervals if money is None else {**intervals, LOSS: money.loss_difference},
         calibration={"a": _curve(test, risk_a), "b": _curve(test, risk_b)},
         swap_sets={} if money is None else money.swap_sets,
@@ -140,6 +141,11 @@ def compare(
         evidence=(*evidence.reasons, *_in_money(money)),
         rows=_describe(model_a, model_b, int(keep.sum()), len(labelled)),
     )
+
+
+def _delta(a: dict[str, float], b: dict[str, float]) -> dict[str, float]:
+    told = (name for name in a if name not in SAME and not name.endswith(LIMITS))
+    return {name: b[name] - a[name] for name in told}
 
 
 def _unseen_by(model: RiskModel, labelled: Labelled, which: str) -> NDArray[np.bool_]:

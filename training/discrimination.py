@@ -81,13 +81,18 @@ def auc_difference(
 
 def ks(bad: Bools, risk: Floats, weight: Floats | None = None) -> float:
     """Return the largest gap between the two classes' cumulative score distributions."""
-    false_positives, true_positives = roc_points(bad, risk, weight)
-    return float(np.max(np.abs(true_positives - false_positives)))
+    return ks_at(*weight_by_threshold(bad, risk, weights_or_ones(weight, bad.size)))
+
+
+def ks_at(good: Floats, bad: Floats) -> float:
+    """Return `ks` from the good and the bad weight at each distinct risk, the highest first."""
+    gap = np.cumsum(bad) / bad.sum() - np.cumsum(good) / good.sum()
+    return float(np.max(np.abs(gap)))
 
 
 def roc_points(bad: Bools, risk: Floats, weight: Floats | None = None) -> tuple[Floats, Floats]:
     """Return the ROC curve, `(false positive rate, true positive rate)`, from (0, 0) to (1, 1)."""
-    good_weight, bad_weight = _weight_by_threshold(bad, risk, weights_or_ones(weight, bad.size))
+    good_weight, bad_weight = weight_by_threshold(bad, risk, weights_or_ones(weight, bad.size))
     start = np.zeros(1)
     false_positives = np.concatenate([start, np.cumsum(good_weight) / good_weight.sum()])
     true_positives = np.concatenate([start, np.cumsum(bad_weight) / bad_weight.sum()])
@@ -96,13 +101,18 @@ def roc_points(bad: Bools, risk: Floats, weight: Floats | None = None) -> tuple[
 
 def average_precision(bad: Bools, risk: Floats, weight: Floats | None = None) -> float:
     """Return the area under the precision-recall curve, as a sum over steps of recall."""
-    good_weight, bad_weight = _weight_by_threshold(bad, risk, weights_or_ones(weight, bad.size))
-    found = np.cumsum(bad_weight)
-    precision = found / (found + np.cumsum(good_weight))
-    return float(np.sum(precision * bad_weight) / bad_weight.sum())
+    return average_precision_at(*weight_by_threshold(bad, risk, weights_or_ones(weight, bad.size)))
 
 
-def _weight_by_threshold(bad: Bools, risk: Floats, weight: Floats) -> tuple[Floats, Floats]:
+def average_precision_at(good: Floats, bad: Floats) -> float:
+    """Return `average_precision` from the weights at each distinct risk, the highest first."""
+    found = np.cumsum(bad)
+    called = found + np.cumsum(good)
+    precision = np.divide(found, called, out=np.zeros_like(found), where=called > 0.0)
+    return float(np.sum(precision * bad) / bad.sum())
+
+
+def weight_by_threshold(bad: Bools, risk: Floats, weight: Floats) -> tuple[Floats, Floats]:
     """Return the good and the bad weight at each distinct risk, the highest first."""
     distinct, place = np.unique(-risk, return_inverse=True)
     good, found = (_sum_by(place, weight * side, distinct.size) for side in (~bad, bad))
@@ -136,12 +146,16 @@ def _scale(weight: Floats) -> float:
 def half_width(
     influence: Floats, clusters: NDArray[Any] | None = None, level: float = 0.95
 ) -> float:
-    """Return half a confidence interval from what each row moves an estimate by.
+    """Return half a confidence interval from what each row moves an estimate by."""
+    return float(norm.ppf(0.5 + level / 2.0)) * standard_error(influence, clusters)
+
+
+def standard_error(influence: Floats, clusters: NDArray[Any] | None = None) -> float:
+    """Return an estimate's standard error from what each row moves it by.
 
     Rows of one cluster are taken to go together: their influence is summed before it is squared.
     """
     if clusters is not None:
         _, place = np.unique(clusters, return_inverse=True)
         influence = _sum_by(place, influence, int(place.max(initial=-1)) + 1)
-    deviation = float(np.sqrt(np.sum(np.square(influence))))
-    return float(norm.ppf(0.5 + level / 2.0)) * deviation
+    return float(np.sqrt(np.sum(np.square(influence))))

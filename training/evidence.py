@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from numpy.typing import NDArray
 
+from relimit.models.calibration import row_log_loss
 from relimit.training.bootstrap import bootstrap_mean
 from relimit.training.discrimination import Bools, Floats, Interval, auc_difference
-from relimit.training.metrics import row_log_loss
 
 B_BETTER: Final = "b better"
 A_BETTER: Final = "a better"

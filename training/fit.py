@@ -24,6 +24,7 @@ from relimit.models import (
 )
 from relimit.training.arm_effect import ArmEffect, estimate_arm_effect
 from relimit.training.labelled import Labelled
+from relimit.training.loss_check import loss_metrics, loss_rows
 from relimit.training.metrics import evaluate
 from relimit.training.propensity import Propensities, weigh_decisions
 from relimit.training.splits import Split
@@ -156,8 +157,9 @@ def fit_model(
         arms_taken=labelled.arms[split.fit] if labelled.names_arms else None,
     )
     report("testing")
-    risk = logged_risk(model, X[split.test], labelled.take(split.test))
-    views = three_views(labelled.take(split.test), risk, rows.weights(split.test))
+    test = labelled.take(split.test)
+    risk = logged_risk(model, X[split.test], test)
+    views = three_views(test, risk, rows.weights(split.test))
     return Fitted(
         model=model,
         propensities=propensities,
@@ -166,6 +168,7 @@ def fit_model(
         test_risk=risk,
         views=views,
         metrics=_test_metrics(risk, labelled, split, views)
+        | loss_metrics(loss_rows(model, X[split.test], test, risk))
         | ({} if effect is None else effect.to_dict()),
         parameters=estimator.get_params(),
         tuning=tuning,

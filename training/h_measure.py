@@ -3,10 +3,15 @@
 from typing import Final
 
 import numpy as np
+from scipy.optimize import isotonic_regression
 from scipy.special import betainc
-from sklearn.isotonic import IsotonicRegression
 
-from relimit.training.discrimination import Bools, Floats, weights_or_ones
+from relimit.training.discrimination import (
+    Bools,
+    Floats,
+    weight_by_threshold,
+    weights_or_ones,
+)
 
 SHAPE: Final = 2.0
 """Both parameters of the beta distribution that Hand (2009) proposes for the cost."""
@@ -31,12 +36,18 @@ def h_measure(bad: Bools, risk: Floats, weight: Floats | None = None) -> float:
     >>> h_measure(np.array([False, True]), np.array([0.5, 0.5]))
     0.0
     """
-    weights = weights_or_ones(weight, bad.size)
-    weights = weights / weights.sum()
-    bad_share = float(weights[bad].sum())
-    if bad_share in (0.0, 1.0) or bad.all() or not bad.any():
+    if bad.all() or not bad.any():
         return float("nan")
-    goods, bads, cost = _hull(bad, risk, weights)
+    return h_measure_at(*weight_by_threshold(bad, risk, weights_or_ones(weight, bad.size)))
+
+
+def h_measure_at(good: Floats, bad: Floats) -> float:
+    """Return `h_measure` from the weights at each distinct risk, the highest first."""
+    total = good.sum() + bad.sum()
+    bad_share = float(bad.sum() / total)
+    if bad_share in (0.0, 1.0):
+        return float("nan")
+    goods, bads, cost = _hull(good[::-1] / total, bad[::-1] / total)
     edges = np.concatenate([[0.0], cost, [1.0]])
     good_refused = np.append(np.cumsum(goods[::-1])[::-1], 0.0)
     bad_accepted = np.concatenate([[0.0], np.cumsum(bads)])
@@ -46,18 +57,18 @@ def h_measure(bad: Bools, risk: Floats, weight: Floats | None = None) -> float:
     return float(1.0 - least / trivial)
 
 
-def _hull(bad: Bools, risk: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
+def _hull(good: Floats, bad: Floats) -> tuple[Floats, Floats, Floats]:
     """Return good weight, bad weight and bad rate of each segment of the ROC's convex hull.
 
     By rising risk. The segments are the blocks of the isotonic regression of the outcome on the
     risk (Fawcett & Niculescu-Mizil 2007); where c passes a block's bad rate, its answer changes.
     """
-    rate = IsotonicRegression().fit_transform(risk, bad.astype(np.float64), sample_weight=weight)
-    distinct, place = np.unique(rate, return_inverse=True)
-    goods, bads = (
-        np.bincount(place, weights=weight * side, minlength=distinct.size) for side in (~bad, bad)
-    )
-    return goods.astype(np.float64), bads.astype(np.float64), distinct.astype(np.float64)
+    held = (good + bad) > 0.0
+    good, bad = good[held], bad[held]
+    rising = isotonic_regression(bad / (good + bad), weights=good + bad)
+    first = rising.blocks[:-1]
+    goods, bads = np.add.reduceat(good, first), np.add.reduceat(bad, first)
+    return goods, bads, rising.x[first]
 
 
 def _cost_between(edges: Floats) -> Floats:

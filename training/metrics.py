@@ -5,6 +5,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from relimit.models.calibration import SMALLEST, row_log_loss
 from relimit.training.discrimination import (
     Bools,
     Floats,
@@ -16,9 +17,8 @@ from relimit.training.discrimination import (
     weights_or_ones,
 )
 from relimit.training.h_measure import h_measure
+from relimit.training.metric_limits import BINS, calibration_bins, clustered_intervals
 
-LEAST_PROBABILITY: Final = 1e-9
-"""Risks are kept this far from 0 and 1 before a logarithm is taken."""
 NEWTON_STEPS: Final = 50
 NEWTON_TOLERANCE: Final = 1e-10
 
@@ -39,14 +39,8 @@ def log_loss(bad: Bools, risk: Floats, weight: Floats | None = None) -> float:
     return float(np.average(row_log_loss(bad, risk), weights=weights_or_ones(weight, bad.size)))
 
 
-def row_log_loss(bad: Bools, risk: Floats) -> Floats:
-    """Return each row's negative log-likelihood, in nats."""
-    kept = np.clip(risk, LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY)
-    return np.asarray(-np.log(np.where(bad, kept, 1.0 - kept)), dtype=np.float64)
-
-
 def expected_calibration_error(
-    bad: Bools, risk: Floats, weight: Floats | None = None, bins: int = 10
+    bad: Bools, risk: Floats, weight: Floats | None = None, bins: int = BINS
 ) -> float:
     """Return the weighted mean gap between risk and bad rate over bins of equal row count."""
     mean_risk, bad_rate, share = reliability(bad, risk, weight, bins)
@@ -54,15 +48,14 @@ def expected_calibration_error(
 
 
 def reliability(
-    bad: Bools, risk: Floats, weight: Floats | None = None, bins: int = 10
+    bad: Bools, risk: Floats, weight: Floats | None = None, bins: int = BINS
 ) -> tuple[Floats, Floats, Floats]:
     """Return `(mean risk, bad rate, share of weight)` of each bin, by rising risk.
 
     Bins have equal row counts; rows of equal risk share a bin, so that there may be fewer bins.
     """
     weights = weights_or_ones(weight, bad.size)
-    cuts = np.quantile(risk, np.arange(1, bins) / bins)
-    place = np.searchsorted(np.unique(cuts), risk, side="left")
+    place = calibration_bins(risk, bins)
     total = np.bincount(place, weights=weights)
     kept = total > 0.0
     mean_risk = np.bincount(place, weights=weights * risk)[kept] / total[kept]
@@ -120,8 +113,27 @@ def spiegelhalter_z(bad: Bools, risk: Floats, weight: Floats | None = None) -> f
 
 def log_odds(risk: Floats) -> Floats:
     """Return log(risk / (1 − risk)), risks kept away from 0 and 1."""
-    kept = np.clip(risk, LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY)
+    kept = np.clip(risk, SMALLEST, 1.0 - SMALLEST)
     return np.asarray(np.log(kept) - np.log1p(-kept), dtype=np.float64)
+
+
+LIMITED: Final = (
+    "auc",
+    "gini",
+    "ks",
+    "h_measure",
+    "pr_auc",
+    "brier",
+    "log_loss",
+    "ece",
+    "calibration_slope",
+    "calibration_intercept",
+)
+"""Metrics that have limits."""
+METRICS: Final = (
+    *(name + suffix for name in LIMITED for suffix in ("", "_low", "_high")),
+    "spiegelhalter_z",
+)
 
 
 def evaluate(
@@ -130,7 +142,11 @@ def evaluate(
     weight: Floats | None = None,
     clusters: NDArray[Any] | None = None,
 ) -> dict[str, float]:
-    """Return every metric by name; `clusters` (account ids) widen the AUC's interval.
+    """Return every metric by name, with 95% limits as `<name>_low` and `<name>_high`.
+
+    The limits are DeLong's for the AUC and the Gini, those of `clustered_intervals` for KS, PR-AUC,
+    H-measure and calibration error, and sandwich limits for the others; `clusters` (account ids)
+    go together in all of them.
 
     Raises nothing: a metric that the rows can't give is NaN.
     """
@@ -138,48 +154,33 @@ def evaluate(
     if counts["bads"] in (0.0, counts["rows"]):
         return counts | dict.fromkeys(METRICS, float("nan"))
     area = auc_interval(bad, risk, weight, clusters)
-    slope = calibration_slope(bad, risk, weight, clusters)
-    intercept = calibration_intercept(bad, risk, weight, clusters)
-    return counts | {
-        "auc": area.value,
-        "auc_low": area.low,
-        "auc_high": area.high,
-        "gini": 2.0 * area.value - 1.0,
+    resampled = {
         "ks": ks(bad, risk, weight),
         "h_measure": h_measure(bad, risk, weight),
         "pr_auc": average_precision(bad, risk, weight),
-        "brier": brier(bad, risk, weight),
-        "log_loss": log_loss(bad, risk, weight),
         "ece": expected_calibration_error(bad, risk, weight),
-        "spiegelhalter_z": spiegelhalter_z(bad, risk, weight),
-        "calibration_slope": slope.value,
-        "calibration_slope_low": slope.low,
-        "calibration_slope_high": slope.high,
-        "calibration_intercept": intercept.value,
-        "calibration_intercept_low": intercept.low,
-        "calibration_intercept_high": intercept.high,
     }
+    limited = {
+        "auc": area,
+        "gini": Interval(*(2.0 * x - 1.0 for x in (area.value, area.low, area.high))),
+        **clustered_intervals(resampled, bad, risk, weight, clusters),
+        "brier": _mean(np.square(risk - bad), weight, clusters),
+        "log_loss": _mean(row_log_loss(bad, risk), weight, clusters),
+        "calibration_slope": calibration_slope(bad, risk, weight, clusters),
+        "calibration_intercept": calibration_intercept(bad, risk, weight, clusters),
+    }
+    found = {"spiegelhalter_z": spiegelhalter_z(bad, risk, weight)}
+    for name, interval in limited.items():
+        found |= {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+    return counts | {name: found[name] for name in METRICS}
 
 
-METRICS: Final = (
-    "auc",
-    "auc_low",
-    "auc_high",
-    "gini",
-    "ks",
-    "h_measure",
-    "pr_auc",
-    "brier",
-    "log_loss",
-    "ece",
-    "spiegelhalter_z",
-    "calibration_slope",
-    "calibration_slope_low",
-    "calibration_slope_high",
-    "calibration_intercept",
-    "calibration_intercept_low",
-    "calibration_intercept_high",
-)
+def _mean(values: Floats, weight: Floats | None, clusters: NDArray[Any] | None) -> Interval:
+    """Return a weighted mean with its sandwich limits (Liang & Zeger 1986)."""
+    weights = weights_or_ones(weight, values.size)
+    mean = float(np.average(values, weights=weights))
+    half = half_width(weights * (values - mean) / weights.sum(), clusters)
+    return Interval(mean, mean - half, mean + half)
 
 
 def _first_coefficient(

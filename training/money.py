@@ -6,15 +6,18 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from relimit.data.vocabulary import FEN_PER_YUAN
 from relimit.models import RiskModel
 from relimit.policy import REASONS, Facts, Policy
 from relimit.training.bootstrap import bootstrap_mean
-from relimit.training.discrimination import Floats, Interval
+from relimit.training.discrimination import Bools, Floats, Interval
 from relimit.training.labelled import Labelled
 from relimit.training.replay import Ints, Replay, facts_at, replay
 from relimit.training.splits import sample_rows
+
+Reasons = NDArray[np.int8]
 
 BANDS: Final = (
     "nothing",
@@ -98,14 +101,14 @@ def weigh_money(a: Scored, b: Scored, events: Path, rows: Labelled, policy: Poli
     ]
     return Money(
         totals=(decided[0].totals(), decided[1].totals()),
-        swap_sets=_swap_sets(*decided),
+        swap_sets=swap_sets(*decided),
         migration=migration(*decided),
         expected_loss={
-            judge: _loss_change(decided[0], decided[1], loss)
+            judge: loss_change(decided[0], decided[1], loss)
             for judge, loss in zip(("judged by a", "judged by b"), losses, strict=True)
         },
         loss_difference=bootstrap_mean((losses[1] - losses[0]) / FEN_PER_YUAN, rows.account_id),
-        reasons=_reason_churn(a, b, rows, facts, policy),
+        reasons=_churn(a, b, rows, facts, policy),
         moved=most_moved(rows.account_id, risks, [item.restored for item in decided]),
     )
 
@@ -165,7 +168,8 @@ def _band(decided: Replay) -> Ints:
     return np.where(all_now, 6, np.where(decided.restored == decided.freed, 5, part))
 
 
-def _swap_sets(a: Replay, b: Replay) -> dict[str, float]:
+def swap_sets(a: Replay, b: Replay) -> dict[str, float]:
+    """Return for how many prepayments b restores more, or less, than a, and how many yuan."""
     moved = b.restored - a.restored
     return {
         "b_restores_more": float((moved > 0).sum()),
@@ -176,8 +180,11 @@ def _swap_sets(a: Replay, b: Replay) -> dict[str, float]:
     }
 
 
-def _loss_change(a: Replay, b: Replay, loss: Floats) -> dict[str, float]:
-    """Let one judge look at both sides' decisions; a loss counts by the share restored."""
+def loss_change(a: Replay, b: Replay, loss: Floats) -> dict[str, float]:
+    """Return the yuan that one judge, who expects `loss` `[n]` fen of restoring all, sees lost.
+
+    Under a's decisions, under b's, and the change; a loss counts by the share restored.
+    """
     under_a, under_b = (
         float((loss * side.restored / np.maximum(side.freed, 1)).sum()) / FEN_PER_YUAN
         for side in (a, b)
@@ -185,12 +192,21 @@ def _loss_change(a: Replay, b: Replay, loss: Floats) -> dict[str, float]:
     return {"a_yuan": under_a, "b_yuan": under_b, "change_yuan": under_b - under_a}
 
 
-def _reason_churn(
-    a: Scored, b: Scored, rows: Labelled, facts: Facts, policy: Policy
-) -> dict[str, Any]:
-    some = sample_rows(len(rows), REASONED_ROWS)
-    rows, facts = rows.take(some), facts.take(some)
-    given_a, given_b = (_reasons(side.take(some), rows, facts, policy) for side in (a, b))
+def reason_churn(a: Reasons, b: Reasons) -> dict[str, Any]:
+    """Return how the reasons of the same prepayments differ, whatever their order.
+
+    Parameters
+    ----------
+    a, b
+        `[n, at most]` places in `REASONS`, -1 where there are fewer.
+
+    Returns
+    -------
+    dict
+        `rows`, the share whose reasons `changed`, and by code in `codes` how many rows have it
+        under `both`, `a_only` and `b_only`; a code that nobody is given is left out.
+    """
+    given_a, given_b = (_given(reasons) for reasons in (a, b))
     codes = {
         code: {
             "both": int((given_a[:, i] & given_b[:, i]).sum()),
@@ -201,12 +217,18 @@ def _reason_churn(
         if (given_a | given_b)[:, i].any()
     }
     changed = float((given_a != given_b).any(axis=1).mean())
-    return {"rows": len(some), "changed": changed, "codes": codes}
+    return {"rows": len(a), "changed": changed, "codes": codes}
 
 
-def _reasons(side: Scored, rows: Labelled, facts: Facts, policy: Policy) -> Any:
-    """Return `[n, reasons]` which reasons each row is given."""
-    decided = replay(
+def _churn(a: Scored, b: Scored, rows: Labelled, facts: Facts, policy: Policy) -> dict[str, Any]:
+    """Find the reasons that a sample of the rows is given under either model."""
+    some = sample_rows(len(rows), REASONED_ROWS)
+    rows, facts = rows.take(some), facts.take(some)
+    return reason_churn(*(_reasons(side.take(some), rows, facts, policy) for side in (a, b)))
+
+
+def _reasons(side: Scored, rows: Labelled, facts: Facts, policy: Policy) -> Reasons:
+    return replay(
         policy,
         rows,
         facts,
@@ -214,7 +236,11 @@ def _reasons(side: Scored, rows: Labelled, facts: Facts, policy: Policy) -> Any:
         expected_loss=side.model.expected_loss(side.X, rows.freed),
         explain=lambda asked: side.model.contributions(side.X[asked]),
         feature_names=side.model.feature_names,
-    )
-    given = np.zeros((len(rows), len(REASONS) + 1), np.bool_)
-    np.put_along_axis(given, decided.reasons.astype(np.int64), values=True, axis=1)
+    ).reasons
+
+
+def _given(reasons: Reasons) -> Bools:
+    """Return `[n, reasons]` which reasons each row is given."""
+    given = np.zeros((len(reasons), len(REASONS) + 1), np.bool_)
+    np.put_along_axis(given, reasons.astype(np.int64), values=True, axis=1)
     return given[:, :-1]  # −1, no reason, is the last

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from relimit.training.charts import blank, png
+from relimit.training.charts import blank, draw_calibration, png
 from relimit.training.discrimination import Bools, Floats, roc_points
 from relimit.training.metrics import reliability
 
@@ -26,12 +26,7 @@ def draw_roc(bad: Bools, risk: Floats) -> Figure:
 
 def draw_reliability(bad: Bools, risk: Floats) -> Figure:
     """Draw the bad rate against the mean risk of ten bins of equal row count."""
-    mean_risk, bad_rate, _ = reliability(bad, risk)
-    with _axes("Reliability", "mean risk", "bad rate") as (figure, axes):
-        axes.plot(mean_risk, bad_rate, marker="o")
-        top = float(max(mean_risk.max(), bad_rate.max()))
-        axes.plot([0, top], [0, top], linestyle=":", color="grey")
-    return figure
+    return draw_calibration({"test rows": reliability(bad, risk)})
 
 
 def draw_score_distribution(bad: Bools, risk: Floats) -> Figure:

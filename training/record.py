@@ -14,6 +14,7 @@ from relimit.features import catalogue_hash
 from relimit.models import RiskModel, ScorecardHead, save_model
 from relimit.training.dataset import TrainingData
 from relimit.training.fit import Fitted
+from relimit.training.grid_data import TABLES
 from relimit.training.judged import Judged
 from relimit.training.tested import FINGERPRINT, NAME, tested_table
 from relimit.training.tracking import LoggedArtifact, register_version, start_run
@@ -80,6 +81,7 @@ def record_version(
             run.image(image, plot)
         for file, text in documents.items():
             run.text(text, file)
+        run.tables(file for file in documents if file.startswith(f"{TABLES}/"))
         path = Path(folder) / "artifact"
         artifact = LoggedArtifact(
             folder=path,

@@ -1,8 +1,9 @@
 """The validation report and the model card of a version, from the same facts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from relimit.models import ScorecardHead
 from relimit.training.document import (
     Cell,
     Document,
@@ -12,12 +13,16 @@ from relimit.training.document import (
     to_html,
     to_markdown,
 )
+from relimit.training.grid_data import TABLES, grid_json, grids_by_name
 from relimit.training.judged import Judged
+from relimit.training.report_loss import expected_loss
 from relimit.training.report_model import drivers, families, shifts_of, stability
 from relimit.training.report_performance import backtest, calibration, discrimination, gains
+from relimit.training.report_scorecard import scorecard
 from relimit.training.report_selection import fairness, selection
 from relimit.training.splits import SLICES
 from relimit.training.stability import Shift
+from relimit.training.views import NAIVE
 
 USE: Final = (
     "Estimates the probability that a borrower on a revolving consumer line falls overdue if a "
@@ -32,11 +37,14 @@ LIMITS: Final = (
 
 
 def render(judged: Judged) -> dict[str, str]:
-    """Return the report and the card by file name."""
+    """Return the report, its tables as data and the card, by file name."""
     shared = Shared(trained_on(judged), selection(judged), fairness(judged))
-    card = model_card(judged, shared)
-    return {
-        "validation_report.html": to_html(validation_report(judged, shared)),
+    card, report = model_card(judged, shared), validation_report(judged, shared)
+    tables = {
+        f"{TABLES}/{name}.json": grid_json(grid) for name, grid in grids_by_name(report).items()
+    }
+    return tables | {
+        "validation_report.html": to_html(report),
         "model_card.md": to_markdown(card),
         "model_card.html": to_html(card),
     }
@@ -55,12 +63,14 @@ def validation_report(judged: Judged, shared: Shared) -> Document:
 
     Every figure is of the test slice, which the model has neither been fitted nor calibrated on.
     """
-    shifts = shifts_of(judged)
+    shifts, head = shifts_of(judged), judged.fitted.model.head
     sections = [
         _summary(judged, shifts),
         shared.trained_on,
+        *([scorecard(head)] if isinstance(head, ScorecardHead) else []),
         discrimination(judged),
         calibration(judged),
+        expected_loss(judged),
         stability(shifts),
         gains(judged),
         *drivers(judged),
@@ -136,8 +146,8 @@ def verdicts(judged: Judged) -> list[str]:
     ]
 
 
-def _summary(judged: Judged, shifts: Sequence[Shift]) -> Section:
-    shift, *features = shifts
+def _summary(judged: Judged, shifts: Mapping[str, Sequence[Shift]]) -> Section:
+    shift, *features = shifts[NAIVE]
     moved = [item.name for item in features if item.verdict == "shifted"]
     words = (
         f"The risk's PSI against training is {shift.index:.3f} ({shift.verdict}); "

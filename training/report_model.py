@@ -1,21 +1,31 @@
 """The report's sections on the model itself: drift of its inputs, drivers, feature families."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from relimit.models import ARM_COLUMNS
 from relimit.training.charts import draw_dependence, draw_summary, png
+from relimit.training.discrimination import Bools, Floats
 from relimit.training.document import Grid, Notice, Picture, Section
 from relimit.training.explain import (
     EXPLAINED_ROWS,
     PERMUTED_ROWS,
+    REFIT_ROWS,
+    REFIT_TREES,
     Direction,
+    Refit,
     check_directions,
+    family_refits,
     family_sensitivity,
     importances,
 )
 from relimit.training.judged import Judged
 from relimit.training.splits import sample_rows
-from relimit.training.stability import Shift, feature_shifts, risk_shift
+from relimit.training.stability import RISK, Shift, feature_shifts, risk_shift, shifts_by_weight
+from relimit.training.views import EXPLORED, NAIVE, WEIGHTED, explored
 
 SHIFT_ROWS: Final = 20_000
 LISTED: Final = 20
@@ -23,24 +33,64 @@ DRAWN: Final = 12
 DEPENDENCES: Final = 6
 
 
-def shifts_of(judged: Judged) -> list[Shift]:
-    """Return the shift of the risk, first, and of every feature on the test rows or a sample."""
-    model, X = judged.fitted.model, judged.test_features
-    X = X[sample_rows(len(X), SHIFT_ROWS)]
-    return [risk_shift(model, model.restoration_risk(X)), *feature_shifts(model, X)]
+def shifts_of(judged: Judged) -> dict[str, list[Shift]]:
+    """Return by view the shift of the risk, first, and of every feature, on at most 20,000 rows.
+
+    Naively the test rows are held against the model's own reference, in the other views against
+    rows fitted on that are weighted, or picked, alike.
+    """
+    model, slices = judged.fitted.model, judged.data.split
+    fit, test = (rows[sample_rows(len(rows), SHIFT_ROWS)] for rows in (slices.fit, slices.test))
+    X = judged.data.X[test]
+    risk = model.restoration_risk(X)
+    naive = [risk_shift(model, risk), *feature_shifts(model, X)]
+    before, now = _view_weights(judged, fit), _view_weights(judged, test)
+    views = [view for view in before if view in now]
+    if not views:
+        return {NAIVE: naive}
+    learnt = judged.data.X[fit]
+    sides = {
+        name: (learnt[:, place], X[:, place]) for place, name in enumerate(model.feature_names)
+    } | {RISK: (model.restoration_risk(learnt), risk)}
+    references = {**model.reference.features, RISK: model.reference.risk}
+    found = [
+        shifts_by_weight(
+            shift.name,
+            references[shift.name],
+            (sides[shift.name][0], {view: before[view] for view in views}),
+            (sides[shift.name][1], {view: now[view] for view in views}),
+        )
+        for shift in naive
+    ]
+    return {NAIVE: naive} | {view: [shifts[view] for shifts in found] for view in views}
 
 
-def stability(shifts: Sequence[Shift]) -> Section:
-    """Return the PSI of the risk and the CSI of every feature, against the model's reference."""
-    columns = ("", "index", "noise", "missing in training", "missing in test", "verdict")
+def _view_weights(judged: Judged, rows: NDArray[np.int64]) -> dict[str, Floats]:
+    """Return what rows count in each view but the naive; a view without rows is absent."""
+    found = judged.fitted.propensities
+    if found is None:
+        return {}
+    drawn = explored(judged.data.labelled.take(rows)).astype(np.float64)
+    weights = {WEIGHTED: found.weight[rows]}
+    return weights | ({EXPLORED: drawn} if drawn.any() else {})
+
+
+def stability(shifts: Mapping[str, Sequence[Shift]]) -> Section:
+    """Return the PSI of the risk and the CSI of every feature, a view beside the other."""
+    named = ("index", "noise", "verdict")
+    columns = ("", *(f"{name}, {view}" for view in shifts for name in named))
+    columns += ("missing in training", "missing in test")
+    rows = tuple(map(_shift_row, zip(*shifts.values(), strict=True)))
     return Section(
         "Stability",
         (
             "Population stability index of the restoration risk, and characteristic stability "
             "index of each feature, in tenths of the rows fitted on; a missing value is a bin. "
             "Below 0.1, or below what two samples of one distribution exceed once in a hundred "
-            "times (noise), is stable; from 0.25 on, shifted.",
-            Grid("Test slice against the rows fitted on", columns, tuple(map(_shift_row, shifts))),
+            "times (noise; of effective rows where they are weighted), is stable; from 0.25 on, "
+            "shifted. Weighted and explored test rows are held against rows fitted on that are "
+            "weighted or picked alike.",
+            Grid("Test slice against the rows fitted on", columns, rows),
         ),
     )
 
@@ -77,18 +127,48 @@ def drivers(judged: Judged) -> tuple[Section, Section]:
 
 
 def families(judged: Judged) -> Section:
-    """Return what shuffling each feature family costs."""
+    """Return what shuffling each feature family costs, and what doing without it."""
     found = family_sensitivity(judged.fitted.model, judged.test_features, judged.test)
-    columns = ("family", "features", "AUC lost", "log-loss risen")
-    rows = tuple((s.family, s.features, s.auc_loss, s.log_loss_rise) for s in found)
+    refits = {refit.family: refit for refit in _refits(judged)}
+    columns = (
+        "family",
+        "features",
+        "AUC lost, shuffled",
+        "log-loss risen, shuffled",
+        "AUC lost, fitted without",
+        "log-loss risen, fitted without",
+    )
+    rows = []
+    for item in found:
+        without = refits.get(item.family)
+        lost = (None, None) if without is None else (without.auc_loss, without.log_loss_rise)
+        rows.append((item.family, item.features, item.auc_loss, item.log_loss_rise, *lost))
     return Section(
         "Sensitivity to feature families",
         (
-            "All columns of a family are shuffled together among at most "
-            f"{PERMUTED_ROWS:,} test rows; the model is not fitted again.",
-            Grid("Without what the family tells", columns, rows),
+            "Shuffled: all columns of a family are mixed together among at most "
+            f"{PERMUTED_ROWS:,} test rows, and the model is not fitted again. Fitted without: "
+            f"{REFIT_TREES} small trees are grown on at most {REFIT_ROWS:,} of the rows fitted on, "
+            "with all families and without each, whatever the model itself is made of; what other "
+            "families tell too then costs nothing.",
+            Grid("Without what the family tells", columns, tuple(rows)),
         ),
     )
+
+
+def _refits(judged: Judged) -> list[Refit]:
+    data, model = judged.data, judged.fitted.model
+    names = [*data.names, *(ARM_COLUMNS if model.has_arms else ())]
+
+    def slice_of(rows: NDArray[np.int64], most: int) -> tuple[Floats, Bools]:
+        rows = rows[sample_rows(len(rows), most)]
+        X = data.X[rows]
+        if model.has_arms:
+            X = np.column_stack([X, data.labelled.arms[rows]])
+        return X, data.labelled.bad[rows]
+
+    learn, test = slice_of(data.split.fit, REFIT_ROWS), slice_of(data.split.test, PERMUTED_ROWS)
+    return family_refits(names, learn, test)
 
 
 def _dependence(picture: Picture, found: list[Direction]) -> Section:
@@ -108,6 +188,7 @@ def _dependence(picture: Picture, found: list[Direction]) -> Section:
     return Section("Dependence and directions", (picture, verdict, Grid(caption, columns, rows)))
 
 
-def _shift_row(shift: Shift) -> tuple[str | float, ...]:
-    missing = shift.missing_before, shift.missing_now
-    return (shift.name, shift.index, shift.noise, *missing, shift.verdict)
+def _shift_row(views: Sequence[Shift]) -> tuple[str | float, ...]:
+    first = views[0]
+    figures = (x for shift in views for x in (shift.index, shift.noise, shift.verdict))
+    return (first.name, *figures, first.missing_before, first.missing_now)

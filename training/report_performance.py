@@ -6,16 +6,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from relimit.models import Platt
+from relimit.models.calibration import LEVEL
 from relimit.training.backtest import BacktestMonth
-from relimit.training.bootstrap import bootstrap_ratio
 from relimit.training.charts import draw_calibration, draw_expected, draw_gains, png
 from relimit.training.discrimination import Floats, Interval
-from relimit.training.document import Block, Grid, Notice, Picture, Section
+from relimit.training.document import Block, Cell, Grid, Notice, Picture, Section
 from relimit.training.expected import Expected, months, observed_expected, risk_tiers
-from relimit.training.gains import gains_table
+from relimit.training.gains import Gain, gains_table
 from relimit.training.judged import Judged
+from relimit.training.metric_limits import BINS
 from relimit.training.metrics import reliability
-from relimit.training.views import EXPLORED, NAIVE, WEIGHTED, explored
+from relimit.training.views import EXPLORED, NAIVE, PREFERRED, least_preferred, views_of
 
 RANKING: Final = ("auc", "gini", "ks", "h_measure", "pr_auc")
 TRUTH: Final = (
@@ -26,15 +28,19 @@ TRUTH: Final = (
     "calibration_intercept",
     "spiegelhalter_z",
 )
+RANKED: Final = "Ranking, with 95% limits by account: AUC and Gini DeLong's, the others resampled"
+TRUE: Final = "Truth of the risk, with 95% limits by account"
+TRIED: Final = (
+    "Calibrations tried on the later slice, log-loss on rows each was not fitted on; another than "
+    "level is taken only if lower by more than one standard error"
+)
 SHOWN: Final = {
     "roc": "Receiver operating characteristic",
     "score_distribution": "Risk by outcome",
 }
-VIEWS: Final = (
-    "Three views: naive, as the log is; weighted by the inverse of the older policy's propensity; "
-    "explored, the rows whose arm that policy drew although it preferred another. A view that the "
-    "rows can't give is left out."
-)
+FIFTHS: Final = 5
+"""Parts of the explored slice, which is small."""
+COUNTED: Final = ("rows", "bads", "bad_rate")
 
 
 def discrimination(judged: Judged) -> Section:
@@ -44,53 +50,90 @@ def discrimination(judged: Judged) -> Section:
         "Discrimination",
         (
             *few,
-            VIEWS,
-            views_grid("Ranking, with 95% limits (DeLong, clustered by account)", judged, RANKING),
+            _views(judged),
+            views_grid(RANKED, judged, RANKING),
             *(Picture(words, judged.plots[name]) for name, words in SHOWN.items()),
         ),
     )
 
 
-def calibration(judged: Judged) -> Section:
-    """Return how true the risk is: by view, by tenth, by month, tier and segment, and in money."""
-    curves = _curves(judged)
-    by_month = observed_expected(
-        judged.test.bad, judged.fitted.test_risk, months(judged.test.as_of), judged.weight
+def _views(judged: Judged) -> str:
+    """Say what the views are, and how a preferred arm is told."""
+    least = least_preferred(judged.test)
+    told = "an arm of at least half the chances is preferred"
+    if least < PREFERRED:
+        told = (
+            "most rows have no arm of half the chances, and one of less than "
+            f"{least:.3f} is surely not preferred"
+        )
+    return (
+        "Three views: naive, as the log is; weighted by the inverse of the older policy's "
+        "propensity; explored, the rows whose arm that policy drew although it preferred another "
+        f"({told}). A view that the rows can't give is left out."
     )
+
+
+def calibration(judged: Judged) -> Section:
+    """Return how true the risk is: by view, tenth, month, tier, segment; and the maps tried."""
+    curves = _curves(judged)
+    by_month = _expected_by_view(judged, months(judged.test.as_of))
+    caption = "Observed over expected bads by month"
     blocks: list[Block] = [
-        views_grid("Truth of the risk", judged, TRUTH),
-        "Tables by month, tier and segment are weighted where there are weights; their limits are "
-        "Wilson's. Spiegelhalter's z beyond ±1.96 speaks against the risks, were the rows "
-        "independent.",
+        views_grid(TRUE, judged, TRUTH),
+        "Tables by month, tier and segment count rows, bads, bad rate and mean risk naively; each "
+        "view's ratio has Wilson's limits, weighted for the effective rows. Spiegelhalter's z "
+        "beyond ±1.96 speaks against the risks, were the rows independent.",
         Picture("Mean risk against bad rate, tenths of the rows", png(draw_calibration(curves))),
         _tenths(curves),
-        _expected_grid("Observed over expected bads by month", by_month),
-        Picture("Observed over expected bads by month", png(draw_expected(by_month))),
+        _expected_grid(caption, by_month),
+        Picture(caption, png(draw_expected(by_month))),
     ]
     tiers = risk_tiers(judged.fitted.test_risk, judged.fitted.model.reference.risk)
-    blocks.append(_grouped("Observed over expected bads by risk tier", judged, tiers))
-    for name, group in segments(judged).items():
-        blocks.append(_grouped(f"Observed over expected bads by {name}", judged, group))
-    return Section("Calibration", (*blocks, *_loss(judged)))
+    for name, group in {"risk tier": tiers, **segments(judged)}.items():
+        by_group = _expected_by_view(judged, group)
+        blocks.append(_expected_grid(f"Observed over expected bads by {name}", by_group))
+    return Section("Calibration", (*blocks, _tried(judged)))
 
 
 def gains(judged: Judged) -> Section:
     """Return the gains table: what the riskiest rows hold of the bads and of the loss."""
-    test = judged.test
-    found = gains_table(test.bad, judged.fitted.test_risk, loss=test.loss, weight=judged.weight)
-    columns = ("band", "rows", "bads", "bad rate", "lift", "bads captured", "loss captured")
-    rows = tuple(
-        (g.band, g.rows, g.bads, g.bad_rate, g.lift, g.bads_share, g.loss_share) for g in found
-    )
+    found = _gains_by_view(judged)
+    caption = "Tenths of each view's rows, the riskiest first; captured shares add up"
     return Section(
         "Gains and loss capture",
         (
-            Grid("Tenths of the rows, the riskiest first; captured shares add up", columns, rows),
+            _gains_grid(caption, found),
             Picture(
                 "Share of bads and of loss that the riskiest rows hold", png(draw_gains(found))
             ),
         ),
     )
+
+
+def _gains_by_view(judged: Judged) -> dict[str, list[Gain]]:
+    test, risk = judged.test, judged.fitted.test_risk
+    return {
+        name: gains_table(
+            test.bad[view.rows], risk[view.rows], loss=test.loss[view.rows], weight=view.weight
+        )
+        for name, view in views_of(test, judged.weight).items()
+    }
+
+
+def _gains_grid(caption: str, found: Mapping[str, Sequence[Gain]]) -> Grid:
+    """Return a band a row; rows, bads and bad rate are naive, the rest stands view by view."""
+    shown = {"lift": "lift", "bads_share": "bads captured", "loss_share": "loss captured"}
+    naive, *_ = found.values()
+    bands = range(max(map(len, found.values())))
+    rows = []
+    for band in bands:
+        row: list[Cell] = [band + 1]
+        row += [getattr(naive[band], x) if band < len(naive) else None for x in COUNTED]
+        for figure in shown:
+            row += [getattr(g[band], figure) if band < len(g) else None for g in found.values()]
+        rows.append(tuple(row))
+    heads = (f"{words}, {view}" for words in shown.values() for view in found)
+    return Grid(caption, ("band", "rows", "bads", "bad rate", *heads), tuple(rows))
 
 
 def backtest(found: Sequence[BacktestMonth]) -> Section:
@@ -146,14 +189,12 @@ def _figure(view: Mapping[str, float], name: str) -> float | Interval:
 
 def _curves(judged: Judged) -> dict[str, tuple[Floats, Floats, Floats]]:
     bad, risk = judged.test.bad, judged.fitted.test_risk
-    curves = {NAIVE: reliability(bad, risk)}
-    if judged.weight is None:
-        return curves
-    curves[WEIGHTED] = reliability(bad, risk, judged.weight)
-    rows = explored(judged.test)
-    if EXPLORED in judged.fitted.views:
-        curves[EXPLORED] = reliability(bad[rows], risk[rows], bins=5)
-    return curves
+    return {
+        name: reliability(
+            bad[view.rows], risk[view.rows], view.weight, FIFTHS if name == EXPLORED else BINS
+        )
+        for name, view in views_of(judged.test, judged.weight).items()
+    }
 
 
 def _tenths(curves: Mapping[str, tuple[Floats, Floats, Floats]]) -> Grid:
@@ -166,31 +207,44 @@ def _tenths(curves: Mapping[str, tuple[Floats, Floats, Floats]]) -> Grid:
     return Grid("Mean risk and bad rate by rising risk", columns, rows)
 
 
-def _grouped(caption: str, judged: Judged, group: NDArray[Any]) -> Grid:
-    found = observed_expected(judged.test.bad, judged.fitted.test_risk, group, judged.weight)
-    return _expected_grid(caption, found)
+def _tried(judged: Judged) -> Block:
+    """Return the log-loss of every calibration that was tried on the later slice."""
+    model, tried = judged.fitted.model, judged.fitted.calibration.log_loss
+    if not tried:
+        return (
+            "No calibration was tried: the later slice has too few bads, or goods, to measure any."
+        )
+    taken = model.calibration.kind
+    if isinstance(model.calibration, Platt) and model.calibration.slope == 1.0:
+        taken = LEVEL
+    rows = tuple(
+        (name, loss, "taken" if name == taken else "")
+        for name, loss in sorted(tried.items(), key=lambda item: item[1])
+    )
+    return Grid(TRIED, ("calibration", "log-loss", ""), rows)
 
 
-def _expected_grid(caption: str, found: Sequence[Expected]) -> Grid:
-    columns = ("", "rows", "bads", "bad rate", "mean risk", "observed/expected")
-    rows = tuple((g.group, g.rows, g.bads, g.bad_rate, g.mean_risk, g.ratio) for g in found)
-    return Grid(caption, columns, rows)
+def _expected_by_view(judged: Judged, group: NDArray[Any]) -> dict[str, list[Expected]]:
+    test, risk = judged.test, judged.fitted.test_risk
+    return {
+        name: observed_expected(test.bad[view.rows], risk[view.rows], group[view.rows], view.weight)
+        for name, view in views_of(test, judged.weight).items()
+    }
 
 
-def _loss(judged: Judged) -> list[Block]:
-    """Hold the loss that happened against the loss expected at the arm that was taken."""
-    test, model = judged.test, judged.fitted.model
-    share = np.where(np.isnan(test.share), 1.0, test.share)
-    known = np.isfinite(test.loss) & (test.freed * share > 0.0)
-    if not test.loss[known].any():
-        return [
-            "No loss is known on the test rows: the expected-loss head rests on its assumption."
-        ]
-    severity = model.loss.severity(judged.test_features[known])
-    exposure = test.freed[known] * share[known]
-    expected = judged.fitted.test_risk[known] * severity * exposure
-    ratio = bootstrap_ratio(test.loss[known], expected, test.account_id[known])
-    columns = ("rows", "expected loss, yuan", "loss, yuan", "observed/expected")
-    row = (int(known.sum()), expected.sum() / 100.0, test.loss[known].sum() / 100.0, ratio)
-    caption = "Expected-loss head at the arm taken (limits by bootstrap over accounts)"
-    return [Grid(caption, columns, (row,))]
+def _expected_grid(caption: str, views: Mapping[str, Sequence[Expected]]) -> Grid:
+    """Return a group a row, a ratio a view; a view without rows of a group has none."""
+    ratios = {view: {g.group: g.ratio for g in groups} for view, groups in views.items()}
+    rows = tuple(
+        (
+            g.group,
+            g.rows,
+            g.bads,
+            g.bad_rate,
+            g.mean_risk,
+            *(r.get(g.group) for r in ratios.values()),
+        )
+        for g in views[NAIVE]
+    )
+    heads = (f"observed/expected, {view}" for view in views)
+    return Grid(caption, ("", "rows", "bads", "bad rate", "mean risk", *heads), rows)

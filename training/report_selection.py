@@ -33,8 +33,7 @@ ONE_ARM: Final = (
 UNSEEN: Final = (
     f"{DISTRUST} further than "
     "the ranges below: nothing contradicts the log, but too few bads are on rows whose propensity "
-    "shows that an arm was drawn by chance, so that nothing can confirm it either. Had the choice "
-    "followed what the log lacks at twice the odds, the mean restoration risk would be up to "
+    "shows that an arm was drawn by chance, so that nothing can confirm it either."
 )
 TRUSTED: Final = (
     "The restoration risk can be trusted as far as these rows show: nothing points to a choice by "
@@ -159,12 +158,12 @@ def _trust(judged: Judged) -> list[Block]:
     found = _judge(judged, rows, risk)
     if found is None:
         return [Notice(UNKNOWN)]
+    doubled = _doubled(found, float(risk.mean()))
     verdict: Block = f"{TRUSTED} {_evidence(found)}"
     if found.found:
-        verdict = Notice(f"{_distrust(found)} {_evidence(found)}")
+        verdict = Notice(f"{_distrust(found)} {doubled} {_evidence(found)}")
     elif found.exploration is None:
-        doubled = f"{found.risk_range(DOUBLED)[1]:.2%} where the model says {risk.mean():.2%}"
-        verdict = Notice(f"{UNSEEN}{doubled}. {_evidence(found)}")
+        verdict = Notice(f"{UNSEEN} {doubled} {_evidence(found)}")
     strengths = sorted({*STRENGTHS, found.least_strength} - {np.inf})
     ranges = tuple((g, *found.risk_range(g), float(risk.mean())) for g in strengths)
     columns = ("strength", "lowest", "highest", "the model's")
@@ -190,15 +189,29 @@ def _withheld(judged: Judged, rows: Labelled) -> Floats:
 
 
 def _distrust(found: HiddenSelection) -> str:
+    """Say by how much the risk is too low at least, or that the rates bound nothing."""
     points = found.too_low
-    words = f"{DISTRUST}: it chose by something that the log lacks, which no weight removes. "
+    low, high = 100 * points.low, 100 * points.high
+    words = f"{DISTRUST}: it chose by something that the log lacks, which no weight removes."
     if points.value <= 0.0:
-        return f"{words}Their bad rate at the arm they got doesn't bound how far it is off."
+        return (
+            f"{words} Their bad rate at the arm they got is {-100 * points.value:.2f} points below "
+            f"it (95% interval {-high:+.2f} to {-low:+.2f}), since less was restored: how much is "
+            "missing at least isn't known."
+        )
     return (
-        f"{words}It is too low by {100 * points.value:.2f} points at least (95% interval "
-        f"{100 * points.low:+.2f} to {100 * points.high:+.2f}): so many more of them went bad, "
-        "though less was restored. To explain it takes hidden selection of strength "
-        f"{found.least_strength:.2f}."
+        f"{words} It is too low by {100 * points.value:.2f} points at least (95% interval "
+        f"{low:+.2f} to {high:+.2f}): so many more of them went bad, though less was restored. To "
+        f"explain it takes hidden selection of strength {found.least_strength:.2f}."
+    )
+
+
+def _doubled(found: HiddenSelection, risk: float) -> str:
+    most = found.risk_range(DOUBLED)[1]
+    return (
+        "Had the choice followed what the log lacks at twice the odds, the mean restoration risk "
+        f"would be up to {most:.2%} where the model says {risk:.2%}, {100 * (most - risk):+.2f} "
+        "points."
     )
 
 

@@ -75,8 +75,8 @@ def train(
     parameters
         Settings of the estimator other than its own.
     report_out
-        A folder for `validation_report.html`, `model_card.md` and `model_card.html`, which are
-        recorded with the run in any case.
+        A folder for `validation_report.html`, its `tables`, `model_card.md` and `model_card.html`,
+        which are recorded with the run in any case.
     progress
         Called with the name of each stage.
 

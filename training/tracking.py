@@ -1,12 +1,13 @@
 """Runs and model versions in MLflow; nothing else imports it, and only when it is used."""
 
+import json
 import logging
 import math
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
@@ -82,6 +83,13 @@ class TrackedRun:
     def text(self, content: str, name: str) -> None:
         """Record a text as the file `name`."""
         self.client.log_text(self.run_id, content, name)
+
+    def tables(self, names: Iterable[str]) -> None:
+        """Mark recorded files as tables: MLflow then lays those of several runs side by side."""
+        from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
+
+        marked = [{"path": name, "type": "table"} for name in names]
+        self.client.set_tag(self.run_id, MLFLOW_LOGGED_ARTIFACTS, json.dumps(marked))
 
     def json(self, content: Mapping[str, object], name: str) -> None:
         """Record a JSON object as `<name>.json`."""

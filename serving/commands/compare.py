@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
 
+from relimit.serving.comparison_text import show_comparison
 from relimit.serving.options import (
     PATH,
     book_or_events,
@@ -16,7 +16,7 @@ from relimit.serving.options import (
     tracking_option,
     workers_option,
 )
-from relimit.serving.terminal import emit, figure, finite, stages
+from relimit.serving.terminal import emit, finite, stages
 
 
 @click.command("compare", short_help="Compare two versions on unseen rows.")
@@ -74,21 +74,8 @@ def command(
         write_json(finite(payload), out / "comparison.json")
 
     def show(console: Console) -> None:
-        table = Table("", box=None, pad_edge=False)
-        for title in (model_a, model_b, "b − a"):
-            table.add_column(title, justify="right")
-        for name, a in comparison["a"].items():
-            b, delta = comparison["b"].get(name), comparison["delta"].get(name)
-            table.add_row(name, *(_figure(name, value) for value in (a, b, delta)))
-        console.print(table)
-        console.print(f"verdict: {comparison['verdict']}")
+        show_comparison(console, comparison, (model_a, model_b), run_id)
         for uri, caution in cautions.items():
             console.print(f"caution, {uri}: {caution}")
 
     emit(payload, as_json=as_json, summary=show)
-
-
-def _figure(name: str, value: object) -> str:
-    if not isinstance(value, int | float):
-        return str(value if value else "")
-    return f"¥{value:,.2f}" if name.endswith("_yuan") else figure(value)

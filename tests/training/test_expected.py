@@ -15,6 +15,18 @@ def test_limits_agree_with_scipys_wilson_interval(bads, rows):
     assert wilson(bads / rows, rows) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
+def test_weighted_limits_are_those_of_so_many_effective_rows():
+    """A thousand rows, half of weight 3 and half of 1, are worth 2,000² / 5,000 = 800."""
+    weight = np.repeat([3.0, 1.0], 500)
+    bad = np.zeros(1_000, bool)
+    bad[:100] = bad[500:550] = True
+    found = observed_expected(bad, np.full(1_000, 0.1), np.zeros(1_000), weight)[0].ratio
+    limits = binomtest(140, 800).proportion_ci(method="wilson")  # 350 of 2,000 by weight
+    assert (found.low, found.value, found.high) == pytest.approx(
+        (limits.low / 0.1, 1.75, limits.high / 0.1)
+    )
+
+
 def test_groups_agree_with_pandas():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(

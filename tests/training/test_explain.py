@@ -1,16 +1,23 @@
 """Importance, directions and family sensitivity on models whose answers are known."""
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy.special import expit
 from scipy.stats import spearmanr
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
 from relimit.features import catalogue
-from relimit.models import NoCalibration, Reference
-from relimit.training.explain import check_directions, family_sensitivity, importances
+from relimit.models import BoostedTrees, NoCalibration, Reference
+from relimit.training.explain import (
+    check_directions,
+    family_refits,
+    family_sensitivity,
+    importances,
+)
 from relimit.training.labelled import Labelled
 from relimit.training.splits import sample_rows
 
@@ -101,8 +108,73 @@ def test_shuffling_a_family_costs_what_it_tells(X):
     assert falling.log_loss_rise == pytest.approx(log_loss(bad, risk) - log_loss(bad, base))
 
 
+def test_fitting_without_a_family_costs_only_what_no_other_tells():
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(12_000, 4))
+    X[:, 2] = X[:, 0] + 0.01 * rng.normal(size=len(X))  # another family that tells the same
+    X[:, 3] = rng.integers(0, 2, len(X))
+    bad = rng.random(len(X)) < expit(X[:, 0] - 1.5 * X[:, 1] - 2.0)
+    learn, test = (X[:8_000], bad[:8_000]), (X[8_000:], bad[8_000:])
+    found = {r.family: r for r in family_refits([*NAMES, "restored_share"], learn, test)}
+    assert set(found) == {RISING.family, FALLING.family, FREE.family}
+
+    def by_regression(columns):
+        fitted = LogisticRegression(C=np.inf).fit(learn[0][:, columns], learn[1])
+        risk = fitted.predict_proba(test[0][:, columns])[:, 1]
+        return roc_auc_score(test[1], risk), log_loss(test[1], risk)
+
+    area, loss = by_regression([0, 1, 2])
+    for family, columns in {FALLING: [0, 2], RISING: [1, 2], FREE: [0, 1]}.items():
+        without = by_regression(columns)
+        refit = found[family.family]
+        assert refit.auc_loss == pytest.approx(area - without[0], abs=0.012)
+        assert refit.log_loss_rise == pytest.approx(without[1] - loss, abs=0.02)
+    assert found[FALLING.family].auc_loss > 0.1
+    assert abs(found[RISING.family].auc_loss) < 0.012
+
+
 def test_a_sample_is_of_distinct_rows_in_order():
     assert sample_rows(3, 5).tolist() == [0, 1, 2]
     drawn = sample_rows(1_000, 50)
     assert len(set(drawn.tolist())) == 50
     assert (np.diff(drawn) > 0).all()
+
+
+def cover_mean(node, x, known):
+    """A tree's value when only some features are known: the others follow the training rows."""
+    if "leaf_value" in node:
+        return node["leaf_value"]
+    sides = node["left_child"], node["right_child"]
+    if node["split_feature"] in known:
+        return cover_mean(sides[int(x[node["split_feature"]] > node["threshold"])], x, known)
+    rows = [side.get("leaf_count", side.get("internal_count")) for side in sides]
+    means = [cover_mean(side, x, known) for side in sides]
+    return (rows[0] * means[0] + rows[1] * means[1]) / sum(rows)
+
+
+def shapley(value, features):
+    """The definition (Shapley 1953): the mean gain of each feature over all orders of arrival."""
+    found = np.zeros(len(features))
+    orders = list(itertools.permutations(features))
+    for order in orders:
+        for place, feature in enumerate(order):
+            gain = value({*order[: place + 1]}) - value({*order[:place]})
+            found[feature] += gain / len(orders)
+    return found
+
+
+def test_contributions_of_trees_are_shapley_values_by_their_definition():
+    rng = np.random.default_rng(6)
+    X = rng.normal(size=(600, 3))
+    bad = rng.random(600) < expit(X[:, 0] - X[:, 1] * X[:, 2])
+    settings = {"max_trees": 6, "num_leaves": 6, "min_child_samples": 20, "feature_fraction": 1.0}
+    model = BoostedTrees(**settings, learning_rate=0.3, num_threads=1).fit(X, bad)
+    trees = [
+        tree["tree_structure"] for tree in model.head_.scores.booster.dump_model()["tree_info"]
+    ]
+    found = model.head_.contributions(X[:15])
+    for x, contributions in zip(X[:15], found, strict=True):
+        value = lambda known, x=x: sum(cover_mean(tree, x, known) for tree in trees)  # noqa: E731
+        assert contributions[-1] == pytest.approx(value(set()))
+        np.testing.assert_allclose(contributions[:-1], shapley(value, range(3)), atol=1e-9)
+    assert np.abs(found[:, :-1]).min(axis=0).max() > 0.0

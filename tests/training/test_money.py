@@ -1,9 +1,17 @@
-"""Migration, swap sets and movers of hand-made decisions."""
+"""Migration, swap sets, losses, reasons and movers of hand-made decisions."""
 
 import numpy as np
 import pytest
 
-from relimit.training.money import BANDS, migration, most_moved
+from relimit.policy import REASONS
+from relimit.training.money import (
+    BANDS,
+    loss_change,
+    migration,
+    most_moved,
+    reason_churn,
+    swap_sets,
+)
 from relimit.training.replay import Replay
 
 
@@ -27,6 +35,41 @@ def test_each_prepayment_is_in_the_band_of_its_restored_share():
     assert found["freed_yuan"][1][6] == pytest.approx(20.0)
     turned = migration(b, a)
     assert np.array_equal(np.array(turned["count"]).T, found["count"])
+
+
+def test_swap_sets_count_prepayments_and_yuan_on_either_side():
+    a = decided([1_000, 0, 250, 500, 0], [0, 1_000, 250, 0, 0])
+    b = decided([0, 1_000, 0, 750, 0], [1_000, 0, 100, 0, 0])
+    # Now or later is the same; the third loses 400 fen, the fourth gains 250.
+    assert swap_sets(a, b) == {
+        "b_restores_more": 1, "b_restores_more_yuan": 2.5,
+        "b_restores_less": 1, "b_restores_less_yuan": 4.0, "same": 3,
+    }  # fmt: skip
+    turned = swap_sets(b, a)
+    assert (turned["b_restores_more_yuan"], turned["b_restores_less_yuan"]) == (4.0, 2.5)
+
+
+def test_one_judge_weighs_either_sides_decisions_by_the_share_restored():
+    a = decided([1_000, 500, 0], [0, 0, 250])
+    b = decided([0, 1_000, 0], [0, 0, 0])
+    loss = np.array([300.0, 80.0, 1_000.0])  # fen, of restoring all 1,000
+    found = loss_change(a, b, loss)
+    assert found["a_yuan"] == pytest.approx((300 + 40 + 250) / 100)
+    assert found["b_yuan"] == pytest.approx(80 / 100)
+    assert found["change_yuan"] == pytest.approx((80 - 590) / 100)
+
+
+def test_reasons_change_with_their_set_and_not_with_their_order():
+    a = np.array([[0, 2, -1], [1, -1, -1], [-1, -1, -1], [3, 1, 0]], np.int8)
+    b = np.array([[2, 0, -1], [1, 2, -1], [-1, -1, -1], [1, -1, -1]], np.int8)
+    found = reason_churn(a, b)
+    assert (found["rows"], found["changed"]) == (4, 0.5)
+    assert found["codes"] == {
+        REASONS[0]: {"both": 1, "a_only": 1, "b_only": 0},
+        REASONS[1]: {"both": 2, "a_only": 0, "b_only": 0},
+        REASONS[2]: {"both": 1, "a_only": 0, "b_only": 1},
+        REASONS[3]: {"both": 0, "a_only": 1, "b_only": 0},
+    }
 
 
 def test_movers_are_summed_by_account_and_ordered_by_money_then_risk():

@@ -1,23 +1,30 @@
 """The validation report of a version trained on the small book, read back as a person would."""
 
+import json
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
+from relimit.data.schema import TIME
+from relimit.data.vocabulary import BAD_HORIZON_DAYS
 from relimit.features import compute_features
 from relimit.models import load_model
 from relimit.training.document import show
 from relimit.training.fit import logged_risk
 from relimit.training.labelled import read_labelled
+from relimit.training.propensity import weigh_decisions
 from relimit.training.registry import resolve_model
 from relimit.training.run import train
-from relimit.training.splits import unseen_rows
+from relimit.training.splits import split_observations, unseen_rows
 from relimit.training.tracking import open_client
 
+RANKED = "Ranking, with 95% limits by account: AUC and Gini DeLong's, the others resampled"
+TRUTH = "Truth of the risk, with 95% limits by account"
 FILES = ("validation_report.html", "model_card.md", "model_card.html")
 
 
@@ -94,12 +101,39 @@ def test_the_run_holds_what_was_written(trained, tracking_uri, tmp_path):
         assert Path(held).read_bytes() == (folder / name).read_bytes()
 
 
+def test_every_table_is_recorded_as_data_that_mlflow_can_lay_side_by_side(
+    trained, page, tracking_uri, tmp_path
+):
+    result, folder = trained
+    client = open_client(tracking_uri)
+    marked = json.loads(client.get_run(result.run_id).data.tags["mlflow.loggedArtifacts"])
+    assert {item["type"] for item in marked} == {"table"}
+    assert len(marked) == len(page.tables)
+    held = {}
+    for name in (item["path"] for item in marked):
+        held[name] = Path(client.download_artifacts(result.run_id, name, str(tmp_path)))
+    for name, path in held.items():
+        assert path.read_bytes() == (folder / name).read_bytes()
+    ranking = pd.DataFrame(
+        **json.loads(held["tables/discrimination-ranking.json"].read_text())
+    ).set_index("")
+    assert ranking.loc["auc", "naive"] == pytest.approx(result.metrics["auc"])
+    assert ranking.loc["ks", "naive low"] == pytest.approx(result.metrics["ks_low"])
+    assert ranking.loc["auc", "explored high"] == pytest.approx(result.metrics["explored_auc_high"])
+    months = json.loads(
+        held["tables/calibration-observed_over_expected_bads_by_month.json"].read_text()
+    )
+    shown = page.tables["Observed over expected bads by month"][1:]
+    assert [row[:3] for row in months["data"]] == [[r[0], int(r[1]), int(r[2])] for r in shown]
+
+
 def test_every_section_is_there_and_nothing_is_loaded_from_elsewhere(page):
     assert page.headings == [
         "Summary",
         "What was trained, and on what",
         "Discrimination",
         "Calibration",
+        "Expected loss",
         "Stability",
         "Gains and loss capture",
         "Feature importance",
@@ -115,25 +149,141 @@ def test_every_section_is_there_and_nothing_is_loaded_from_elsewhere(page):
 
 def test_its_figures_are_those_of_the_registered_model(page, tested):
     rows, risk = tested
-    ranking = page.column("Ranking, with 95% limits (DeLong, clustered by account)")
+    ranking = page.column(RANKED)
     assert ranking["auc"].startswith(show(roc_auc_score(rows.bad, risk)))
     assert ranking["bads"] == str(rows.bad.sum())
-    truth = page.column("Truth of the risk")
-    assert truth["brier"] == show(float(brier_score_loss(rows.bad, risk)))
+    truth = page.column(TRUTH)
+    assert truth["brier"].startswith(show(float(brier_score_loss(rows.bad, risk))) + " (")
+    limited = [*list(ranking.values())[3:], *list(truth.values())[3:-1]]
+    assert len(limited) == 10
+    assert all(" to " in figure for figure in limited)
     by_month = page.tables["Observed over expected bads by month"][1:]
     assert sum(int(row[1]) for row in by_month) == len(rows.bad)
     assert sum(int(row[2]) for row in by_month) == rows.bad.sum()
-    loss = page.tables["Expected-loss head at the arm taken (limits by bootstrap over accounts)"]
-    assert float(loss[1][2].replace(",", "")) == pytest.approx(rows.loss.sum() / 100, abs=1)
 
 
 def test_three_views_stand_side_by_side(page, tested):
-    head = page.tables["Truth of the risk"][0]
+    head = page.tables[TRUTH][0]
     assert head == ["naive", "weighted", "explored"]
     rows = tested[0]
-    explored = page.column("Truth of the risk", 3)
+    explored = page.column(TRUTH, 3)
     assert explored["rows"] == str((rows.propensity < 0.5).sum())
-    assert len({page.column("Truth of the risk", n)["brier"] for n in (1, 2, 3)}) == 3
+    assert len({page.column(TRUTH, n)["brier"] for n in (1, 2, 3)}) == 3
+
+
+def number(cell):
+    """A cell's value, without its limits."""
+    return float(cell.split(" (")[0].replace(",", ""))
+
+
+@pytest.fixture(scope="module")
+def views(tested, decided):
+    """The test rows as a frame for each view: risk, outcome, loss, weight."""
+    rows, risk = tested
+    labelled, _ = read_labelled(decided)
+    split = split_observations(
+        labelled.account_id, labelled.as_of, labelled.bad, horizon_days=BAD_HORIZON_DAYS
+    )
+    nothing = np.zeros((len(labelled), 1))
+    found = weigh_decisions(nothing, labelled.arms, labelled.propensity, learn=split.fit)
+    frame = pd.DataFrame({"risk": risk, "bad": rows.bad * 1.0, "loss": rows.loss, "w": 1.0})
+    frame["month"] = pd.to_datetime(rows.as_of, unit="us").tz_localize("UTC")
+    frame["month"] = frame["month"].dt.tz_convert("Asia/Shanghai").dt.strftime("%Y-%m")
+    frame["arm"] = np.where(rows.share == 1.0, "100% after 00 days", "050% after 07 days")
+    weighted = frame.assign(w=found.weight[split.test])
+    assert weighted["w"].nunique() > 10
+    return {"naive": frame, "weighted": weighted, "explored": frame[rows.propensity < 0.5]}
+
+
+@pytest.mark.parametrize(("by", "name"), [("month", "month"), ("arm", "arm taken")])
+def test_observed_over_expected_stands_in_three_views_as_pandas_counts_it(page, views, by, name):
+    caption = f"Observed over expected bads by {name}"
+    assert page.tables[caption][0][-3:] == [f"observed/expected, {view}" for view in views]
+    for place, frame in enumerate(views.values(), 5):
+        sums = pd.DataFrame(
+            {"bad": frame["bad"] * frame["w"], "risk": frame["risk"] * frame["w"]}
+        ).groupby(frame[by]).sum()  # fmt: skip
+        ratios = (sums["bad"] / sums["risk"]).to_dict()
+        shown = page.column(caption, place)
+        assert {key: number(shown[key]) for key in ratios} == pytest.approx(ratios, abs=6e-5)
+        assert {key for key, cell in shown.items() if "(" in cell and key} == set(ratios)
+
+
+def test_gains_stand_in_three_views_as_pandas_counts_them(page, views):
+    caption = "Tenths of each view's rows, the riskiest first; captured shares add up"
+    table = pd.DataFrame(page.tables[caption][1:], columns=page.tables[caption][0])
+    for view, frame in views.items():
+        band = pd.qcut(-frame["risk"], 10, labels=False, duplicates="drop")
+        lost, bads = frame["loss"] * frame["w"], frame["bad"] * frame["w"]
+        sums = pd.DataFrame({"bads": bads, "loss": lost, "w": frame["w"]}).groupby(band).sum()
+        for column, share in {
+            "bads captured": (sums["bads"] / sums["bads"].sum()).cumsum(),
+            "loss captured": (sums["loss"] / sums["loss"].sum()).cumsum(),
+            "lift": sums["bads"] / sums["w"] / (sums["bads"].sum() / sums["w"].sum()),
+        }.items():
+            shown = table[f"{column}, {view}"].map(number)
+            np.testing.assert_allclose(shown, share, atol=6e-5)
+
+
+@pytest.fixture(scope="module")
+def expected(tested, views, trained, history, decided, tracking_uri):
+    """What the registered artifact expects to lose at the arm taken, fen."""
+    rows, risk = tested
+    model = load_model(resolve_model(trained[0].model_uri, tracking_uri)[0])
+    points = pa.table({"account_id": rows.account_id, "as_of": pa.array(rows.as_of, TIME)})
+    X = compute_features(history[0], points, names=model.feature_names)
+    severity = model.expected_loss(X, rows.freed) / (model.restoration_risk(X) * rows.freed)
+    return risk * severity * rows.freed * rows.share
+
+
+def test_losses_over_expected_ones_stand_in_three_views_as_pandas_counts_them(
+    page, views, expected, trained
+):
+    caption = "Loss observed over expected"
+    tenth = pd.qcut(expected, 10, labels=False, duplicates="drop") + 1
+    groups = {
+        caption: np.full(len(expected), "all rows"),
+        f"{caption} by month": views["naive"]["month"],
+        f"{caption} by tenth of expected loss": pd.Series(tenth).map("{:02d}".format),
+    }
+    for title, group in groups.items():
+        for place, frame in enumerate(views.values(), 4):
+            lost = pd.DataFrame({"was": frame["loss"] * frame["w"]})
+            lost["expected"] = expected[frame.index] * frame["w"]
+            sums = lost.groupby(np.asarray(group)[frame.index]).sum()
+            shown = {key: number(page.column(title, place)[key]) for key in sums.index}
+            assert shown == pytest.approx((sums["was"] / sums["expected"]).to_dict(), abs=6e-5)
+    row = page.tables[caption][1]
+    assert number(row[2]) == pytest.approx(views["naive"]["loss"].sum() / 100, abs=1)
+    assert number(row[3]) == pytest.approx(expected.sum() / 100, abs=1)
+    metrics = trained[0].metrics
+    assert metrics["loss_observed_expected"] == pytest.approx(number(row[4]), abs=6e-5)
+    assert (
+        metrics["loss_observed_expected_low"]
+        < metrics["loss_observed_expected"]
+        < metrics["loss_observed_expected_high"]
+    )
+
+
+def test_the_calibrations_tried_are_listed_with_the_one_taken(page, trained, tracking_uri):
+    model = load_model(resolve_model(trained[0].model_uri, tracking_uri)[0])
+    caption = next(name for name in page.tables if name.startswith("Calibrations tried"))
+    shown = {row[0]: number(row[1]) for row in page.tables[caption][1:]}
+    assert shown == pytest.approx(model.manifest["calibration_log_loss"], abs=6e-5)
+    assert set(shown) == {"none", "level", "platt", "beta", "isotonic"}
+    taken = [row[0] for row in page.tables[caption][1:] if len(row) == 3]
+    kinds = {"level": "platt"}
+    assert [kinds.get(name, name) for name in taken] == [model.calibration.kind]
+
+
+def test_stability_stands_in_three_views(page):
+    table = page.tables["Test slice against the rows fitted on"]
+    head = ["index", "noise", "verdict"]
+    assert table[0][:9] == [
+        f"{x}, {view}" for view in ("naive", "weighted", "explored") for x in head
+    ]
+    noise = [number(next(row for row in table if row[0] == "risk")[place]) for place in (2, 5, 8)]
+    assert noise == sorted(noise)
 
 
 def test_few_bads_and_arms_never_tried_are_said_aloud(page, tested):
@@ -181,7 +331,10 @@ def test_directions_hold_and_families_and_drift_are_listed(page):
     swept = page.tables[caption][1:]
     assert len(swept) > 10
     assert {row[4] for row in swept} == {"0"}
-    assert len(page.tables["Without what the family tells"]) > 8
+    families = page.tables["Without what the family tells"]
+    assert len(families) > 8
+    assert all(np.isfinite([number(cell) for cell in row[1:]]).all() for row in families[1:])
+    assert len(families[0]) == 6
     assert len(page.tables["Test slice against the rows fitted on"]) > 100
 
 
@@ -198,11 +351,22 @@ def test_fairness_names_the_groups_and_escapes_them(page, trained):
 
 
 def test_what_is_not_known_is_not_reported(history, observations, tracking_uri, tmp_path):
-    train(
+    result = train(
         history[0], observations, "scorecard", tracking_uri=tracking_uri, workers=1,
         report_out=tmp_path,
     )  # fmt: skip
     page = Page((tmp_path / FILES[0]).read_text(encoding="utf-8"))
-    assert page.tables["Truth of the risk"][0] == ["naive"]
+    assert page.tables[TRUTH][0] == ["naive"]
+    assert "Loss observed over expected" not in page.tables
+    model = load_model(resolve_model(result.model_uri, tracking_uri)[0])
+    card = model.head.points_table()
+    shown = page.tables["Points by bin"][1:]
+    assert [row[:2] for row in shown] == card[["feature", "bin"]].to_numpy().tolist()
+    assert [int(row[-1]) for row in shown] == card["points"].tolist()
+    features = page.tables["Points by bin"]
+    assert features[0] == [
+        "feature", "bin", "rows", "bads", "row share", "bad rate", "weight of evidence",
+        "information value", "points",
+    ]  # fmt: skip
     assert "Walk-forward back-test" not in page.headings
     assert not {"By audit column", "Weights", "Arms that the log holds"} & set(page.tables)

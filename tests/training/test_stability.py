@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import entropy
+from scipy.stats import chi2, entropy
 
 from relimit.models import Distribution, Reference
 from relimit.training.stability import (
@@ -11,6 +11,7 @@ from relimit.training.stability import (
     feature_shifts,
     index_noise,
     risk_shift,
+    shifts_by_weight,
     stability_index,
 )
 
@@ -75,6 +76,38 @@ def test_shifts_are_found_named_and_ordered():
     assert found[1].index == pytest.approx(entropy(p, q) + entropy(q, p), rel=0.02)
     assert risk_shift(model, rng.random(3_000)).verdict == "stable"
     assert risk_shift(model, rng.random(3_000) ** 2).verdict == "shifted"
+
+
+def test_weighted_rows_are_held_against_rows_weighted_alike():
+    rng = np.random.default_rng(3)
+    before, now = rng.normal(size=5_000), rng.normal(size=3_000) + 0.3
+    reference = Distribution.of(before)
+    weights = [rng.exponential(size=x.size) * (1 + (x > 1)) for x in (before, now)]
+    few = [(rng.random(x.size) < 0.1) * 1.0 for x in (before, now)]
+    found = shifts_by_weight(
+        "x", reference, (before, {"w": weights[0], "few": few[0]}),
+        (now, {"w": weights[1], "few": few[1]}),
+    )  # fmt: skip
+    cuts = [-np.inf, *np.quantile(before, np.arange(1, 10) / 10), np.inf]
+    for name, sides in {"w": weights, "few": few}.items():
+        p, q = (
+            pd.Series(w).groupby(pd.cut(x, cuts)).sum().to_numpy() / w.sum()
+            for x, w in zip((before, now), sides, strict=True)
+        )
+        assert found[name].index == pytest.approx(entropy(p, q) + entropy(q, p), rel=0.05)
+        effective = [w.sum() ** 2 / (w**2).sum() for w in sides]
+        assert found[name].noise == pytest.approx(chi2.ppf(0.99, 9) * sum(1 / n for n in effective))
+    assert found["few"].noise > found["w"].noise
+
+
+def test_the_noise_of_weighted_rows_is_exceeded_as_often_as_it_says():
+    rng = np.random.default_rng(4)
+    reference, over = Distribution.of(np.linspace(0, 1, 1_001)), 0
+    for _ in range(400):
+        sides = [(rng.random(n), {"w": rng.choice([1.0, 5.0], n)}) for n in (900, 600)]
+        shift = shifts_by_weight("x", reference, *sides)["w"]
+        over += shift.index > shift.noise
+    assert over <= 12
 
 
 def test_what_noise_explains_is_stable():

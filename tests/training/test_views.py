@@ -1,12 +1,14 @@
 """One risk three ways: a log that chose safe accounts flatters, weights and exploration don't."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import expit
 
 from relimit.training.labelled import Labelled
 from relimit.training.metrics import evaluate
-from relimit.training.views import explored, three_views
+from relimit.training.views import explored, least_preferred, three_views
 
 
 def log(n=40_000, seed=0):
@@ -51,6 +53,22 @@ def test_restored_rows_look_safer_than_they_are_until_weighted_or_explored():
     everyone = expit(np.random.default_rng(1).normal(size=(2, 200_000)).sum(axis=0) - 1.5).mean()
     rates = np.average(rows.bad[restored], weights=weight[restored])
     assert rates == pytest.approx(everyone, abs=0.02)
+
+
+def test_under_a_soft_policy_only_what_is_surely_not_preferred_is_explored():
+    """Three arms drawn in proportion to what accounts look like; seldom has one half."""
+    rng = np.random.default_rng(5)
+    chances = rng.dirichlet([8.0, 8.0, 8.0], size=3_000)
+    arm = (rng.random(3_000)[:, None] > np.cumsum(chances, axis=1)).sum(axis=1)
+    rows, *_ = log(3_000)
+    propensity = chances[np.arange(3_000), arm]
+    assert (propensity >= 0.5).mean() < 0.5
+    soft = replace(rows, share=arm / 2.0, propensity=propensity)
+    found = explored(soft)
+    assert least_preferred(soft) == pytest.approx(1 / 3)
+    assert 0.1 < found.mean() < 0.9
+    assert (arm != chances.argmax(axis=1))[found].all()
+    assert least_preferred(rows) == 0.5
 
 
 def test_views_that_the_rows_cannot_give_are_absent():

@@ -1,0 +1,65 @@
+"""The report's section on the expected-loss head: what was lost against what was expected."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relimit.training.document import Block, Grid, Section
+from relimit.training.expected import months
+from relimit.training.judged import Judged
+from relimit.training.loss_check import LossGroup, LossRows, loss_groups, loss_rows, loss_tenths
+from relimit.training.views import views_of
+
+TITLE: Final = "Expected loss"
+ALL: Final = "all rows"
+ASSUMED: Final = (
+    "No loss is known on the test rows: the expected-loss head rests on its assumption, and "
+    "nothing here checks it."
+)
+
+
+def expected_loss(judged: Judged) -> Section:
+    """Return the head's own calibration: of all rows, by tenth of expected loss, by month."""
+    found = loss_rows(
+        judged.fitted.model, judged.test_features, judged.test, judged.fitted.test_risk
+    )
+    if found is None:
+        return Section(TITLE, (ASSUMED,))
+    month = months(judged.test.as_of)[found.place]
+    everyone = np.full(found.observed.size, ALL)
+    blocks: list[Block] = [
+        "Loss at the arm that was taken, over risk × severity × what was restored: the loss head "
+        "and the risk together. Limits are over accounts. Sums in yuan are naive; each view's "
+        "ratio is its own.",
+        _grid("Loss observed over expected", judged, found, everyone),
+        _grid(
+            "Loss observed over expected by tenth of expected loss",
+            judged,
+            found,
+            loss_tenths(found.expected),
+        ),
+        _grid("Loss observed over expected by month", judged, found, month),
+    ]
+    return Section(TITLE, tuple(blocks))
+
+
+def _grid(caption: str, judged: Judged, found: LossRows, group: NDArray[Any]) -> Grid:
+    views: dict[str, Sequence[LossGroup]] = {}
+    for name, view in views_of(judged.test, judged.weight).items():
+        held = np.isin(found.place, view.rows)
+        weight = None if view.weight is None else view.weight[found.place]
+        views[name] = loss_groups(found.take(held), group[held], weight)
+    return _by_view(caption, views)
+
+
+def _by_view(caption: str, views: Mapping[str, Sequence[LossGroup]]) -> Grid:
+    ratios = [{g.group: g.ratio for g in groups} for groups in views.values()]
+    naive, *_ = views.values()
+    rows = tuple(
+        (g.group, g.rows, g.observed_yuan, g.expected_yuan, *(r.get(g.group) for r in ratios))
+        for g in naive
+    )
+    heads = (f"observed/expected, {view}" for view in views)
+    return Grid(caption, ("", "rows", "loss, yuan", "expected, yuan", *heads), rows)
