@@ -8,7 +8,7 @@ from relimit.policy.decisions import Decisions
 from relimit.policy.outcome import Ruling, outcome_of, situation_of
 from relimit.policy.reasons import reasons_of
 from relimit.policy.remedies import Rescore, remedies_of
-from relimit.policy.timetable import Timetable, timetable_of
+from relimit.policy.timetable import Awaited, Timetable, tier_signals, timetable_of
 from relimit.policy.wording import Story, write_texts
 
 
@@ -32,7 +32,8 @@ def decide(policy: Policy, cases: Cases, rescore: Rescore | None = None) -> Deci
     check_cases(cases)
     situation = situation_of(policy, cases)
     outcome = outcome_of(policy, situation)
-    timetable = timetable_of(policy, situation, outcome, cases.as_of, cases.facts.next_due)
+    waits_for = Awaited(tier_signals(policy, situation), cases.facts.next_due)
+    timetable = timetable_of(policy, situation, outcome, cases.as_of, waits_for)
     return explained(policy, Ruling(cases, situation, outcome), timetable, cases, rescore)
 
 

@@ -21,13 +21,14 @@ class Situation:
     freed, room
         `[n]` fen freed by the prepayment, and fen left under the regulatory cap.
     loss_ratio
-        `[n]` expected loss over freed limit.
+        `[n]` expected loss over freed limit, as the tiers read it.
     closed
         `[n, 3]` which of `GATES` are closed.
     clearing_days, fault_days
         `[n]` days until the payment has cleared, and until a system fault is mended.
     elapsed_days
-        `[n]` days since the decision was first taken; 0 on the first night.
+        `[n]` days of the tier's wait that are over: those since the decision was first taken, all
+        of them once the due date that it waited for has been met; 0 on the first night.
     """
 
     freed: Ints

@@ -85,13 +85,14 @@ class ValueSettings:
 
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
-    """The service levels in days."""
+    """The service levels in days, and by how much a later assessment must be better to count."""
 
     fault_days: int = whole(1, 30)
     slack_days: int = whole(0, 30)
     review_days: int = whole(1, 365)
     payment_days: int = whole(0, 30)
     identity_days: int = whole(0, 30)
+    better_by: float = number(0.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ FIELDS: Final[Mapping[str, tuple[Callable[[Story], Any], Callable[[Any, str], pa
     "restore_now": (_timetable, money),
     "restore_later": (_timetable, money),
     "withheld": (_timetable, money),
-    "next_due": (_facts, dates),
+    "signal_on": (_timetable, dates),
     "overdue": (_facts, money),
     "unsettled_interest": (_facts, money),
     "cycles": (_facts, counts),

@@ -30,6 +30,19 @@ def again(make):
     return run
 
 
+def nights(make, first, changes, days=8, policy=POLICY):
+    """Decide a borrower at NOON, then on each of some days after it, with what changed that day."""
+    decisions = decide(policy, make.cases({"as_of": NOON} | first))
+    earlier = Earlier.from_decisions(decisions.to_table())
+    rows = []
+    for day in range(1, days + 1):
+        tonight = first | changes.get(day, {}) | {"as_of": NOON + day * DAY}
+        night = decide_again(policy, make.cases(tonight), earlier)
+        rows += night.to_table().to_pylist()
+        earlier = earlier.then(night)
+    return rows
+
+
 def test_a_promise_is_kept_on_its_day_whatever_the_score_says(again):
     row = again({"loss_ratio": 0.05}, 3, **WORSE)
     assert (row["status"], row["restore_now"], row["restore_later"]) == ("restored", 50_000, [])
@@ -64,6 +77,25 @@ def test_a_payment_ages_with_its_own_decision_not_with_the_accounts_last_one(aga
     assert (row["status"], row["restore_now"]) == ("restored", 50_000)
 
 
+def test_a_payment_that_bounces_while_it_clears_waits_from_then_on(make):
+    first = {"returned_payments": 1, "days_since_returned": 90.0}
+    bounced = {
+        day: {"returned_payments": 2, "days_since_returned": day - 2.5} for day in range(3, 9)
+    }
+    rows = nights(make, first, bounced)
+    dates = [row["restore_later"][0]["date"] for row in rows[:7]]
+    assert dates == [date(2026, 3, 6)] * 2 + [date(2026, 3, 9)] * 5
+    assert [row["not_later_than"].day for row in rows] == [7, 7, 10, 10, 10, 10, 10, 9]
+    assert all(row["reasons"] == ["payment_clearing"] for row in rows[:7])
+    assert rows[7]["restore_now"] == 50_000
+
+
+def test_a_payment_that_bounced_before_the_decision_is_no_new_evidence(again):
+    first = {"returned_payments": 1, "days_since_returned": 0.2}
+    row = again(first, 5, days_since_returned=5.2, prepayment_age_days=0.1)
+    assert (row["status"], row["restore_now"]) == ("restored", 50_000)
+
+
 def test_a_fault_tonight_does_not_break_a_promise_that_is_due(again):
     assert again({"loss_ratio": 0.05}, 3, outage_minutes=500)["restore_now"] == 50_000
 
@@ -73,6 +105,26 @@ def test_a_gate_that_closed_since_is_new_evidence(again):
     assert (row["status"], row["reasons"]) == ("declined", ["overdue"])
     assert row["remedies"][0]["restores"] == 50_000
     assert row["not_later_than"] > date(2026, 3, 5)
+
+
+def test_a_gate_that_stays_closed_moves_no_date(make):
+    first = {"overdue": 900, "as_of": NOON}
+    decisions = decide(POLICY, make.cases(first))
+    earlier = Earlier.from_decisions(decisions.to_table())
+    for day in range(1, 45):
+        night = decide_again(POLICY, make.cases(first | {"as_of": NOON + day * DAY}), earlier)
+        assert night.timetable.not_later_than[0].item() == date(2026, 4, 15)
+        earlier = earlier.then(night)
+    night = decide_again(POLICY, make.cases(first | {"as_of": NOON + 45 * DAY}), earlier)
+    assert night.timetable.not_later_than[0].item() == date(2026, 5, 30)
+
+
+def test_a_gate_that_closes_takes_a_promise_back_and_moves_its_date_once(make):
+    first, late = {"loss_ratio": 0.12}, {"loss_ratio": 0.12, "overdue": 900}
+    told = [
+        row["not_later_than"] for row in nights(make, first, {5: late, 6: late, 7: late, 8: late})
+    ]
+    assert told == [date(2026, 4, 15)] * 4 + [date(2026, 4, 20)] * 4
 
 
 def test_a_settled_gate_brings_the_limit_back(again):

@@ -133,8 +133,8 @@ def test_unsettled_interest_in_words(decided):
 def test_the_next_due_date_is_named_only_if_it_comes_before_the_restoration(decided):
     due = {"next_due": np.datetime64("2026-03-10"), "loss_ratio": 0.12}
     late = {"next_due": np.datetime64("2026-03-16"), "loss_ratio": 0.12}
-    past = {"next_due": np.datetime64("2026-03-01"), "loss_ratio": 0.12}
-    texts = [row["text_zh"] for row in decided(due, late, past)]
+    same = {"next_due": np.datetime64("2026-03-15"), "loss_ratio": 0.12}
+    texts = [row["text_zh"] for row in decided(due, late, same)]
     assert ["2026年3月10日" in texts[0], "还款日" in texts[1], "还款日" in texts[2]] == [
         True,
         False,
