@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relimit.policy.cases import Bools, Cases, Floats, Ints, check_cases
+from relimit.policy.cases import Bools, Cases, Facts, Floats, Ints, check_cases
 from relimit.policy.config import Policy
 from relimit.policy.gates import GATES
 from relimit.policy.outcome import Ruling, outcome_of, situation_of
@@ -27,8 +27,17 @@ one action, joined by a plus."""
 
 NO_ACTION: Final = -1
 
-Rescore = Callable[[Ints, Sequence[str]], tuple[Floats, Floats]]
-"""Scores cases as if something were done: (rows, an action each) -> (risk, expected_loss) each."""
+
+class Rescored(NamedTuple):
+    """What is known of some cases once something is done, `[n]` each."""
+
+    risk: Floats
+    expected_loss: Floats
+    facts: Facts
+
+
+Rescore = Callable[[Ints, Sequence[str]], Rescored]
+"""Scores cases, and gathers their facts, as if something were done: (rows, an action each)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +68,8 @@ def remedies_of(
 ) -> Remedies:
     """Return what would bring back more of each limit, or bring it back sooner.
 
-    `later` is the fen that each decision promises for later. `rescore`, if given, scores the cases
-    again with the action done; without it the risk stays.
+    `later` is the fen that each decision promises for later. `rescore`, if given, says what the
+    cases are once the action is done; without it the risk stays, and the gates are taken to open.
     """
     cases, n = _bare(ruling.cases), len(ruling.cases)
     ruling = replace(ruling, cases=cases)
@@ -73,12 +82,13 @@ def remedies_of(
     )
     mask = ruling.situation.closed @ (1 << np.arange(len(GATES)))
     rows = np.flatnonzero(mask)
-    rescored = _rescored(cases.take(rows), rows, mask[rows], rescore)
+    after = _after(cases.take(rows), rows, mask[rows], rescore)
     for place, steps in enumerate(STEPS_OF_MASK):
         mine = np.flatnonzero(mask[rows] == place + 1)
         if len(mine):
-            after = cured(rescored.take(mine), steps)
-            _offer_steps(found, policy, ruling.take(rows[mine]), rows[mine], steps, after)
+            _offer_steps(
+                found, policy, ruling.take(rows[mine]), rows[mine], steps, after.take(mine)
+            )
     _offer_wait(found, policy, ruling, later)
     return found
 
@@ -89,27 +99,31 @@ def _bare(cases: Cases) -> Cases:
     return replace(cases, decision_id=ids, contributions=None, feature_names=())
 
 
-def cured(cases: Cases, steps: tuple[str, ...]) -> Cases:
-    """Return the cases with the facts as they are once some steps are done."""
-    none = np.zeros(len(cases), np.int64)
-    changes: dict[str, Any] = {}
-    if "clear_arrears" in steps:
-        changes |= {"overdue": none, "days_past_due": none}
-    if "settle_interest" in steps:
-        changes |= {"unsettled_interest": none}
-    if "unlock_identity" in steps:
-        changes |= {"identity_changes": none, "login_failures": none}
-    return replace(cases, facts=replace(cases.facts, **changes))
+def _after(cases: Cases, rows: Ints, mask: Ints, rescore: Rescore | None) -> Cases:
+    """Return the cases, which are those of the rows, once the steps for their gates are done.
 
-
-def _rescored(cases: Cases, rows: Ints, mask: Ints, rescore: Rescore | None) -> Cases:
-    """Return the cases, which are those of the rows, with the scores once their gates are open."""
+    The prepayment stays as old as it is: the account's last one may be another.
+    """
     if rescore is None or not len(rows):
-        return cases
-    risk, expected_loss = rescore(rows, [ACTIONS[one - 1] for one in mask.tolist()])
-    after = replace(cases, risk=risk, expected_loss=expected_loss)
+        return replace(cases, facts=_cured(cases.facts, mask))
+    risk, expected_loss, facts = rescore(rows, [ACTIONS[one - 1] for one in mask.tolist()])
+    facts = replace(facts, prepayment_age_days=cases.facts.prepayment_age_days)
+    after = replace(cases, risk=risk, expected_loss=expected_loss, facts=facts)
     check_cases(after)
     return after
+
+
+def _cured(facts: Facts, mask: Ints) -> Facts:
+    """Return the facts as they should be once the steps of each mask are done."""
+    keeps = {step: (mask >> place & 1) == 0 for place, step in enumerate(STEPS)}
+    return replace(
+        facts,
+        overdue=facts.overdue * keeps["clear_arrears"],
+        days_past_due=facts.days_past_due * keeps["clear_arrears"],
+        unsettled_interest=facts.unsettled_interest * keeps["settle_interest"],
+        identity_changes=facts.identity_changes * keeps["unlock_identity"],
+        login_failures=facts.login_failures * keeps["unlock_identity"],
+    )
 
 
 def _offer_steps(  # noqa: PLR0917 - every one is needed, and all differ in type

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from relimit.data import DataError, Prepayments, find_prepayments
 from relimit.data.events import EventBlock
 from relimit.data.supposed import suppose
-from relimit.data.vocabulary import CURED, INTEREST_PAYMENT, REPAYMENT
+from relimit.data.vocabulary import (
+    CURED,
+    IDENTITY_CONFIRMED,
+    INTEREST_PAYMENT,
+    OPERATION,
+    REPAYMENT,
+)
 from relimit.features import History, feature_matrix
 from relimit.models import RiskModel, expected_loss
 from relimit.policy import (
@@ -21,6 +27,7 @@ from relimit.policy import (
     Earlier,
     Facts,
     Policy,
+    Rescored,
     decide,
     decide_again,
     gather_facts,
@@ -110,7 +117,7 @@ class Scorer:
         agree to the last bit.
         """
         cases = self.cases_of(block, prepayments)
-        return decide(self.policy, cases, _Rescore(self.model, block, prepayments, cases.facts))
+        return decide(self.policy, cases, _Rescore(self, block, prepayments, cases.facts))
 
     def decide_again(
         self, block: EventBlock, prepayments: Prepayments, earlier: Earlier
@@ -121,7 +128,7 @@ class Scorer:
         first and tonight as their `as_of`; see `relimit.policy.decide_again`.
         """
         cases = self.cases_of(block, prepayments)
-        rescore = _Rescore(self.model, block, prepayments, cases.facts)
+        rescore = _Rescore(self, block, prepayments, cases.facts)
         return decide_again(self.policy, cases, earlier, rescore)
 
     def cases_of(self, block: EventBlock, prepayments: Prepayments) -> Cases:
@@ -154,30 +161,33 @@ class Scorer:
 
 @dataclass(frozen=True, slots=True)
 class _Rescore:
-    """Scores accounts as if a remedy had been done at the moment of the decision."""
+    """Scores accounts, and gathers their facts, as if a remedy had been done at the decision."""
 
-    model: RiskModel
+    scorer: Scorer
     block: EventBlock
     prepayments: Prepayments
     facts: Facts
 
-    def __call__(self, rows: Ints, actions: Sequence[str]) -> tuple[Floats, Floats]:
-        """Return risk and expected loss of the rows, features and all, once each is done."""
-        cleared, settled = (
+    def __call__(self, rows: Ints, actions: Sequence[str]) -> Rescored:
+        """Return risk, expected loss and facts of the rows once each is done."""
+        cleared, settled, confirmed = (
             np.array([step in action for action in actions])
-            for step in ("clear_arrears", "settle_interest")
+            for step in ("clear_arrears", "settle_interest", "unlock_identity")
         )
-        payments = {
+        done = {
             REPAYMENT: self.facts.overdue[rows] * cleared,
             CURED: cleared,
             INTEREST_PAYMENT: self.facts.unsettled_interest[rows] * settled,
+            OPERATION: confirmed,
         }
         as_of = self.prepayments.as_of[rows]
-        supposed = suppose(self.block, self.prepayments.account[rows], as_of, payments)
-        matrix = feature_matrix(
-            History(supposed, np.arange(len(rows)), as_of), self.model.feature_names
-        )
-        return _scores(self.model, matrix, self.prepayments.freed[rows])
+        account = self.prepayments.account[rows]
+        supposed = suppose(self.block, account, as_of, done, {OPERATION: IDENTITY_CONFIRMED})
+        history = History(supposed, np.arange(len(rows)), as_of)
+        model = self.scorer.model
+        matrix = feature_matrix(history, model.feature_names)
+        risk, loss = _scores(model, matrix, self.prepayments.freed[rows])
+        return Rescored(risk, loss, gather_facts(history, self.scorer.policy))
 
 
 def _scores(model: RiskModel, matrix: Floats, freed: Ints) -> tuple[Floats, Floats]:

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relimit.data.errors import DataError
-from relimit.policy import ACTIONS, decide, load_policy
+from relimit.policy import ACTIONS, Rescored, decide, load_policy
 
 POLICY = load_policy()
 DOING = {
@@ -122,23 +122,24 @@ def test_nothing_is_offered_that_does_not_work(decided, facts):
     assert decided(facts)[0]["remedies"] == []
 
 
-def test_a_remedy_is_judged_by_the_new_scores_where_they_are_given(decided):
+def test_a_remedy_is_judged_by_what_is_known_once_it_is_done(decided, make):
     asked = []
 
     def rescore(rows, actions):
         asked.append((rows.tolist(), actions))
-        ratio = np.array([0.05, 0.9])[: len(rows)]
-        return np.full(len(rows), 0.1), ratio * 50_000
+        ratio = np.array([0.05, 0.9, 0.01])
+        facts = make.facts([{}, {}, {"unsettled_interest": 900}])
+        return Rescored(np.full(3, 0.1), ratio * 50_000, facts)
 
-    rows = decided({}, {"overdue": 5}, {"overdue": 7}, rescore=rescore)
-    assert asked == [([1, 2], ["clear_arrears", "clear_arrears"])]
-    assert [len(row["remedies"]) for row in rows] == [0, 1, 0]
+    rows = decided({}, {"overdue": 5}, {"overdue": 7}, {"overdue": 9}, rescore=rescore)
+    assert asked == [([1, 2, 3], ["clear_arrears"] * 3)]
+    assert [len(row["remedies"]) for row in rows] == [0, 1, 0, 0]
     assert rows[1]["remedies"][0]["days"] == 4
 
 
-def test_new_scores_that_are_not_numbers_are_refused(decided):
+def test_new_scores_that_are_not_numbers_are_refused(decided, make):
     def rescore(rows, actions):
-        return np.full(len(rows), np.nan), np.zeros(len(rows))
+        return Rescored(np.full(len(rows), np.nan), np.zeros(len(rows)), make.facts([{}]))
 
     with pytest.raises(DataError, match="risk is not a number"):
         decided({"overdue": 5}, rescore=rescore)
