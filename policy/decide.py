@@ -47,9 +47,11 @@ def explained(
     """Add reasons, remedies and texts to what was ruled; `shown` are the cases as told."""
     reasons = reasons_of(policy, ruling)
     remedies = remedies_of(policy, ruling, timetable.restore_later, rescore)
-    texts = write_texts(Story(policy, shown, timetable, reasons, remedies), policy.wording.borrower)
+    told = (shown, ruling.situation, timetable, reasons, remedies)
+    texts = write_texts(Story(policy, *told), policy.wording.borrower)
     return Decisions(
         cases=shown,
+        situation=ruling.situation,
         timetable=timetable,
         reasons=reasons,
         remedies=remedies,
@@ -61,5 +63,6 @@ def explained(
 
 def analyst_texts(policy: Policy, decisions: Decisions) -> dict[str, pa.StringArray]:
     """Return by language `[n]` texts for analysts, of decisions that this policy took."""
-    told = (decisions.cases, decisions.timetable, decisions.reasons, decisions.remedies)
-    return write_texts(Story(policy, *told), policy.wording.analyst)
+    told = (decisions.timetable, decisions.reasons, decisions.remedies)
+    story = Story(policy, decisions.cases, decisions.situation, *told)
+    return write_texts(story, policy.wording.analyst)

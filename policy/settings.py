@@ -1,6 +1,9 @@
 """The sections of the policy file, one frozen class each; money in fen, times in days."""
 
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
@@ -145,6 +148,14 @@ class TimetableSettings:
 def is_wording(name: str) -> bool:
     """Say whether a table of texts of this name is packaged."""
     return name.isidentifier() and files(PACKAGE).joinpath(f"wording_{name}.toml").is_file()
+
+
+@cache
+def load_wording(table: str) -> Mapping[str, Mapping[str, str]]:
+    """Return the templates of a packaged table: by name, such as `reason.overdue`, and language."""
+    text = files(PACKAGE).joinpath(f"wording_{table}.toml").read_text("utf-8")
+    groups = tomllib.loads(text)
+    return {f"{group}.{name}": entry for group in groups for name, entry in groups[group].items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from relimit.policy import (
     Facts,
     Policy,
     Rescored,
+    analyst_texts,
     decide,
     decide_again,
     gather_facts,
@@ -87,8 +88,11 @@ class Scorer:
         """
         return self.decide_asked(Asked.of(block_of(events), since, as_of))
 
-    def decide_asked(self, asked: Asked) -> dict[str, Any]:
+    def decide_asked(self, asked: Asked, *, analyst: bool = False) -> dict[str, Any]:
         """Return the decision about the last prepayment of a history that has been read.
+
+        With `analyst` there are also `text_analyst_zh` and `text_analyst_en`: the same with its
+        figures and bounds.
 
         Raises
         ------
@@ -106,8 +110,12 @@ class Scorer:
         (reason,) = undecidable(asked.block, last)
         if reason is not None:
             raise DataError(reason, where=WHERE, mend="Mend the account's events")
+        decisions = self.decide_block(asked.block, last)
         row: dict[str, Any]
-        (row,) = self.decide_block(asked.block, last).to_table().to_pylist()
+        (row,) = decisions.to_table().to_pylist()
+        if analyst:
+            texts = analyst_texts(self.policy, decisions)
+            row |= {f"text_analyst_{name}": told[0].as_py() for name, told in texts.items()}
         return row
 
     def decide_block(self, block: EventBlock, prepayments: Prepayments) -> Decisions:

@@ -52,9 +52,14 @@ FEATURES = (
 """One feature for each cause, in the order of `CAUSES`, and one that speaks for none."""
 
 
+def counted_cycles(row):
+    """As many cycles as count have a last day."""
+    return {"cycles_until": np.datetime64("2026-04-20")} if row.get("cycles", 0) >= 3 else {}
+
+
 def make_facts(rows):
     """Facts of the untroubled borrower, changed by a dict a row."""
-    full = [UNTROUBLED | row for row in rows]
+    full = [UNTROUBLED | counted_cycles(row) | row for row in rows]
     return Facts(
         **{
             name: np.array([row[name] for row in full], TYPES.get(name, np.int64))

@@ -43,6 +43,15 @@ def test_comments_and_order_do_not_change_the_version_but_settings_do(policy, ed
     assert len(policy.version) == 12
 
 
+def test_other_texts_are_another_version(policy):
+    other = replace(policy, wording=replace(policy.wording, borrower="analyst"))
+    words = {"reason.overdue": {"zh": "", "en": "Otherwise."}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("relimit.policy.config.load_wording", lambda table: words)
+        changed = replace(policy).version
+    assert len({policy.version, other.version, changed}) == 3
+
+
 def _cut(text, start, end):
     first, last = text.index(start), text.index(end)
     return text[first:last], text[:first] + text[last:]
