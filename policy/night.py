@@ -6,15 +6,17 @@ from typing import Final, Self
 import numpy as np
 
 from relimit.data.vocabulary import DELAYS_DAYS, MICROSECONDS_PER_DAY
-from relimit.policy.cases import Bools, Cases, Dates, Floats, Ints
+from relimit.policy.cases import Bools, Cases, Dates, Floats
 from relimit.policy.config import Policy
 from relimit.policy.earlier import Earlier
 from relimit.policy.gates import is_doubtful
 from relimit.policy.outcome import Situation, situation_of
+from relimit.policy.promise import Promise
 from relimit.policy.timetable import NEXT_DUE, SCORE_REFRESH, Awaited, local_dates
 
 LONGEST: Final = max(DELAYS_DAYS)
-"""No tier waits longer."""
+"""No tier waits longer. Its delays are those of the arms: a promise for another day was set by a
+fault or by clearing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +28,9 @@ class Night:
     cases
         Tonight's; each prepayment is at least as old as its decision.
     situation
-        What the rules look at tonight.
+        What the rules look at tonight, with the promise.
     today
         datetime64[D].
-    promised, blocked, bounced
-        Whether something is promised, a gate is closed, and a payment bounced since the decision.
-    wait
-        int64 days that the promise still waits; 0 without one.
     waits_for
         What a tier's promise waits for.
     """
@@ -40,10 +38,6 @@ class Night:
     cases: Cases
     situation: Situation
     today: Dates
-    promised: Bools
-    blocked: Bools
-    bounced: Bools
-    wait: Ints
     waits_for: Awaited
 
     @classmethod
@@ -57,22 +51,25 @@ class Night:
         waits_for_due = np.isin(delay, _due_delays(policy))
         due_met = waits_for_due & _due_met(cases, decided_on, today)
         situation = situation_of(policy, aged)
-        blocked = np.asarray(situation.closed.any(axis=1))
-        plain = due_met | (earlier.gate_closed & ~blocked)
-        days = np.where(due_met, LONGEST, (today - decided_on).astype(np.int64))
+        opened = earlier.gate_closed & ~situation.closed.any(axis=1)
+        factor = np.where(due_met | opened, 1.0, 1.0 + policy.service.better_by)
+        bounced = is_doubtful(policy, cases.facts) & (cases.facts.days_since_returned < elapsed)
+        cleared = (_cleared_on(policy, cases) - today).astype(np.int64)
+        left = np.where(promised, (earlier.promised_on - today).astype(np.int64), 0)
+        promise = Promise(
+            restored=earlier.restored,
+            amount=earlier.promised,
+            left=np.maximum(left, 0),
+            by_tier=np.isin(delay, DELAYS_DAYS) & ~due_met,
+            cleared=np.where(bounced, np.maximum(cleared, 0), 0),
+        )
         situation = replace(
             situation,
-            loss_ratio=situation.loss_ratio * np.where(plain, 1.0, 1.0 + policy.service.better_by),
-            elapsed_days=days,
+            loss_ratio=situation.loss_ratio * factor,
+            elapsed_days=np.where(due_met, LONGEST, (today - decided_on).astype(np.int64)),
+            promise=promise,
         )
-        bounced = is_doubtful(policy, cases.facts) & (cases.facts.days_since_returned < elapsed)
-        left = np.where(promised, (earlier.promised_on - today).astype(np.int64), 0)
-        by_tier = np.isin(delay, DELAYS_DAYS) & ~due_met
-        wait = _wait(situation, left, by_tier)
-        cleared = (_cleared_on(policy, cases) - today).astype(np.int64)
-        wait = np.where(bounced & promised, np.maximum(wait, cleared), wait)
-        waits_for = _awaited(cases, waits_for_due, decided_on, today)
-        return cls(aged, situation, today, promised, blocked, bounced, wait, waits_for)
+        return cls(aged, situation, today, _awaited(cases, waits_for_due, decided_on, today))
 
 
 def _aged(cases: Cases, elapsed: Floats) -> Cases:
@@ -90,16 +87,6 @@ def _due_met(cases: Cases, decided_on: Dates, today: Dates) -> Bools:
     facts = cases.facts
     passed = (facts.last_due > decided_on) & (facts.last_due < today)
     return np.asarray(passed & (facts.overdue == 0) & (facts.days_past_due == 0))
-
-
-def _wait(situation: Situation, left: Ints, by_tier: Bools) -> Ints:
-    """Return the days until the promised date, or fewer if nothing is left to wait for.
-
-    Delays of tiers are those of the arms; any other date was set by a fault or by clearing.
-    """
-    rules = np.maximum(situation.clearing_days, situation.fault_days)
-    longest = np.where(by_tier, np.maximum(left, rules), rules)
-    return np.clip(left, 0, np.maximum(longest, 0))
 
 
 def _cleared_on(policy: Policy, cases: Cases) -> Dates:

@@ -5,13 +5,20 @@ from dataclasses import replace
 import numpy as np
 
 from relimit.data.errors import DataError
-from relimit.policy.cases import Bools, Cases, check_cases
+from relimit.policy.cases import Cases, check_cases
 from relimit.policy.config import Policy
 from relimit.policy.decide import explained
 from relimit.policy.decisions import Decisions
 from relimit.policy.earlier import Earlier
 from relimit.policy.night import Night
-from relimit.policy.outcome import Outcome, Ruling, outcome_of
+from relimit.policy.outcome import (
+    Outcome,
+    Ruling,
+    Situation,
+    by_the_rules,
+    outcome_of,
+    promise_stands,
+)
 from relimit.policy.remedies import Rescore
 from relimit.policy.timetable import Timetable, tier_signals, timetable_of
 
@@ -49,15 +56,17 @@ def decide_again(
     check_cases(cases)
     _check_same(cases, earlier)
     night = Night.of(policy, cases, earlier)
-    to_come, anew = _to_come(outcome_of(policy, night.situation), earlier, night)
+    situation = night.situation
+    whole = outcome_of(policy, situation)
+    to_come = Outcome(whole.amount - earlier.restored, whole.days)
     left = replace(cases, freed=cases.freed - earlier.restored)
-    signal = np.where(anew, tier_signals(policy, night.situation), night.waits_for.signal)
+    open_now = replace(situation, freed=left.freed)
+    stands = promise_stands(situation, by_the_rules(policy, situation))
+    signal = np.where(stands, night.waits_for.signal, tier_signals(policy, situation))
     waits_for = replace(night.waits_for, signal=signal)
-    open_now = replace(night.situation, freed=left.freed)
     timetable = timetable_of(policy, open_now, to_come, cases.as_of, waits_for)
-    whole = Outcome(earlier.restored + to_come.amount, to_come.days)
-    ruling = Ruling(night.cases, night.situation, whole)
-    return explained(policy, ruling, _no_later(timetable, earlier, night), left, rescore)
+    ruling = Ruling(night.cases, situation, whole)
+    return explained(policy, ruling, _no_later(timetable, earlier, situation), left, rescore)
 
 
 def _check_same(cases: Cases, earlier: Earlier) -> None:
@@ -72,28 +81,16 @@ def _check_same(cases: Cases, earlier: Earlier) -> None:
         raise DataError("a case is older than its earlier decision", where="cases")
 
 
-def _to_come(fresh: Outcome, earlier: Earlier, night: Night) -> tuple[Outcome, Bools]:
-    """Return what comes back from now on, and whether it is tonight's ruling or the promise.
-
-    It is tonight's where that is no worse, where nothing is promised, and where a gate is closed.
-    """
-    more = np.maximum(fresh.amount - earlier.restored, 0)
-    no_worse = (more >= earlier.promised) & (fresh.days <= night.wait)
-    anew = night.blocked | ~night.promised | no_worse
-    amount = np.where(anew, more, earlier.promised)
-    days = np.where(anew, fresh.days, night.wait)
-    return Outcome(amount, np.where(amount > 0, days, 0)), anew
-
-
-def _no_later(timetable: Timetable, earlier: Earlier, night: Night) -> Timetable:
+def _no_later(timetable: Timetable, earlier: Earlier, situation: Situation) -> Timetable:
     """Keep the last date told, unless there is new evidence or it has come with something withheld.
 
     A gate that stays closed is no new evidence: it took the promise back on the night it closed.
+    Nor is a payment that bounced, once the promise has been put off for it.
     """
-    told, new = earlier.not_later_than, timetable.not_later_than
-    moved = night.bounced & (timetable.later_date > earlier.promised_on)
-    over = (night.today >= told) & (timetable.withheld > 0)
-    renewed = (night.promised & (night.blocked | moved)) | over
-    last = np.where(renewed, new, np.minimum(new, told))
-    last = np.fmax(np.maximum(last, night.today), timetable.later_date)
+    told, new, today = earlier.not_later_than, timetable.not_later_than, timetable.decided_on
+    put_off = timetable.later_date > earlier.promised_on
+    taken_back = (earlier.promised > 0) & situation.closed.any(axis=1)
+    over = (today >= told) & (timetable.withheld > 0)
+    last = np.where(put_off | taken_back | over, new, np.minimum(new, told))
+    last = np.fmax(np.maximum(last, today), timetable.later_date)
     return replace(timetable, not_later_than=last)

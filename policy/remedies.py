@@ -134,16 +134,21 @@ def _offer_steps(  # noqa: PLR0917 - every one is needed, and all differ in type
     steps: tuple[str, ...],
     after: Cases,
 ) -> None:
-    situation = replace(situation_of(policy, after), elapsed_days=ruling.situation.elapsed_days)
-    then, now = outcome_of(policy, situation), ruling.outcome
-    works = then.amount > now.amount
+    now = ruling.situation
+    promise = now.promise and replace(now.promise, amount=np.zeros(len(now), np.int64))
+    situation = replace(
+        situation_of(policy, after), elapsed_days=now.elapsed_days, promise=promise
+    )  # a gate that closes ends a promise, and opening it brings none back
+    then = outcome_of(policy, situation)
+    gain = then.amount - ruling.outcome.amount
+    works = gain > 0
     amount, known = _to_pay(ruling.cases, steps)
     place = rows[works]
     found.action[place] = ACTIONS.index("+".join(steps))
     found.amount[place] = amount[works]
     found.has_amount[place] = known[works]
     found.days[place] = _working_days(policy, steps) + then.days[works]
-    found.restores[place] = (then.amount - now.amount)[works]
+    found.restores[place] = gain[works]
 
 
 def _to_pay(cases: Cases, steps: tuple[str, ...]) -> tuple[Ints, Bools]:

@@ -135,12 +135,17 @@ class Scorer:
         The prepayments are those of the earlier decisions, in their order, with what they freed at
         first and tonight as their `as_of`; see `relimit.policy.decide_again`.
         """
-        cases = self.cases_of(block, prepayments)
+        cases = self.cases_of(block, prepayments, again=True)
         rescore = _Rescore(self, block, prepayments, cases.facts)
         return decide_again(self.policy, cases, earlier, rescore)
 
-    def cases_of(self, block: EventBlock, prepayments: Prepayments) -> Cases:
-        """Return the prepayments with their scores, facts and, where they are read, reasons."""
+    def cases_of(
+        self, block: EventBlock, prepayments: Prepayments, *, again: bool = False
+    ) -> Cases:
+        """Return the prepayments with their scores, facts and, where they are read, reasons.
+
+        `again` if they were decided on an earlier night.
+        """
         history = History(block, prepayments.account, prepayments.as_of)
         matrix = feature_matrix(history, self.model.feature_names)
         risk, loss = _scores(self.model, matrix, prepayments.freed)
@@ -155,12 +160,12 @@ class Scorer:
             facts=gather_facts(history, self.policy),
             model_version=self.model.version,
         )
-        return self._explained(cases, matrix)
+        return self._explained(cases, matrix, again=again)
 
-    def _explained(self, cases: Cases, matrix: Floats) -> Cases:
+    def _explained(self, cases: Cases, matrix: Floats, *, again: bool) -> Cases:
         """Add the model's contributions where a reason may hang on them."""
         contributions = np.zeros(matrix.shape)
-        rows = np.flatnonzero(reads_contributions(self.policy, cases))
+        rows = np.flatnonzero(reads_contributions(self.policy, cases, again=again))
         contributions[rows] = self.model.contributions(matrix[rows])
         return replace(
             cases, contributions=contributions, feature_names=tuple(self.model.feature_names)

@@ -74,8 +74,9 @@ def test_an_analyst_reads_the_figures(make):
     texts = analyst_texts(POLICY, decide(POLICY, make.cases(case)))
     assert texts["en"].to_pylist() == [
         "1 March 2026: none of ¥500.00 freed is restored; risk 3.1%, expected loss ¥5.00, "
-        "loss ratio 1.0% (tier up to 3.0%). Gate: ¥12.40 of interest unsettled (bound ¥1.00). Remedy: interest of ¥12.40 settled restores ¥500.00 "
-        "(1 day). Withheld part reviewed by 15 April 2026."
+        "loss ratio 1.0% (tier up to 3.0%). Gate: ¥12.40 of interest unsettled (bound ¥1.00). "
+        "Remedy: interest of ¥12.40 settled restores ¥500.00 (1 day). Withheld part reviewed by "
+        "15 April 2026."
     ]
     assert amounts(texts["zh"][0].as_py()) == amounts(texts["en"][0].as_py())
 

