@@ -22,6 +22,8 @@ def suppose(
     at: Ints,
     payments: Mapping[str, Ints | Bools],
     details: Mapping[str, str] | None = None,
+    *,
+    known_by: Ints | None = None,
 ) -> EventBlock:
     """Return each account's events with some more of them at one instant, an account a row.
 
@@ -38,6 +40,8 @@ def suppose(
         with an amount of 0 get no such event.
     details
         The `detail` of the supposed events of a kind; null for a kind that is not there.
+    known_by
+        `[n]` microseconds UTC: of the events, only those known by then are kept; all if absent.
 
     Returns
     -------
@@ -51,6 +55,9 @@ def suppose(
     code = np.repeat(np.arange(len(account)), sizes)
     within = np.arange(len(code)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     rows = np.repeat(block.starts[account], sizes) + within
+    if known_by is not None:
+        seen = block.known_at[rows] <= known_by[code]
+        rows, code = rows[seen], code[seen]
     names = [field.name for field in fields(EventBlock) if field.name not in _NOT_COLUMNS]
     columns = {name: getattr(block, name)[rows] for name in names}
     for kind, amount in payments.items():

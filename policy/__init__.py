@@ -11,7 +11,8 @@ from relimit.policy.optimise import Guardrails, Optimised, Sample, optimise_tier
 from relimit.policy.outcome import bound_by_risk
 from relimit.policy.reasons import REASONS, reads_contributions
 from relimit.policy.release import decide_again
-from relimit.policy.remedies import ACTIONS, Rescored
+from relimit.policy.remedies import ACTIONS
+from relimit.policy.rescore import Rescored
 from relimit.policy.worth import Worth, worth_of
 from relimit.policy.writing import policy_text
 

@@ -7,7 +7,8 @@ from relimit.policy.config import Policy
 from relimit.policy.decisions import Decisions
 from relimit.policy.outcome import Ruling, outcome_of, situation_of
 from relimit.policy.reasons import reasons_of
-from relimit.policy.remedies import Rescore, remedies_of
+from relimit.policy.remedies import remedies_of
+from relimit.policy.rescore import Rescore
 from relimit.policy.timetable import Awaited, Timetable, tier_signals, timetable_of
 from relimit.policy.wording import Story, write_texts
 
@@ -46,7 +47,7 @@ def explained(
 ) -> Decisions:
     """Add reasons, remedies and texts to what was ruled; `shown` are the cases as told."""
     reasons = reasons_of(policy, ruling)
-    remedies = remedies_of(policy, ruling, timetable.restore_later, rescore)
+    remedies = remedies_of(policy, ruling, timetable, rescore)
     told = (shown, ruling.situation, timetable, reasons, remedies)
     texts = write_texts(Story(policy, *told), policy.wording.borrower)
     return Decisions(

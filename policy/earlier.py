@@ -1,15 +1,17 @@
 """What earlier nights decided, as a later night finds it."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from relimit.policy.cases import Bools, Dates, Ints
-from relimit.policy.decisions import Decisions
 from relimit.policy.gates import GATES
+
+if TYPE_CHECKING:
+    from relimit.policy.decisions import Decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Earlier:
             gate_closed=gate_closed,
         )
 
-    def then(self, night: Decisions) -> Self:
+    def then(self, night: "Decisions") -> Self:
         """Return what stands after a later night whose `restore_now` has been given back too."""
         return self.followed_by(self.from_decisions(night.to_table()))
 

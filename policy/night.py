@@ -57,6 +57,7 @@ class Night:
         cleared = (_cleared_on(policy, cases) - today).astype(np.int64)
         left = np.where(promised, (earlier.promised_on - today).astype(np.int64), 0)
         promise = Promise(
+            decided_at=earlier.decided_at,
             restored=earlier.restored,
             amount=earlier.promised,
             left=np.maximum(left, 0),

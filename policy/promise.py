@@ -15,6 +15,8 @@ class Promise:
 
     Attributes
     ----------
+    decided_at
+        int64 microseconds UTC: when the prepayment was first decided.
     restored, amount
         int64 fen that are back, and fen promised; 0 where nothing is.
     left
@@ -25,6 +27,7 @@ class Promise:
         int64 days until a payment that bounced since the decision has cleared; 0 if none did.
     """
 
+    decided_at: Ints
     restored: Ints
     amount: Ints
     left: Ints

@@ -84,6 +84,7 @@ def _true_reasons(policy: Policy, situation: Situation, now: Outcome, pull: Pull
     if len(joint):
         true[joint] = _jointly_true(policy, situation.take(joint), pull)
     fault = REASONS.index(SYSTEM_FAULT)
+    true[:, fault] &= (now.days > 0) & (situation.fault_days >= now.days)
     true[true[:, fault], fault + 1 :] = False
     causes = [REASONS.index(cause) for cause in CAUSES]
     true[:, REASONS.index(ASSESSMENT)] &= ~true[:, causes].any(axis=1)

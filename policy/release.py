@@ -19,7 +19,7 @@ from relimit.policy.outcome import (
     outcome_of,
     promise_stands,
 )
-from relimit.policy.remedies import Rescore
+from relimit.policy.rescore import Rescore
 from relimit.policy.timetable import Timetable, tier_signals, timetable_of
 
 

@@ -1,17 +1,19 @@
 """What the borrower can do: a remedy is offered only if deciding again shows that it works."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relimit.policy.cases import Bools, Cases, Facts, Floats, Ints, check_cases
+from relimit.policy.cases import Bools, Cases, Facts, Ints, check_cases
 from relimit.policy.config import Policy
 from relimit.policy.gates import GATES
+from relimit.policy.next_due import PAY_NEXT_DUE, days_to_due, may_help, once_met
 from relimit.policy.outcome import Ruling, outcome_of, situation_of
+from relimit.policy.rescore import Rescore
+from relimit.policy.timetable import Timetable
 
 STEPS: Final = ("clear_arrears", "settle_interest", "unlock_identity")
 """What opens each of `GATES`."""
@@ -21,23 +23,11 @@ STEPS_OF_MASK: Final = tuple(
     tuple(compress(STEPS, (bool(mask >> place & 1) for place in range(len(STEPS)))))
     for mask in range(1, 2 ** len(STEPS))
 )
-ACTIONS: Final = (*("+".join(steps) for steps in STEPS_OF_MASK), WAIT_FOR_CLEARING)
+ACTIONS: Final = (*("+".join(steps) for steps in STEPS_OF_MASK), WAIT_FOR_CLEARING, PAY_NEXT_DUE)
 """Every action. Where several gates are closed, opening one alone changes nothing: their steps are
 one action, joined by a plus."""
 
 NO_ACTION: Final = -1
-
-
-class Rescored(NamedTuple):
-    """What is known of some cases once something is done, `[n]` each."""
-
-    risk: Floats
-    expected_loss: Floats
-    facts: Facts
-
-
-Rescore = Callable[[Ints, Sequence[str]], Rescored]
-"""Scores cases, and gathers their facts, as if something were done: (rows, an action each)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +54,11 @@ class Remedies:
 
 
 def remedies_of(
-    policy: Policy, ruling: Ruling, later: Ints, rescore: Rescore | None = None
+    policy: Policy, ruling: Ruling, timetable: Timetable, rescore: Rescore | None = None
 ) -> Remedies:
     """Return what would bring back more of each limit, or bring it back sooner.
 
-    `later` is the fen that each decision promises for later. `rescore`, if given, says what the
+    `timetable` is what each decision promises. `rescore`, if given, says what the
     cases are once the action is done; without it the risk stays, and the gates are taken to open.
     """
     cases, n = _bare(ruling.cases), len(ruling.cases)
@@ -89,7 +79,8 @@ def remedies_of(
             _offer_steps(
                 found, policy, ruling.take(rows[mine]), rows[mine], steps, after.take(mine)
             )
-    _offer_wait(found, policy, ruling, later)
+    _offer_wait(found, policy, ruling, timetable.restore_later)
+    _offer_due(found, policy, ruling, timetable, rescore)
     return found
 
 
@@ -175,3 +166,27 @@ def _offer_wait(found: Remedies, policy: Policy, ruling: Ruling, later: Ints) ->
     found.action[rows] = ACTIONS.index(WAIT_FOR_CLEARING)
     found.days[rows] = ruling.outcome.days[rows]
     found.restores[rows] = later[rows]
+
+
+def _offer_due(
+    found: Remedies,
+    policy: Policy,
+    ruling: Ruling,
+    timetable: Timetable,
+    rescore: Rescore | None,
+) -> None:
+    """Offer to pay on the due date where the night after it gives more, or the same sooner."""
+    free = found.action == NO_ACTION
+    rows = np.flatnonzero(may_help(policy, ruling, timetable) & free)
+    if not len(rows):
+        return
+    then = once_met(policy, ruling, timetable, rows, rescore)
+    gain = then.amount - ruling.outcome.amount[rows]
+    cases = ruling.cases.take(rows)
+    days = days_to_due(policy, cases.as_of, cases.facts) + 1 + then.days
+    sooner = (gain == 0) & (days < ruling.outcome.days[rows])
+    works = (gain > 0) | sooner
+    place = rows[works]
+    found.action[place] = ACTIONS.index(PAY_NEXT_DUE)
+    found.days[place] = days[works]
+    found.restores[place] = np.where(gain > 0, gain, timetable.restore_later[rows])[works]

@@ -16,6 +16,7 @@ from relimit.policy.cases import Cases, Floats, Ints
 from relimit.policy.causes import CAUSES
 from relimit.policy.config import Policy
 from relimit.policy.gates import GATES
+from relimit.policy.next_due import PAY_NEXT_DUE
 from relimit.policy.outcome import Situation
 from relimit.policy.phrases import LANGUAGES, counts, dates, money, percentages, spans
 from relimit.policy.reasons import REASONS
@@ -110,6 +111,7 @@ FIELDS: Final[Mapping[str, tuple[Callable[[Story], Any], Callable[[Any, str], pa
     "restore_later": (_timetable, money),
     "withheld": (_timetable, money),
     "signal_on": (_timetable, dates),
+    "next_due": (_facts, dates),
     "cycles_until": (_facts, dates),
     "loss_ratio": (_situation, percentages),
     "tier_bound": (_story, percentages),
@@ -230,7 +232,7 @@ def _result(status: int, freed: int, now: int, withheld: int) -> str:
 
 
 def _remedy(action: str, arrears_known: bool) -> Sentence:
-    if action == WAIT_FOR_CLEARING:
+    if action in {WAIT_FOR_CLEARING, PAY_NEXT_DUE}:
         return (f"remedy.{action}",)
     steps = []
     for step in action.split("+"):

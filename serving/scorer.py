@@ -14,12 +14,15 @@ from relimit.data.events import EventBlock
 from relimit.data.supposed import suppose
 from relimit.data.vocabulary import (
     CURED,
+    DUE,
     IDENTITY_CONFIRMED,
     INTEREST_PAYMENT,
+    MICROSECONDS_PER_DAY,
     OPERATION,
     REPAYMENT,
 )
 from relimit.features import History, feature_matrix
+from relimit.features.state import outstanding
 from relimit.models import RiskModel, expected_loss
 from relimit.policy import (
     Cases,
@@ -34,6 +37,7 @@ from relimit.policy import (
     gather_facts,
     reads_contributions,
 )
+from relimit.policy.next_due import PAY_NEXT_DUE, days_to_due
 from relimit.serving.history import WHERE, Asked, block_of
 from relimit.serving.quarantine import undecidable
 
@@ -174,7 +178,10 @@ class Scorer:
 
 @dataclass(frozen=True, slots=True)
 class _Rescore:
-    """Scores accounts, and gathers their facts, as if a remedy had been done at the decision."""
+    """Scores accounts, and gathers their facts, as if a remedy had been done.
+
+    An instalment that is paid on its due date is like the last one, and is looked at a day later.
+    """
 
     scorer: Scorer
     block: EventBlock
@@ -183,24 +190,37 @@ class _Rescore:
 
     def __call__(self, rows: Ints, actions: Sequence[str]) -> Rescored:
         """Return risk, expected loss and facts of the rows once each is done."""
-        cleared, settled, confirmed = (
+        asked = self.prepayments.take(rows)
+        cleared, settled, confirmed, pays = (
             np.array([step in action for action in actions])
-            for step in ("clear_arrears", "settle_interest", "unlock_identity")
+            for step in ("clear_arrears", "settle_interest", "unlock_identity", PAY_NEXT_DUE)
         )
+        facts = self.facts.take(rows)
+        days = np.where(pays, days_to_due(self.scorer.policy, asked.as_of, facts), 0)
+        instalment = np.where(pays, self._last_instalment(asked), 0)
+        at = asked.as_of + days * MICROSECONDS_PER_DAY
         done = {
-            REPAYMENT: self.facts.overdue[rows] * cleared,
+            DUE: instalment,
+            REPAYMENT: facts.overdue * cleared + instalment,
             CURED: cleared,
-            INTEREST_PAYMENT: self.facts.unsettled_interest[rows] * settled,
+            INTEREST_PAYMENT: facts.unsettled_interest * settled,
             OPERATION: confirmed,
         }
-        as_of = self.prepayments.as_of[rows]
-        account = self.prepayments.account[rows]
-        supposed = suppose(self.block, account, as_of, done, {OPERATION: IDENTITY_CONFIRMED})
-        history = History(supposed, np.arange(len(rows)), as_of)
+        supposed = suppose(
+            self.block, asked.account, at, done, {OPERATION: IDENTITY_CONFIRMED},
+            known_by=asked.as_of,
+        )  # fmt: skip
+        history = History(supposed, np.arange(len(rows)), at + pays * MICROSECONDS_PER_DAY)
         model = self.scorer.model
         matrix = feature_matrix(history, model.feature_names)
-        risk, loss = _scores(model, matrix, self.prepayments.freed[rows])
+        risk, loss = _scores(model, matrix, asked.freed)
         return Rescored(risk, loss, gather_facts(history, self.scorer.policy))
+
+    def _last_instalment(self, asked: Prepayments) -> Ints:
+        """Return what last fell due, fen, and no more than is owed."""
+        history = History(self.block, asked.account, asked.as_of)
+        last = np.nan_to_num(history.last_amount(DUE)).astype(np.int64)
+        return np.clip(last, 0, outstanding(history))
 
 
 def _scores(model: RiskModel, matrix: Floats, freed: Ints) -> tuple[Floats, Floats]:

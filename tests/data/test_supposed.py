@@ -84,3 +84,16 @@ def test_an_account_can_be_supposed_at_two_instants() -> None:
     first = [(0, ts, kind, amount) for _, ts, kind, amount in second]
     wanted = [*first, (0, 6, "cured", None), *second, (1, 40, "cured", None)]
     assert_same(found, blocks_from_table(table(wanted)))
+
+
+def test_what_was_not_known_by_then_is_left_out() -> None:
+    block = blocks_from_table(table(ROWS))
+    found = suppose(
+        block,
+        np.array([0, 1]),
+        np.array([50, 50]),
+        {INTEREST_PAYMENT: np.array([9, 0])},
+        known_by=np.array([20, 5]),
+    )
+    kept = [row for row in ROWS if row[1] <= (20, 5)[row[0]]]
+    assert_same(found, blocks_from_table(table([*kept, (0, 50, "interest_payment", 9)])))

@@ -161,6 +161,12 @@ def test_a_system_fault_is_the_only_reason_even_where_a_rule_withholds_a_part(de
     assert row["withheld"] == 10_000
 
 
+def test_a_fault_that_sets_no_date_hides_no_reason(decided):
+    (row,) = decided({"outage_minutes": 90, "loss_ratio": 0.9, "limit": 30_000_000})
+    assert row["status"] == "declined"
+    assert row["reasons"] == ["regulatory_cap", "assessment"]
+
+
 def test_low_need_is_only_named_where_little_of_the_limit_was_used(decided):
     low = RISKY | {"days_since_draw": 90.0, "pull": pull(low_need=1.5)}
     little, much, unknown = decided(low, low | {"limit": 100_000}, low | {"has_limit": False})

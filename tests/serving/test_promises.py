@@ -22,7 +22,14 @@ from relimit.policy import Cases, Decisions, decide, load_policy
 from relimit.policy.causes import CAUSES, cause_of
 from relimit.serving.scorer import Scorer
 
-POLICY = load_policy()
+DEFAULT = load_policy()
+POLICY = replace(
+    DEFAULT,
+    tiers=tuple(
+        replace(tier, up_to=tier.up_to / 10 if tier.up_to < 1 else 1.0) for tier in DEFAULT.tiers
+    ),
+)
+"""Stricter than the packaged policy, so that every tier binds."""
 DAYS = 400
 
 
@@ -118,4 +125,4 @@ def test_named_causes_are_true_of_the_model_itself(
         asked += len(rows)
         true += int(worse(decide(POLICY, cases.take(rows)), anew).sum())
     assert asked > 50
-    assert true >= 0.8 * asked, f"{true} of {asked} causes bring more back if they are undone"
+    assert true >= 0.98 * asked, f"{true} of {asked} causes bring more back if they are undone"
