@@ -1,7 +1,8 @@
-"""Histories as they would be had something been paid: for remedies, never for labels."""
+"""Histories as they would be had something been paid or done: for remedies, never for labels."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,13 @@ _NOT_COLUMNS = ("account_ids", "starts", "details")
 
 
 def suppose(
-    block: EventBlock, account: Ints, at: Ints, payments: Mapping[str, Ints | Bools]
+    block: EventBlock,
+    account: Ints,
+    at: Ints,
+    payments: Mapping[str, Ints | Bools],
+    details: Mapping[str, str] | None = None,
+    *,
+    known_by: Ints | None = None,
 ) -> EventBlock:
     """Return each account's events with some more of them at one instant, an account a row.
 
@@ -31,23 +38,34 @@ def suppose(
     payments
         By kind, the `[n]` amounts in fen, or whether it happens where the kind has no amount. Rows
         with an amount of 0 get no such event.
+    details
+        The `detail` of the supposed events of a kind; null for a kind that is not there.
+    known_by
+        `[n]` microseconds UTC: of the events, only those known by then are kept; all if absent.
 
     Returns
     -------
     EventBlock
         `n` accounts, numbered from 0 in the order of the rows.
     """
+    details = details or {}
+    for word in details.values():
+        block = _with_detail(block, word)
     sizes = block.starts[account + 1] - block.starts[account]
     code = np.repeat(np.arange(len(account)), sizes)
     within = np.arange(len(code)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     rows = np.repeat(block.starts[account], sizes) + within
+    if known_by is not None:
+        seen = block.known_at[rows] <= known_by[code]
+        rows, code = rows[seen], code[seen]
     names = [field.name for field in fields(EventBlock) if field.name not in _NOT_COLUMNS]
     columns = {name: getattr(block, name)[rows] for name in names}
     for kind, amount in payments.items():
         chosen = np.flatnonzero(amount > 0)
         code = np.concatenate([code, chosen])
         paid = None if amount.dtype == bool else amount[chosen].astype(np.int64)
-        added = _events(kind, at[chosen], paid)
+        detail = block.details.index(details[kind]) if kind in details else -1
+        added = _events(kind, at[chosen], paid, detail)
         columns = {name: np.concatenate([columns[name], added[name]]) for name in names}
     by_account = np.argsort(code, kind="stable")
     columns = {name: column[by_account] for name, column in columns.items()}
@@ -58,8 +76,19 @@ def suppose(
     return EventBlock(np.arange(len(account)), starts, details=block.details, **columns)
 
 
-def _events(kind: str, at: Ints, amount: Ints | None) -> dict[str, NDArray[np.generic]]:
-    """Return the columns of events of one kind, without a value, a loan or a detail."""
+def _with_detail(block: EventBlock, word: str) -> EventBlock:
+    """Return a block that knows a detail; they are sorted, and the places of later ones move up."""
+    if word in block.details:
+        return block
+    place = bisect_left(block.details, word)
+    known = (*block.details[:place], word, *block.details[place:])
+    return replace(block, details=known, detail=block.detail + (block.detail >= place))
+
+
+def _events(
+    kind: str, at: Ints, amount: Ints | None, detail: int
+) -> dict[str, NDArray[np.generic]]:
+    """Return the columns of events of one kind, without a value or a loan."""
     none = np.zeros(len(at), bool)
     return {
         "ts": at,
@@ -71,5 +100,5 @@ def _events(kind: str, at: Ints, amount: Ints | None) -> dict[str, NDArray[np.ge
         "has_value": none,
         "loan_id": np.zeros(len(at), np.int64),
         "has_loan_id": none,
-        "detail": np.full(len(at), -1, np.int32),
+        "detail": np.full(len(at), detail, np.int32),
     }

@@ -51,6 +51,9 @@ LENDER: Final = "lender"
 COUPON_PREFIX: Final = "coupon:"
 """The start of a draw's `detail` if a coupon funded it."""
 
+IDENTITY_CONFIRMED: Final = "identity_confirmed"
+"""The `detail` of an operation by which the borrower confirmed who they are."""
+
 SHARES: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 DELAYS_DAYS: Final = (0, 3, 7, 14, 30)
 ARMS: Final = tuple((share, delay) for share in SHARES for delay in DELAYS_DAYS)

@@ -5,12 +5,14 @@ from relimit.policy.cases import Cases, Facts
 from relimit.policy.config import Policy, load_policy
 from relimit.policy.decide import analyst_texts, decide
 from relimit.policy.decisions import Decisions, decisions_schema
+from relimit.policy.earlier import Earlier
 from relimit.policy.facts import gather_facts
 from relimit.policy.optimise import Guardrails, Optimised, Sample, optimise_tiers
 from relimit.policy.outcome import bound_by_risk
 from relimit.policy.reasons import REASONS, reads_contributions
-from relimit.policy.release import Earlier, decide_again
+from relimit.policy.release import decide_again
 from relimit.policy.remedies import ACTIONS
+from relimit.policy.rescore import Rescored
 from relimit.policy.worth import Worth, worth_of
 from relimit.policy.writing import policy_text
 
@@ -24,6 +26,7 @@ __all__ = [
     "Guardrails",
     "Optimised",
     "Policy",
+    "Rescored",
     "Sample",
     "Terms",
     "Worth",

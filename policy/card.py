@@ -20,7 +20,7 @@ TABLE: Final = "card"
 RULES: Final[Mapping[str, tuple[str, ...]]] = {
     "conditions": ("overdue", "interest", "identity"),
     "waits": ("clearing", "fault"),
-    "dates": ("calendar", "slack", "review", "kept"),
+    "dates": ("calendar", "slack", "review", "kept", "better"),
     "reasons": ("most", "evidence", "payment_return", "distress", "cycling", "low_need"),
     "harmless": ("prepaying", "settling", "cycling", "low_need", "fault", "personal"),
 }

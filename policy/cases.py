@@ -31,21 +31,28 @@ class Facts:
     unsettled_interest
         Interest charged and still unpaid, less what instalments billed in the days of grace.
     identity_changes, login_failures
-        Device, phone and card changes, and failed log-ins, in the identity window.
+        Device, phone and card changes, and failed log-ins, in the identity window and since the
+        borrower's identity was last confirmed.
     limit, has_limit
         The approved limit; 0 where `has_limit` is false.
     outstanding
         Principal owed after the prepayment.
     returned_payments
         Payments that bounced in the finality window.
+    days_since_returned
+        Days since the lender learned of the last payment that bounced; NaN if none did.
     prepayment_age_days
         Days since the last prepayment; NaN if none is visible.
     outage_minutes
         Minutes of outages in the fault window.
-    next_due
-        datetime64[D], the next instalment by the calendar; NaT if nothing falls due.
+    last_due, next_due
+        datetime64[D], the last due date up to today and the next instalment, both by the calendar;
+        NaT if nothing fell or falls due.
     cycles
         Borrow-prepay-borrow within 14 days, in the evidence window.
+    cycles_until
+        datetime64[D], the last day on which they are still as many as `evidence.cycles` if none is
+        added; NaT if they are fewer.
     days_since_draw
         NaN if nothing was ever drawn.
     lender_inflow
@@ -65,10 +72,13 @@ class Facts:
     has_limit: Bools
     outstanding: Ints
     returned_payments: Ints
+    days_since_returned: Floats
     prepayment_age_days: Floats
     outage_minutes: Ints
+    last_due: Dates
     next_due: Dates
     cycles: Ints
+    cycles_until: Dates
     days_since_draw: Floats
     lender_inflow: Ints
     score_drop: Floats

@@ -29,6 +29,7 @@ from relimit.policy.settings import (
     TimetableSettings,
     ValueSettings,
     WordingSettings,
+    load_wording,
 )
 
 DEFAULT = "default.toml"
@@ -78,8 +79,12 @@ class Policy:
 
     @cached_property
     def version(self) -> str:
-        """The first twelve hex digits of the SHA-256 of the settings, whatever their order."""
+        """The first twelve hex digits of the SHA-256 of the settings and of the texts they name.
+
+        The order of the settings makes no difference, nor do comments.
+        """
         said = {name: part for name, part in asdict(self).items() if part is not None}
+        said["texts"] = {table: load_wording(table) for table in set(said["wording"].values())}
         canonical = json.dumps(said, sort_keys=True, separators=(",", ":"))
         return sha256(canonical.encode()).hexdigest()[:12]
 

@@ -7,8 +7,9 @@ from relimit.policy.config import Policy
 from relimit.policy.decisions import Decisions
 from relimit.policy.outcome import Ruling, outcome_of, situation_of
 from relimit.policy.reasons import reasons_of
-from relimit.policy.remedies import Rescore, remedies_of
-from relimit.policy.timetable import Timetable, timetable_of
+from relimit.policy.remedies import remedies_of
+from relimit.policy.rescore import Rescore
+from relimit.policy.timetable import Awaited, Timetable, tier_signals, timetable_of
 from relimit.policy.wording import Story, write_texts
 
 
@@ -32,7 +33,8 @@ def decide(policy: Policy, cases: Cases, rescore: Rescore | None = None) -> Deci
     check_cases(cases)
     situation = situation_of(policy, cases)
     outcome = outcome_of(policy, situation)
-    timetable = timetable_of(policy, situation, outcome, cases.as_of, cases.facts.next_due)
+    waits_for = Awaited(tier_signals(policy, situation), cases.facts.next_due)
+    timetable = timetable_of(policy, situation, outcome, cases.as_of, waits_for)
     return explained(policy, Ruling(cases, situation, outcome), timetable, cases, rescore)
 
 
@@ -45,10 +47,12 @@ def explained(
 ) -> Decisions:
     """Add reasons, remedies and texts to what was ruled; `shown` are the cases as told."""
     reasons = reasons_of(policy, ruling)
-    remedies = remedies_of(policy, ruling, timetable.restore_later, rescore)
-    texts = write_texts(Story(policy, shown, timetable, reasons, remedies), policy.wording.borrower)
+    remedies = remedies_of(policy, ruling, timetable, rescore)
+    told = (shown, ruling.situation, timetable, reasons, remedies)
+    texts = write_texts(Story(policy, *told), policy.wording.borrower)
     return Decisions(
         cases=shown,
+        situation=ruling.situation,
         timetable=timetable,
         reasons=reasons,
         remedies=remedies,
@@ -60,5 +64,6 @@ def explained(
 
 def analyst_texts(policy: Policy, decisions: Decisions) -> dict[str, pa.StringArray]:
     """Return by language `[n]` texts for analysts, of decisions that this policy took."""
-    told = (decisions.cases, decisions.timetable, decisions.reasons, decisions.remedies)
-    return write_texts(Story(policy, *told), policy.wording.analyst)
+    told = (decisions.timetable, decisions.reasons, decisions.remedies)
+    story = Story(policy, decisions.cases, decisions.situation, *told)
+    return write_texts(story, policy.wording.analyst)

@@ -9,6 +9,7 @@ import pyarrow as pa
 from relimit.data.schema import TIME
 from relimit.data.vocabulary import STATUSES
 from relimit.policy.cases import Cases
+from relimit.policy.outcome import Situation
 from relimit.policy.reasons import REASONS
 from relimit.policy.remedies import ACTIONS, Remedies
 from relimit.policy.timetable import Timetable
@@ -57,6 +58,8 @@ class Decisions:
     ----------
     cases
         What was decided.
+    situation
+        What the rules looked at.
     timetable
         The money and its dates.
     reasons
@@ -70,6 +73,7 @@ class Decisions:
     """
 
     cases: Cases
+    situation: Situation
     timetable: Timetable
     reasons: Any
     remedies: Remedies

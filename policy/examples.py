@@ -87,10 +87,13 @@ def _facts(examples: Sequence[Example]) -> Facts:
     untroubled: dict[str, Any] = {f.name: 0 for f in fields(Facts)} | {
         "limit": 2 * FREED,
         "has_limit": True,
+        "days_since_returned": np.nan,
         "prepayment_age_days": 0.0,
         "days_since_draw": 30.0,
         "score_drop": 0.0,
+        "last_due": never,
         "next_due": never,
+        "cycles_until": never,
     }
     rows = [untroubled | one.facts for one in examples]
     return Facts(**{name: np.array([row[name] for row in rows]) for name in untroubled})

@@ -6,25 +6,27 @@ from relimit.data.vocabulary import (
     DRAW,
     DUE,
     EXTERNAL_SCORE,
+    IDENTITY_CONFIRMED,
     INTEREST,
-    INTEREST_PAYMENT,
     MICROSECONDS_PER_DAY,
+    OPERATION,
     OUTAGE,
     OVERDUE,
     PAYMENT_RETURNED,
     PREPAYMENT,
 )
 from relimit.features.funding import FROM_LENDER
-from relimit.features.history import Floats, History, Ints, Window
+from relimit.features.history import Floats, History, Ints, Select, Window, pick
 from relimit.features.operations import operation_count
 from relimit.features.sequences import MINUTE, cycles
 from relimit.features.series import Series
-from relimit.features.state import in_arrears, interest_unsettled, limit_now, outstanding
+from relimit.features.state import in_arrears, interest_ledger, limit_now, outstanding
 from relimit.policy.cases import Dates, Facts
 from relimit.policy.config import Policy, load_policy
 from relimit.policy.timetable import days_after, local_dates
 
 IDENTITY_CHANGES = ("device_change", "phone_change", "card_change")
+CONFIRMED = Select(OPERATION, detail=IDENTITY_CONFIRMED)
 OUTAGES = 3
 """How many of the last outages are held against the fault window; they are rare."""
 
@@ -40,6 +42,7 @@ def gather_facts(history: History, policy: Policy | None = None) -> Facts:
     limit = limit_now(history)
     late = in_arrears(history)
     owed = outstanding(history)
+    last_due, next_due = _due_dates(policy, history, owed)
     return Facts(
         overdue=_whole(np.where(late, np.maximum(history.last_amount(OVERDUE), 0), 0)),
         days_past_due=_whole(np.where(late, history.last_value(OVERDUE), 0)),
@@ -52,10 +55,13 @@ def gather_facts(history: History, policy: Policy | None = None) -> Facts:
         returned_payments=history.count(
             PAYMENT_RETURNED, Window(policy.finality.returned_window_days)
         ),
+        days_since_returned=_days_since_known(history, PAYMENT_RETURNED),
         prepayment_age_days=history.since(PREPAYMENT),
         outage_minutes=_outage_minutes(history, policy.fault.window_days),
-        next_due=_next_due(policy, history, owed),
+        last_due=last_due,
+        next_due=next_due,
         cycles=history.count(cycles(history), evidence),
+        cycles_until=_cycles_until(policy, history),
         days_since_draw=history.since(DRAW),
         lender_inflow=history.sum(FROM_LENDER, evidence),
         score_drop=_score_drop(history, evidence),
@@ -69,17 +75,29 @@ def _whole(amounts: Floats) -> Ints:
 
 
 def _unsettled_interest(policy: Policy, history: History) -> Ints:
-    """Return interest unpaid, less what instalments billed lately: its payment is under way.
+    """Return interest unpaid, less what instalments billed in the days of grace.
 
-    Of what was paid in the days of grace, all but interest settled with a prepayment pays bills.
+    What is paid settles first all that counts, and only the rest of it a bill in its days of grace:
+    whoever pays what is asked for has settled it. What counts is so a sum that payments lower no
+    further than 0 (a reflected walk; Lindley 1952).
     """
     grace = Window(policy.gates.interest_grace_days)
-    billed = history.sum(_at_instants(history, INTEREST, DUE), grace)
-    paid = history.sum(INTEREST_PAYMENT, grace)
-    paid -= history.sum(_at_instants(history, INTEREST_PAYMENT, PREPAYMENT), grace)
-    under_way = np.maximum(billed - paid, 0)
-    left: Ints = np.maximum(interest_unsettled(history) - under_way, 0)
+    before = history.sum_before(interest_ledger(history), grace.days)
+    paid = history.derive("interest paid, less charged alone", lambda: _paid_less_charged(history))
+    first, last = history.span(paid, grace)
+    start, end = paid.total[first], paid.total[last]
+    highest = paid.peak(first, last).astype(np.int64)
+    for_bills = np.maximum(np.minimum(before, 0) - before + highest - start, 0)
+    left: Ints = np.maximum(before - (end - start) + for_bills, 0)
     return left
+
+
+def _paid_less_charged(history: History) -> tuple[Ints, Ints]:
+    """Return payments of interest and, negative, the interest that no instalment billed."""
+    ledger = interest_ledger(history)
+    billed = _at_instants(history, INTEREST, DUE).rows
+    kept = ~np.isin(ledger.rows, billed, assume_unique=True)
+    return ledger.rows[kept], -ledger.value[kept]
 
 
 def _at_instants(history: History, kind: str, other: str) -> Series:
@@ -104,8 +122,15 @@ def _coinciding(history: History, kind: str, other: str) -> tuple[Ints, Ints]:
 
 
 def _operations(policy: Policy, history: History, *kinds: str) -> Ints:
+    """Return operations in the identity window, and since the identity was last confirmed."""
     window = Window(policy.gates.identity_window_days)
-    total: Ints = np.sum([operation_count(history, kind, window) for kind in kinds], axis=0)
+    confirmed = history.last_row(CONFIRMED)
+    total = np.zeros(history.size, np.int64)
+    for kind in kinds:
+        found = history.series(Select(OPERATION, detail=kind))
+        since = history.span(found)[1] - found.before(confirmed + 1)
+        count = operation_count(history, kind, window)
+        total += np.where(confirmed >= 0, np.minimum(count, since), count)
     return total
 
 
@@ -122,11 +147,11 @@ def _outage_minutes(history: History, window_days: int) -> Ints:
     return total
 
 
-def _next_due(policy: Policy, history: History, owed: Ints) -> Dates:
-    """Return a month after the last instalment fell due, if something is still owed by then.
+def _due_dates(policy: Policy, history: History, owed: Ints) -> tuple[Dates, Dates]:
+    """Return the last due date up to today, and the next if something is still owed by then.
 
-    A due date of a month too short for its day is the month's last day. Where that date has
-    passed no instalment is running any more: NaT.
+    One comes a month after the last instalment that fell due, on the last day of a month too short
+    for its day. Where that date has passed without an instalment, none is running any more.
     """
     last_ts, there = history.last_ts(DUE)
     last = local_dates(policy, last_ts)
@@ -134,13 +159,34 @@ def _next_due(policy: Policy, history: History, owed: Ints) -> Dates:
     start, following = _first_day(month, 1), _first_day(month, 2)
     day = (last - _first_day(month, 0)).astype(np.int64)
     due = days_after(start, np.minimum(day, (following - start).astype(np.int64) - 1))
-    running = there & (owed > 0) & (due > local_dates(policy, history.as_of))
-    return np.where(running, due, np.datetime64("NaT", "D"))
+    ahead = due > local_dates(policy, history.as_of)
+    never = np.datetime64("NaT", "D")
+    passed = np.where(there, np.where(ahead, last, due), never)
+    return passed, np.where(there & ahead & (owed > 0), due, never)
 
 
 def _first_day(month: Dates, ahead: int) -> Dates:
     """Return the first day of the month that comes so many months later."""
     return np.asarray((month + np.timedelta64(ahead, "M")).astype("datetime64[D]"))
+
+
+def _days_since_known(history: History, kind: str) -> Floats:
+    """Return the days since the lender learned of the last event of a kind; NaN if never."""
+    row = history.last_row(kind)
+    known = pick(history.block.known_at, np.maximum(row, 0), row >= 0, 0)
+    return np.where(row >= 0, (history.as_of - known) / MICROSECONDS_PER_DAY, np.nan)
+
+
+def _cycles_until(policy: Policy, history: History) -> Dates:
+    """Return the last day on which the cycles in the evidence window are as many as count."""
+    window = Window(policy.evidence.window_days)
+    series = cycles(history)
+    place, _ = history.last(series, policy.evidence.cycles - 1)
+    enough = history.count(series, window) >= policy.evidence.cycles
+    row = pick(series.rows, place, enough, 0)
+    known = pick(history.block.known_at, row, enough, 0)
+    until = local_dates(policy, known + window.days * MICROSECONDS_PER_DAY)
+    return np.where(enough, until, np.datetime64("NaT", "D"))
 
 
 def _score_drop(history: History, window: Window) -> Floats:

@@ -27,12 +27,17 @@ def closed_gates(policy: Policy, facts: Facts) -> Bools:
 def clearing_days(policy: Policy, facts: Facts) -> Ints:
     """Return `[n]` whole days until the prepayment has cleared, 0 if it need not.
 
-    Only an account whose payments bounced before has to wait (payment finality).
+    Only an account whose payments bounced before has to wait (payment finality). Where one has
+    bounced since the prepayment, the days count from when the lender learned of that.
     """
-    doubtful = facts.returned_payments >= policy.finality.returned_payments
-    age = np.nan_to_num(facts.prepayment_age_days, nan=0.0)
+    age = np.fmin(np.nan_to_num(facts.prepayment_age_days, nan=0.0), facts.days_since_returned)
     left = np.ceil(np.maximum(policy.finality.clearing_days - age, 0.0))
-    return np.where(doubtful, left, 0.0).astype(np.int64)
+    return np.where(is_doubtful(policy, facts), left, 0.0).astype(np.int64)
+
+
+def is_doubtful(policy: Policy, facts: Facts) -> Bools:
+    """Return `[n]`: whether so many payments bounced that a prepayment has to clear first."""
+    return facts.returned_payments >= policy.finality.returned_payments
 
 
 def fault_days(policy: Policy, facts: Facts) -> Ints:

@@ -10,6 +10,7 @@ from relimit.policy.arms import loss_ratio, tier_amount, tier_days, tier_of
 from relimit.policy.cases import Bools, Cases, Floats, Ints
 from relimit.policy.config import Policy
 from relimit.policy.gates import clearing_days, closed_gates, fault_days, room_under_cap
+from relimit.policy.promise import Promise
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +22,16 @@ class Situation:
     freed, room
         `[n]` fen freed by the prepayment, and fen left under the regulatory cap.
     loss_ratio
-        `[n]` expected loss over freed limit.
+        `[n]` expected loss over freed limit, as the tiers read it.
     closed
         `[n, 3]` which of `GATES` are closed.
     clearing_days, fault_days
         `[n]` days until the payment has cleared, and until a system fault is mended.
     elapsed_days
-        `[n]` days since the decision was first taken; 0 on the first night.
+        `[n]` days of the tier's wait that are over: those since the decision was first taken, all
+        of them once the due date that it waited for has been met; 0 on the first night.
+    promise
+        What earlier nights gave back and promised; None on the first night.
     """
 
     freed: Ints
@@ -37,18 +41,23 @@ class Situation:
     clearing_days: Ints
     fault_days: Ints
     elapsed_days: Ints
+    promise: Promise | None = None
 
     def __len__(self) -> int:
         return len(self.freed)
 
     def take(self, rows: NDArray[Any]) -> Self:
         """Return some rows, by index or by mask."""
-        return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+        parts = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "promise"}
+        return type(self)(**parts, promise=self.promise and self.promise.take(rows))
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the rules give: `amount` fen after `days` days (0: now, and where nothing returns)."""
+    """What the rules give: `amount` fen after `days` days (0: now, and where nothing returns).
+
+    On a later night `amount` has what is back already too, and the days are those of the rest.
+    """
 
     amount: Ints
     days: Ints
@@ -90,6 +99,27 @@ def situation_of(policy: Policy, cases: Cases) -> Situation:
 
 
 def outcome_of(policy: Policy, situation: Situation) -> Outcome:
+    """Return how much returns and when, by the rules or by an earlier promise that stands."""
+    fresh, promise = by_the_rules(policy, situation), situation.promise
+    if promise is None:
+        return fresh
+    stands = promise_stands(situation, fresh)
+    wait = promise.wait(situation.clearing_days, situation.fault_days)
+    more = np.where(stands, promise.amount, np.maximum(fresh.amount - promise.restored, 0))
+    days = np.where(stands, wait, fresh.days)
+    return Outcome(promise.restored + more, np.where(more > 0, days, 0))
+
+
+def promise_stands(situation: Situation, fresh: Outcome) -> Bools:
+    """Return `[n]`: an earlier promise holds, which what the rules give tonight does not better."""
+    promise = situation.promise
+    if promise is None:
+        return np.zeros(len(situation), bool)
+    wait = promise.wait(situation.clearing_days, situation.fault_days)
+    return promise.stands(wait, fresh.amount, fresh.days, situation.closed.any(axis=1))
+
+
+def by_the_rules(policy: Policy, situation: Situation) -> Outcome:
     """Return how much returns and when: gates, then the tier, the cap and the longest wait."""
     tier = tier_of(policy, situation.loss_ratio)
     amount = tier_amount(policy, tier, situation.freed)
@@ -101,13 +131,15 @@ def outcome_of(policy: Policy, situation: Situation) -> Outcome:
     return Outcome(amount, np.where(amount > 0, days, 0))
 
 
-def bound_by_risk(policy: Policy, cases: Cases) -> Bools:
+def bound_by_risk(policy: Policy, cases: Cases, *, again: bool = False) -> Bools:
     """Return `[n]`: the cases whose tier, not a gate, holds something back.
 
-    Only these need the model's contributions, which are dear.
+    Only these need the model's contributions, which are dear. On a later night (`again`) the tier
+    is that of a higher loss.
     """
     situation = situation_of(policy, cases)
-    tier = tier_of(policy, situation.loss_ratio)
+    factor = 1.0 + policy.service.better_by if again else 1.0
+    tier = tier_of(policy, situation.loss_ratio * factor)
     late = tier_days(policy, tier, situation.elapsed_days) > 0
     short = late | (tier_amount(policy, tier, cases.freed) < cases.freed)
     return short & ~situation.closed.any(axis=1) & (cases.freed > 0)

@@ -25,12 +25,13 @@ REASONS: Final = (*RULES, *CAUSES, ASSESSMENT)
 NO_REASON: Final = -1
 
 
-def reads_contributions(policy: Policy, cases: Cases) -> Bools:
+def reads_contributions(policy: Policy, cases: Cases, *, again: bool = False) -> Bools:
     """Return `[n]`: the cases whose reasons may hang on the model's contributions, which are dear.
 
-    Those whose tier holds something back, and whose history shows a cause that could be named.
+    Those whose tier holds something back, on a later night if `again`, and whose history shows a
+    cause that could be named.
     """
-    read: Bools = bound_by_risk(policy, cases) & evidence(policy, cases).any(axis=1)
+    read: Bools = bound_by_risk(policy, cases, again=again) & evidence(policy, cases).any(axis=1)
     return read
 
 
@@ -83,6 +84,7 @@ def _true_reasons(policy: Policy, situation: Situation, now: Outcome, pull: Pull
     if len(joint):
         true[joint] = _jointly_true(policy, situation.take(joint), pull)
     fault = REASONS.index(SYSTEM_FAULT)
+    true[:, fault] &= (now.days > 0) & (situation.fault_days >= now.days)
     true[true[:, fault], fault + 1 :] = False
     causes = [REASONS.index(cause) for cause in CAUSES]
     true[:, REASONS.index(ASSESSMENT)] &= ~true[:, causes].any(axis=1)

@@ -1,17 +1,19 @@
 """What the borrower can do: a remedy is offered only if deciding again shows that it works."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relimit.policy.cases import Bools, Cases, Floats, Ints, check_cases
+from relimit.policy.cases import Bools, Cases, Facts, Ints, check_cases
 from relimit.policy.config import Policy
 from relimit.policy.gates import GATES
+from relimit.policy.next_due import PAY_NEXT_DUE, days_to_due, may_help, once_met
 from relimit.policy.outcome import Ruling, outcome_of, situation_of
+from relimit.policy.rescore import Rescore
+from relimit.policy.timetable import Timetable
 
 STEPS: Final = ("clear_arrears", "settle_interest", "unlock_identity")
 """What opens each of `GATES`."""
@@ -21,14 +23,11 @@ STEPS_OF_MASK: Final = tuple(
     tuple(compress(STEPS, (bool(mask >> place & 1) for place in range(len(STEPS)))))
     for mask in range(1, 2 ** len(STEPS))
 )
-ACTIONS: Final = (*("+".join(steps) for steps in STEPS_OF_MASK), WAIT_FOR_CLEARING)
+ACTIONS: Final = (*("+".join(steps) for steps in STEPS_OF_MASK), WAIT_FOR_CLEARING, PAY_NEXT_DUE)
 """Every action. Where several gates are closed, opening one alone changes nothing: their steps are
 one action, joined by a plus."""
 
 NO_ACTION: Final = -1
-
-Rescore = Callable[[Ints, Sequence[str]], tuple[Floats, Floats]]
-"""Scores cases as if something were done: (rows, an action each) -> (risk, expected_loss) each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +54,12 @@ class Remedies:
 
 
 def remedies_of(
-    policy: Policy, ruling: Ruling, later: Ints, rescore: Rescore | None = None
+    policy: Policy, ruling: Ruling, timetable: Timetable, rescore: Rescore | None = None
 ) -> Remedies:
     """Return what would bring back more of each limit, or bring it back sooner.
 
-    `later` is the fen that each decision promises for later. `rescore`, if given, scores the cases
-    again with the action done; without it the risk stays.
+    `timetable` is what each decision promises. `rescore`, if given, says what the
+    cases are once the action is done; without it the risk stays, and the gates are taken to open.
     """
     cases, n = _bare(ruling.cases), len(ruling.cases)
     ruling = replace(ruling, cases=cases)
@@ -73,13 +72,15 @@ def remedies_of(
     )
     mask = ruling.situation.closed @ (1 << np.arange(len(GATES)))
     rows = np.flatnonzero(mask)
-    rescored = _rescored(cases.take(rows), rows, mask[rows], rescore)
+    after = _after(cases.take(rows), rows, mask[rows], rescore)
     for place, steps in enumerate(STEPS_OF_MASK):
         mine = np.flatnonzero(mask[rows] == place + 1)
         if len(mine):
-            after = cured(rescored.take(mine), steps)
-            _offer_steps(found, policy, ruling.take(rows[mine]), rows[mine], steps, after)
-    _offer_wait(found, policy, ruling, later)
+            _offer_steps(
+                found, policy, ruling.take(rows[mine]), rows[mine], steps, after.take(mine)
+            )
+    _offer_wait(found, policy, ruling, timetable.restore_later)
+    _offer_due(found, policy, ruling, timetable, rescore)
     return found
 
 
@@ -89,27 +90,31 @@ def _bare(cases: Cases) -> Cases:
     return replace(cases, decision_id=ids, contributions=None, feature_names=())
 
 
-def cured(cases: Cases, steps: tuple[str, ...]) -> Cases:
-    """Return the cases with the facts as they are once some steps are done."""
-    none = np.zeros(len(cases), np.int64)
-    changes: dict[str, Any] = {}
-    if "clear_arrears" in steps:
-        changes |= {"overdue": none, "days_past_due": none}
-    if "settle_interest" in steps:
-        changes |= {"unsettled_interest": none}
-    if "unlock_identity" in steps:
-        changes |= {"identity_changes": none, "login_failures": none}
-    return replace(cases, facts=replace(cases.facts, **changes))
+def _after(cases: Cases, rows: Ints, mask: Ints, rescore: Rescore | None) -> Cases:
+    """Return the cases, which are those of the rows, once the steps for their gates are done.
 
-
-def _rescored(cases: Cases, rows: Ints, mask: Ints, rescore: Rescore | None) -> Cases:
-    """Return the cases, which are those of the rows, with the scores once their gates are open."""
+    The prepayment stays as old as it is: the account's last one may be another.
+    """
     if rescore is None or not len(rows):
-        return cases
-    risk, expected_loss = rescore(rows, [ACTIONS[one - 1] for one in mask.tolist()])
-    after = replace(cases, risk=risk, expected_loss=expected_loss)
+        return replace(cases, facts=_cured(cases.facts, mask))
+    risk, expected_loss, facts = rescore(rows, [ACTIONS[one - 1] for one in mask.tolist()])
+    facts = replace(facts, prepayment_age_days=cases.facts.prepayment_age_days)
+    after = replace(cases, risk=risk, expected_loss=expected_loss, facts=facts)
     check_cases(after)
     return after
+
+
+def _cured(facts: Facts, mask: Ints) -> Facts:
+    """Return the facts as they should be once the steps of each mask are done."""
+    keeps = {step: (mask >> place & 1) == 0 for place, step in enumerate(STEPS)}
+    return replace(
+        facts,
+        overdue=facts.overdue * keeps["clear_arrears"],
+        days_past_due=facts.days_past_due * keeps["clear_arrears"],
+        unsettled_interest=facts.unsettled_interest * keeps["settle_interest"],
+        identity_changes=facts.identity_changes * keeps["unlock_identity"],
+        login_failures=facts.login_failures * keeps["unlock_identity"],
+    )
 
 
 def _offer_steps(  # noqa: PLR0917 - every one is needed, and all differ in type
@@ -120,16 +125,21 @@ def _offer_steps(  # noqa: PLR0917 - every one is needed, and all differ in type
     steps: tuple[str, ...],
     after: Cases,
 ) -> None:
-    situation = replace(situation_of(policy, after), elapsed_days=ruling.situation.elapsed_days)
-    then, now = outcome_of(policy, situation), ruling.outcome
-    works = then.amount > now.amount
+    now = ruling.situation
+    promise = now.promise and replace(now.promise, amount=np.zeros(len(now), np.int64))
+    situation = replace(
+        situation_of(policy, after), elapsed_days=now.elapsed_days, promise=promise
+    )  # a gate that closes ends a promise, and opening it brings none back
+    then = outcome_of(policy, situation)
+    gain = then.amount - ruling.outcome.amount
+    works = gain > 0
     amount, known = _to_pay(ruling.cases, steps)
     place = rows[works]
     found.action[place] = ACTIONS.index("+".join(steps))
     found.amount[place] = amount[works]
     found.has_amount[place] = known[works]
     found.days[place] = _working_days(policy, steps) + then.days[works]
-    found.restores[place] = (then.amount - now.amount)[works]
+    found.restores[place] = gain[works]
 
 
 def _to_pay(cases: Cases, steps: tuple[str, ...]) -> tuple[Ints, Bools]:
@@ -156,3 +166,27 @@ def _offer_wait(found: Remedies, policy: Policy, ruling: Ruling, later: Ints) ->
     found.action[rows] = ACTIONS.index(WAIT_FOR_CLEARING)
     found.days[rows] = ruling.outcome.days[rows]
     found.restores[rows] = later[rows]
+
+
+def _offer_due(
+    found: Remedies,
+    policy: Policy,
+    ruling: Ruling,
+    timetable: Timetable,
+    rescore: Rescore | None,
+) -> None:
+    """Offer to pay on the due date where the night after it gives more, or the same sooner."""
+    free = found.action == NO_ACTION
+    rows = np.flatnonzero(may_help(policy, ruling, timetable) & free)
+    if not len(rows):
+        return
+    then = once_met(policy, ruling, timetable, rows, rescore)
+    gain = then.amount - ruling.outcome.amount[rows]
+    cases = ruling.cases.take(rows)
+    days = days_to_due(policy, cases.as_of, cases.facts) + 1 + then.days
+    sooner = (gain == 0) & (days < ruling.outcome.days[rows])
+    works = (gain > 0) | sooner
+    place = rows[works]
+    found.action[place] = ACTIONS.index(PAY_NEXT_DUE)
+    found.days[place] = days[works]
+    found.restores[place] = np.where(gain > 0, gain, timetable.restore_later[rows])[works]

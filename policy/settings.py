@@ -1,6 +1,9 @@
 """The sections of the policy file, one frozen class each; money in fen, times in days."""
 
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
@@ -85,13 +88,14 @@ class ValueSettings:
 
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
-    """The service levels in days."""
+    """The service levels in days, and by how much a later assessment must be better to count."""
 
     fault_days: int = whole(1, 30)
     slack_days: int = whole(0, 30)
     review_days: int = whole(1, 365)
     payment_days: int = whole(0, 30)
     identity_days: int = whole(0, 30)
+    better_by: float = number(0.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,14 @@ class TimetableSettings:
 def is_wording(name: str) -> bool:
     """Say whether a table of texts of this name is packaged."""
     return name.isidentifier() and files(PACKAGE).joinpath(f"wording_{name}.toml").is_file()
+
+
+@cache
+def load_wording(table: str) -> Mapping[str, Mapping[str, str]]:
+    """Return the templates of a packaged table: by name, such as `reason.overdue`, and language."""
+    text = files(PACKAGE).joinpath(f"wording_{table}.toml").read_text("utf-8")
+    groups = tomllib.loads(text)
+    return {f"{group}.{name}": entry for group in groups for name, entry in groups[group].items()}
 
 
 @dataclass(frozen=True, slots=True)

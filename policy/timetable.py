@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from relimit.data.vocabulary import STATUSES
-from relimit.policy.arms import tier_days, tier_of
+from relimit.policy.arms import tier_of
 from relimit.policy.cases import Bools, Dates, Ints
 from relimit.policy.config import Policy
 from relimit.policy.outcome import Outcome, Situation
@@ -39,7 +39,9 @@ class Timetable:
         day on which this decision is complete: what is promised is back, and what is withheld has
         been decided anew.
     signal
-        int8 place in `SIGNALS`: what ends the wait earlier.
+        int8 place in `SIGNALS`: what ends the wait earlier; none exactly where nothing waits.
+    signal_on
+        datetime64[D], the due date that is waited for; NaT without one.
     """
 
     status: NDArray[np.int8]
@@ -50,6 +52,23 @@ class Timetable:
     later_date: Dates
     not_later_than: Dates
     signal: NDArray[np.int8]
+    signal_on: Dates
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """What the waits of the tiers are for, `[n]` each.
+
+    Attributes
+    ----------
+    signal
+        int8 place in `SIGNALS`.
+    due
+        datetime64[D], the due date that may be waited for, today or later; NaT without one.
+    """
+
+    signal: NDArray[np.int8]
+    due: Dates
 
 
 def local_dates(policy: Policy, as_of: Ints) -> Dates:
@@ -72,16 +91,23 @@ def days_after(dates: Dates, days: Ints) -> Dates:
     return np.asarray(dates + days.astype("timedelta64[D]"))
 
 
+def tier_signals(policy: Policy, situation: Situation) -> NDArray[np.int8]:
+    """Return `[n]` the place in `SIGNALS` of what each case's tier waits for."""
+    tier = tier_of(policy, situation.loss_ratio)
+    return np.array([SIGNALS.index(t.signal) for t in policy.tiers], np.int8)[tier]
+
+
 def timetable_of(
-    policy: Policy, situation: Situation, outcome: Outcome, as_of: Ints, next_due: Dates
+    policy: Policy, situation: Situation, outcome: Outcome, as_of: Ints, waits_for: Awaited
 ) -> Timetable:
     """Put an outcome on its dates."""
     decided_on = local_dates(policy, as_of)
     later = outcome.days > 0
+    never = np.datetime64("NaT", "D")
     restore_later = np.where(later, outcome.amount, 0)
     withheld = situation.freed - outcome.amount
-    later_date = np.where(later, days_after(decided_on, outcome.days), np.datetime64("NaT", "D"))
-    signal = _signal(policy, situation, outcome, decided_on, next_due)
+    later_date = np.where(later, days_after(decided_on, outcome.days), never)
+    signal = _signal(situation, outcome, decided_on, waits_for)
     return Timetable(
         status=_status(situation, outcome, signal),
         restore_now=outcome.amount - restore_later,
@@ -91,22 +117,22 @@ def timetable_of(
         later_date=later_date,
         not_later_than=_not_later_than(policy, decided_on, outcome, withheld > 0),
         signal=signal,
+        signal_on=np.where(signal == NEXT_DUE, waits_for.due, never),
     )
 
 
 def _signal(
-    policy: Policy, situation: Situation, outcome: Outcome, decided_on: Dates, next_due: Dates
+    situation: Situation, outcome: Outcome, decided_on: Dates, waits_for: Awaited
 ) -> NDArray[np.int8]:
-    """Return what the longest wait is for; a due date that comes too late can't be it."""
-    tier = tier_of(policy, situation.loss_ratio)
-    signal = np.array([SIGNALS.index(t.signal) for t in policy.tiers], np.int8)[tier]
-    in_time = (next_due > decided_on) & (next_due <= days_after(decided_on, outcome.days))
-    signal = np.where((signal == NEXT_DUE) & ~in_time, SCORE_REFRESH, signal)
-    wait = tier_days(policy, tier, situation.elapsed_days)
-    signal = np.where(situation.clearing_days > wait, PAYMENT_CLEARING, signal)
-    wait = np.maximum(wait, situation.clearing_days)
-    signal = np.where(situation.fault_days > wait, FAULT_MENDED, signal)
-    signal = np.where(signal == NONE, SCORE_REFRESH, signal)
+    """Return what the longest wait is for: of equal ones the fault, then the clearing.
+
+    A due date that is not before the limit's own date can't end the wait.
+    """
+    later_date = days_after(decided_on, outcome.days)
+    in_time = (waits_for.due >= decided_on) & (waits_for.due < later_date)
+    signal = np.where((waits_for.signal == NEXT_DUE) & in_time, NEXT_DUE, SCORE_REFRESH)
+    signal = np.where(situation.clearing_days >= outcome.days, PAYMENT_CLEARING, signal)
+    signal = np.where(situation.fault_days >= outcome.days, FAULT_MENDED, signal)
     return np.where(outcome.days > 0, signal, NONE).astype(np.int8)
 
 

@@ -1,10 +1,8 @@
 """Texts of decisions from templates: rows with the same sentences are written together."""
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from importlib.resources import files
+from functools import lru_cache
 from string import Formatter
 from typing import Any, Final
 
@@ -13,13 +11,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from relimit.data.vocabulary import STATUSES
-from relimit.policy.cases import Cases, Ints
+from relimit.policy.arms import tier_of
+from relimit.policy.cases import Cases, Floats, Ints
+from relimit.policy.causes import CAUSES
 from relimit.policy.config import Policy
 from relimit.policy.gates import GATES
+from relimit.policy.next_due import PAY_NEXT_DUE
+from relimit.policy.outcome import Situation
 from relimit.policy.phrases import LANGUAGES, counts, dates, money, percentages, spans
 from relimit.policy.reasons import REASONS
 from relimit.policy.remedies import ACTIONS, NO_ACTION, STEPS, WAIT_FOR_CLEARING, Remedies
-from relimit.policy.settings import PACKAGE
+from relimit.policy.settings import load_wording
 from relimit.policy.timetable import DECLINED, NONE, RESTORED, SIGNALS, Timetable
 
 Sentence = tuple[str, ...]
@@ -58,9 +60,16 @@ class Story:
 
     policy: Policy
     cases: Cases
+    situation: Situation
     timetable: Timetable
     reasons: Any
     remedies: Remedies
+
+    @property
+    def tier_bound(self) -> Floats:
+        """`[n]`: the largest loss ratio of each case's tier."""
+        bounds = np.array([tier.up_to for tier in self.policy.tiers])
+        return np.asarray(bounds[tier_of(self.policy, self.situation.loss_ratio)])
 
     def field(self, name: str, rows: Ints, language: str) -> pa.StringArray:
         """Return `[rows]` what a template's field says in a language."""
@@ -82,6 +91,14 @@ def _cases(story: Story) -> Any:
     return story.cases
 
 
+def _situation(story: Story) -> Any:
+    return story.situation
+
+
+def _story(story: Story) -> Any:
+    return story
+
+
 def _remedies(story: Story) -> Any:
     return story.remedies
 
@@ -93,7 +110,11 @@ FIELDS: Final[Mapping[str, tuple[Callable[[Story], Any], Callable[[Any, str], pa
     "restore_now": (_timetable, money),
     "restore_later": (_timetable, money),
     "withheld": (_timetable, money),
+    "signal_on": (_timetable, dates),
     "next_due": (_facts, dates),
+    "cycles_until": (_facts, dates),
+    "loss_ratio": (_situation, percentages),
+    "tier_bound": (_story, percentages),
     "overdue": (_facts, money),
     "unsettled_interest": (_facts, money),
     "cycles": (_facts, counts),
@@ -112,8 +133,21 @@ FIELDS: Final[Mapping[str, tuple[Callable[[Story], Any], Callable[[Any, str], pa
 }
 """What a template's field shows of each decision, and how it is written."""
 
+
+def _yuan(fen: int) -> str:
+    return str(money(np.array([fen]))[0])
+
+
 SETTINGS: Final[Mapping[str, Callable[[Policy], str]]] = {
-    "cap": lambda policy: str(money(np.array([policy.caps.limit]))[0]),
+    "cap": lambda policy: _yuan(policy.caps.limit),
+    "overdue_bound": lambda policy: _yuan(policy.gates.overdue),
+    "interest_bound": lambda policy: _yuan(policy.gates.unsettled_interest),
+    "days_past_due_bound": lambda policy: str(policy.gates.days_past_due),
+    "identity_bound": lambda policy: str(policy.gates.identity_changes),
+    "login_bound": lambda policy: str(policy.gates.login_failures),
+    "outage_bound": lambda policy: str(policy.fault.outage_minutes),
+    "returned_bound": lambda policy: str(policy.finality.returned_payments),
+    "clearing_days": lambda policy: str(policy.finality.clearing_days),
     "returned_window_days": lambda policy: str(policy.finality.returned_window_days),
     "evidence_window_days": lambda policy: str(policy.evidence.window_days),
 }
@@ -139,14 +173,6 @@ def write_texts(story: Story, table: str) -> dict[str, pa.StringArray]:
         parts = [plan.text(number, said) for number, plan in enumerate(plans)]
         texts[language] = pa.concat_arrays(parts).take(pa.array(place))
     return texts
-
-
-@cache
-def load_wording(table: str) -> Mapping[str, Mapping[str, str]]:
-    """Return the templates of a packaged table: by name, such as `reason.overdue`, and language."""
-    text = files(PACKAGE).joinpath(f"wording_{table}.toml").read_text("utf-8")
-    groups = tomllib.loads(text)
-    return {f"{group}.{name}": entry for group in groups for name, entry in groups[group].items()}
 
 
 def _plans(story: Story) -> Iterator[tuple[Ints, tuple[Sentence, ...]]]:
@@ -186,6 +212,8 @@ def _sentences(plan: Sequence[int]) -> tuple[Sentence, ...]:
             code = REASONS[reason]
             unknown = code == GATES[0] and not arrears_known
             sentences.append((f"reason.{code}_unknown" if unknown else f"reason.{code}",))
+            if code in CAUSES:
+                sentences.append((f"action.{code}",))
     if action != NO_ACTION:
         sentences.append(_remedy(ACTIONS[action], bool(arrears_known)))
     if STATUSES[status] != STATUSES[RESTORED]:
@@ -204,7 +232,7 @@ def _result(status: int, freed: int, now: int, withheld: int) -> str:
 
 
 def _remedy(action: str, arrears_known: bool) -> Sentence:
-    if action == WAIT_FOR_CLEARING:
+    if action in {WAIT_FOR_CLEARING, PAY_NEXT_DUE}:
         return (f"remedy.{action}",)
     steps = []
     for step in action.split("+"):

@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from relimit.data import DataError, Prepayments, read_parquet
@@ -24,7 +25,8 @@ def open_schema(account_id: pa.DataType | None = None) -> pa.Schema:
     """Return the schema of what is open, money in fen; `account_id` is int64 unless said otherwise.
 
     `freed` is what the prepayment freed at first and `restored` what of it has come back since;
-    `promised` comes on `promised_on`, which is null where nothing is promised.
+    `promised` comes on `promised_on`, which is null where nothing is promised. `gate_closed` says
+    whether a gate was closed on that night; null in what was written before it was kept.
     """
     return pa.schema(
         [
@@ -37,6 +39,7 @@ def open_schema(account_id: pa.DataType | None = None) -> pa.Schema:
             pa.field("promised", pa.int64(), nullable=False),
             pa.field("promised_on", pa.date32()),
             pa.field("not_later_than", pa.date32(), nullable=False),
+            pa.field("gate_closed", pa.bool_()),
         ]
     )
 
@@ -166,13 +169,23 @@ class Again:
 
     def earlier(self, chosen: NDArray[np.bool_]) -> Earlier:
         """Return some of them as the policy reads them."""
-        rows = self.rows.filter(pa.array(chosen))
-        return Earlier(
-            decision_id=rows["decision_id"].to_pylist(),
-            decided_at=rows["decided_at"].cast(pa.int64()).to_numpy(),
-            freed=rows["freed"].to_numpy(),
-            restored=rows["restored"].to_numpy(),
-            promised=rows["promised"].to_numpy(),
-            promised_on=rows["promised_on"].to_numpy(),
-            not_later_than=rows["not_later_than"].to_numpy(),
-        )
+        return earlier_of(self.rows.filter(pa.array(chosen)))
+
+
+def earlier_of(rows: pa.Table) -> Earlier:
+    """Return rows of `open_schema` as the policy reads them.
+
+    Where it is not known whether a gate was closed, one is taken to have been if nothing was
+    promised: the borrower may have been told what opening it would bring.
+    """
+    nothing = pc.equal(rows["promised"], 0)
+    return Earlier(
+        decision_id=rows["decision_id"].to_pylist(),
+        decided_at=rows["decided_at"].cast(pa.int64()).to_numpy(),
+        freed=rows["freed"].to_numpy(),
+        restored=rows["restored"].to_numpy(),
+        promised=rows["promised"].to_numpy(),
+        promised_on=rows["promised_on"].to_numpy(),
+        not_later_than=rows["not_later_than"].to_numpy(),
+        gate_closed=pc.coalesce(rows["gate_closed"], nothing).to_numpy(),
+    )

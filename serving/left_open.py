@@ -1,9 +1,13 @@
 """What stands open after a night: its answers, with what earlier nights had given back already."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from relimit.data.schema import TIME
 from relimit.policy import Earlier
 from relimit.serving.blocks import Answers
 from relimit.serving.earlier import OpenDecisions, open_schema
@@ -36,20 +40,30 @@ def _about_the_same(answers: Answers, earlier: OpenDecisions) -> pa.Table:
 
 def _after(decided: pa.Table, before: pa.Table) -> pa.Table:
     """Return what stands once tonight's part has come back; `before` is null where it is new."""
-    now = Earlier.from_decisions(decided)
-    restored = pc.add(pc.coalesce(before["restored"], 0), decided["restore_now"])
-    freed = pc.coalesce(before["freed"], decided["freed"])
+    night = Earlier.from_decisions(decided)
+    first = replace(
+        night,
+        decided_at=_known(before["decided_at"].cast(pa.int64()), night.decided_at),
+        freed=_known(before["freed"], night.freed),
+        restored=_known(before["restored"], np.zeros(decided.num_rows, np.int64)),
+    )
+    after = first.followed_by(night)
     table = pa.table(
         {
             "decision_id": decided["decision_id"],
             "account_id": decided["account_id"],
-            "decided_at": pc.coalesce(before["decided_at"], decided["as_of"]),
+            "decided_at": pa.array(after.decided_at, TIME),
             "prepaid": decided["prepaid"],
-            "freed": freed,
-            "restored": restored,
-            "promised": now.promised,
-            "promised_on": pa.array(now.promised_on),
-            "not_later_than": decided["not_later_than"],
+            "freed": after.freed,
+            "restored": after.restored,
+            "promised": after.promised,
+            "promised_on": pa.array(after.promised_on),
+            "not_later_than": pa.array(after.not_later_than),
+            "gate_closed": after.gate_closed,
         }
     )
-    return table.filter(pc.less(restored, freed))
+    return table.filter(pa.array(after.restored < after.freed))
+
+
+def _known(before: pa.ChunkedArray, otherwise: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.asarray(pc.coalesce(before, pa.array(otherwise)))

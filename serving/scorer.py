@@ -12,8 +12,17 @@ from numpy.typing import NDArray
 from relimit.data import DataError, Prepayments, find_prepayments
 from relimit.data.events import EventBlock
 from relimit.data.supposed import suppose
-from relimit.data.vocabulary import CURED, INTEREST_PAYMENT, REPAYMENT
+from relimit.data.vocabulary import (
+    CURED,
+    DUE,
+    IDENTITY_CONFIRMED,
+    INTEREST_PAYMENT,
+    MICROSECONDS_PER_DAY,
+    OPERATION,
+    REPAYMENT,
+)
 from relimit.features import History, feature_matrix
+from relimit.features.state import outstanding
 from relimit.models import RiskModel, expected_loss
 from relimit.policy import (
     Cases,
@@ -21,11 +30,14 @@ from relimit.policy import (
     Earlier,
     Facts,
     Policy,
+    Rescored,
+    analyst_texts,
     decide,
     decide_again,
     gather_facts,
     reads_contributions,
 )
+from relimit.policy.next_due import PAY_NEXT_DUE, days_to_due
 from relimit.serving.history import WHERE, Asked, block_of
 from relimit.serving.quarantine import undecidable
 
@@ -80,8 +92,11 @@ class Scorer:
         """
         return self.decide_asked(Asked.of(block_of(events), since, as_of))
 
-    def decide_asked(self, asked: Asked) -> dict[str, Any]:
+    def decide_asked(self, asked: Asked, *, analyst: bool = False) -> dict[str, Any]:
         """Return the decision about the last prepayment of a history that has been read.
+
+        With `analyst` there are also `text_analyst_zh` and `text_analyst_en`: the same with its
+        figures and bounds.
 
         Raises
         ------
@@ -99,8 +114,12 @@ class Scorer:
         (reason,) = undecidable(asked.block, last)
         if reason is not None:
             raise DataError(reason, where=WHERE, mend="Mend the account's events")
+        decisions = self.decide_block(asked.block, last)
         row: dict[str, Any]
-        (row,) = self.decide_block(asked.block, last).to_table().to_pylist()
+        (row,) = decisions.to_table().to_pylist()
+        if analyst:
+            texts = analyst_texts(self.policy, decisions)
+            row |= {f"text_analyst_{name}": told[0].as_py() for name, told in texts.items()}
         return row
 
     def decide_block(self, block: EventBlock, prepayments: Prepayments) -> Decisions:
@@ -110,7 +129,7 @@ class Scorer:
         agree to the last bit.
         """
         cases = self.cases_of(block, prepayments)
-        return decide(self.policy, cases, _Rescore(self.model, block, prepayments, cases.facts))
+        return decide(self.policy, cases, _Rescore(self, block, prepayments, cases.facts))
 
     def decide_again(
         self, block: EventBlock, prepayments: Prepayments, earlier: Earlier
@@ -120,12 +139,17 @@ class Scorer:
         The prepayments are those of the earlier decisions, in their order, with what they freed at
         first and tonight as their `as_of`; see `relimit.policy.decide_again`.
         """
-        cases = self.cases_of(block, prepayments)
-        rescore = _Rescore(self.model, block, prepayments, cases.facts)
+        cases = self.cases_of(block, prepayments, again=True)
+        rescore = _Rescore(self, block, prepayments, cases.facts)
         return decide_again(self.policy, cases, earlier, rescore)
 
-    def cases_of(self, block: EventBlock, prepayments: Prepayments) -> Cases:
-        """Return the prepayments with their scores, facts and, where they are read, reasons."""
+    def cases_of(
+        self, block: EventBlock, prepayments: Prepayments, *, again: bool = False
+    ) -> Cases:
+        """Return the prepayments with their scores, facts and, where they are read, reasons.
+
+        `again` if they were decided on an earlier night.
+        """
         history = History(block, prepayments.account, prepayments.as_of)
         matrix = feature_matrix(history, self.model.feature_names)
         risk, loss = _scores(self.model, matrix, prepayments.freed)
@@ -140,12 +164,12 @@ class Scorer:
             facts=gather_facts(history, self.policy),
             model_version=self.model.version,
         )
-        return self._explained(cases, matrix)
+        return self._explained(cases, matrix, again=again)
 
-    def _explained(self, cases: Cases, matrix: Floats) -> Cases:
+    def _explained(self, cases: Cases, matrix: Floats, *, again: bool) -> Cases:
         """Add the model's contributions where a reason may hang on them."""
         contributions = np.zeros(matrix.shape)
-        rows = np.flatnonzero(reads_contributions(self.policy, cases))
+        rows = np.flatnonzero(reads_contributions(self.policy, cases, again=again))
         contributions[rows] = self.model.contributions(matrix[rows])
         return replace(
             cases, contributions=contributions, feature_names=tuple(self.model.feature_names)
@@ -154,30 +178,49 @@ class Scorer:
 
 @dataclass(frozen=True, slots=True)
 class _Rescore:
-    """Scores accounts as if a remedy had been done at the moment of the decision."""
+    """Scores accounts, and gathers their facts, as if a remedy had been done.
 
-    model: RiskModel
+    An instalment that is paid on its due date is like the last one, and is looked at a day later.
+    """
+
+    scorer: Scorer
     block: EventBlock
     prepayments: Prepayments
     facts: Facts
 
-    def __call__(self, rows: Ints, actions: Sequence[str]) -> tuple[Floats, Floats]:
-        """Return risk and expected loss of the rows, features and all, once each is done."""
-        cleared, settled = (
+    def __call__(self, rows: Ints, actions: Sequence[str]) -> Rescored:
+        """Return risk, expected loss and facts of the rows once each is done."""
+        asked = self.prepayments.take(rows)
+        cleared, settled, confirmed, pays = (
             np.array([step in action for action in actions])
-            for step in ("clear_arrears", "settle_interest")
+            for step in ("clear_arrears", "settle_interest", "unlock_identity", PAY_NEXT_DUE)
         )
-        payments = {
-            REPAYMENT: self.facts.overdue[rows] * cleared,
+        facts = self.facts.take(rows)
+        days = np.where(pays, days_to_due(self.scorer.policy, asked.as_of, facts), 0)
+        instalment = np.where(pays, self._last_instalment(asked), 0)
+        at = asked.as_of + days * MICROSECONDS_PER_DAY
+        done = {
+            DUE: instalment,
+            REPAYMENT: facts.overdue * cleared + instalment,
             CURED: cleared,
-            INTEREST_PAYMENT: self.facts.unsettled_interest[rows] * settled,
+            INTEREST_PAYMENT: facts.unsettled_interest * settled,
+            OPERATION: confirmed,
         }
-        as_of = self.prepayments.as_of[rows]
-        supposed = suppose(self.block, self.prepayments.account[rows], as_of, payments)
-        matrix = feature_matrix(
-            History(supposed, np.arange(len(rows)), as_of), self.model.feature_names
-        )
-        return _scores(self.model, matrix, self.prepayments.freed[rows])
+        supposed = suppose(
+            self.block, asked.account, at, done, {OPERATION: IDENTITY_CONFIRMED},
+            known_by=asked.as_of,
+        )  # fmt: skip
+        history = History(supposed, np.arange(len(rows)), at + pays * MICROSECONDS_PER_DAY)
+        model = self.scorer.model
+        matrix = feature_matrix(history, model.feature_names)
+        risk, loss = _scores(model, matrix, asked.freed)
+        return Rescored(risk, loss, gather_facts(history, self.scorer.policy))
+
+    def _last_instalment(self, asked: Prepayments) -> Ints:
+        """Return what last fell due, fen, and no more than is owed."""
+        history = History(self.block, asked.account, asked.as_of)
+        last = np.nan_to_num(history.last_amount(DUE)).astype(np.int64)
+        return np.clip(last, 0, outstanding(history))
 
 
 def _scores(model: RiskModel, matrix: Floats, freed: Ints) -> tuple[Floats, Floats]:

@@ -12,8 +12,15 @@ from relimit.serving.options import plugin_option, policy_option, tracking_optio
 @policy_option
 @tracking_option
 @plugin_option
+@click.option(
+    "--analyst",
+    is_flag=True,
+    help="Add text_analyst_zh and text_analyst_en: the decision with its figures and bounds.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Accepted for symmetry: output is JSON.")
-def command(*, model: str, policy: Path | None, tracking_uri: str | None, as_json: bool) -> None:
+def command(
+    *, model: str, policy: Path | None, tracking_uri: str | None, analyst: bool, as_json: bool
+) -> None:
     """Read one account's history (JSON) on stdin and print the decision as one JSON object.
 
     The history is {"account_id": ..., "events": [{"ts", "kind", "amount", ...}, ...]} with the
@@ -29,6 +36,6 @@ def command(*, model: str, policy: Path | None, tracking_uri: str | None, as_jso
     from relimit.serving.scorer import Scorer
 
     scorer = Scorer(open_model(model, tracking_uri), load_policy(policy))
-    decision = decide_json(scorer, sys.stdin.buffer.read())
+    decision = decide_json(scorer, sys.stdin.buffer.read(), analyst=analyst)
     indent = None if as_json else 2
     click.echo(json.dumps(decision, ensure_ascii=False, indent=indent, allow_nan=False))

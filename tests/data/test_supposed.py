@@ -1,13 +1,15 @@
 """A supposed payment changes a history as the same payment in the log would."""
 
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from relimit.data.events import EventBlock, blocks_from_table
 from relimit.data.supposed import suppose
-from relimit.data.vocabulary import CURED, INTEREST_PAYMENT
+from relimit.data.vocabulary import CURED, INTEREST_PAYMENT, OPERATION
 
 UTC_TIME = pa.timestamp("us", tz="UTC")
 
@@ -57,6 +59,24 @@ def test_nothing_to_pay_adds_no_event() -> None:
     assert_same(found, blocks_from_table(table([*ROWS, (1, 30, "interest_payment", 7)])))
 
 
+@pytest.mark.parametrize("known", ["app", "zoo", "identity_confirmed"])
+def test_a_supposed_operation_has_its_detail_whatever_details_are_known(known: str) -> None:
+    def with_details(rows: list[tuple[int, int, str, int | None]], words: list[str | None]) -> Any:
+        return table(rows).append_column("detail", pa.array(words, pa.string()))
+
+    words = [None, None, "full", known, None, None, "zz"]
+    found = suppose(
+        blocks_from_table(with_details(ROWS, words)),
+        np.array([0, 1]),
+        np.array([40, 30]),
+        {OPERATION: np.array([True, False])},
+        {OPERATION: "identity_confirmed"},
+    )
+    done = [*ROWS, (0, 40, "operation", None)]
+    wanted = blocks_from_table(with_details(done, [*words, "identity_confirmed"]))
+    assert_same(found, wanted)
+
+
 def test_an_account_can_be_supposed_at_two_instants() -> None:
     block = blocks_from_table(table(ROWS))
     found = suppose(block, np.array([1, 1]), np.array([6, 40]), {CURED: np.ones(2, bool)})
@@ -64,3 +84,16 @@ def test_an_account_can_be_supposed_at_two_instants() -> None:
     first = [(0, ts, kind, amount) for _, ts, kind, amount in second]
     wanted = [*first, (0, 6, "cured", None), *second, (1, 40, "cured", None)]
     assert_same(found, blocks_from_table(table(wanted)))
+
+
+def test_what_was_not_known_by_then_is_left_out() -> None:
+    block = blocks_from_table(table(ROWS))
+    found = suppose(
+        block,
+        np.array([0, 1]),
+        np.array([50, 50]),
+        {INTEREST_PAYMENT: np.array([9, 0])},
+        known_by=np.array([20, 5]),
+    )
+    kept = [row for row in ROWS if row[1] <= (20, 5)[row[0]]]
+    assert_same(found, blocks_from_table(table([*kept, (0, 50, "interest_payment", 9)])))

@@ -19,10 +19,13 @@ UNTROUBLED = {
     "has_limit": True,
     "outstanding": 0,
     "returned_payments": 0,
+    "days_since_returned": np.nan,
     "prepayment_age_days": 0.0,
     "outage_minutes": 0,
+    "last_due": np.datetime64("NaT", "D"),
     "next_due": np.datetime64("NaT", "D"),
     "cycles": 0,
+    "cycles_until": np.datetime64("NaT", "D"),
     "days_since_draw": 20.0,
     "lender_inflow": 0,
     "score_drop": np.nan,
@@ -30,6 +33,9 @@ UNTROUBLED = {
 }
 TYPES = {
     "has_limit": bool,
+    "days_since_returned": float,
+    "last_due": "datetime64[D]",
+    "cycles_until": "datetime64[D]",
     "prepayment_age_days": float,
     "days_since_draw": float,
     "score_drop": float,
@@ -46,9 +52,14 @@ FEATURES = (
 """One feature for each cause, in the order of `CAUSES`, and one that speaks for none."""
 
 
+def counted_cycles(row):
+    """As many cycles as count have a last day."""
+    return {"cycles_until": np.datetime64("2026-04-20")} if row.get("cycles", 0) >= 3 else {}
+
+
 def make_facts(rows):
     """Facts of the untroubled borrower, changed by a dict a row."""
-    full = [UNTROUBLED | row for row in rows]
+    full = [UNTROUBLED | counted_cycles(row) | row for row in rows]
     return Facts(
         **{
             name: np.array([row[name] for row in full], TYPES.get(name, np.int64))

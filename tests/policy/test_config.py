@@ -1,6 +1,8 @@
-from dataclasses import asdict, replace
+import re
+from dataclasses import asdict, fields, replace
 from fnmatch import fnmatchcase
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +43,15 @@ def test_comments_and_order_do_not_change_the_version_but_settings_do(policy, ed
     assert load_policy(path).version == policy.version
     assert edited("outage_minutes = 30 ", "outage_minutes = 31 ").version != policy.version
     assert len(policy.version) == 12
+
+
+def test_other_texts_are_another_version(policy):
+    other = replace(policy, wording=replace(policy.wording, borrower="analyst"))
+    words = {"reason.overdue": {"zh": "", "en": "Otherwise."}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("relimit.policy.config.load_wording", lambda table: words)
+        changed = replace(policy).version
+    assert len({policy.version, other.version, changed}) == 3
 
 
 def _cut(text, start, end):
@@ -132,3 +143,15 @@ def test_every_cause_of_the_default_policy_names_families_or_features_that_exist
     for entries in asdict(policy.causes).values():
         for entry in entries:
             assert entry in families or any(fnmatchcase(name, entry) for name in names), entry
+
+
+def test_the_page_about_the_policy_file_has_every_key(policy):
+    page = Path(__file__).parents[2].joinpath("docs", "policy.md").read_text("utf-8")
+    for section in fields(policy):
+        part = getattr(policy, section.name)
+        for key in fields(part[0] if isinstance(part, tuple) else part):
+            name = f"{section.name}.{key.name}{key.metadata['rule'].suffix}"
+            assert f"`{name}`" in page, name
+    named = {name for name in re.findall(r"`(\w+\.\w+)`", page) if name.split(".")[1] != "toml"}
+    known = {field.name for field in fields(policy)}
+    assert {name.split(".")[0] for name in named} == known

@@ -40,7 +40,8 @@ def test_an_account_without_events_has_no_troubles():
     facts = facts_of()
     assert (facts.overdue[0], facts.unsettled_interest[0], facts.outstanding[0]) == (0, 0, 0)
     assert not facts.has_limit[0]
-    assert np.isnat(facts.next_due[0])
+    assert np.isnat([facts.next_due[0], facts.last_due[0], facts.cycles_until[0]]).all()
+    assert np.isnan(facts.days_since_returned[0])
     assert np.isnan([facts.prepayment_age_days[0], facts.score_drop[0]]).all()
 
 
@@ -82,7 +83,12 @@ SETTLED = [*RESIDUAL, (at(0, 1), "interest_payment", 80)]
         ([*BILL, *RESIDUAL], 80),
         ([*BILL, *SETTLED], 0),
         ([*BILL, *RESIDUAL, (at(0, 5), "interest_payment", 700)], 80),
-        ([(at(30), "interest", 60), *BILL, (at(0, 5), "interest_payment", 700)], 60),
+        ([*BILL, *RESIDUAL, (at(0, 0.5), "interest_payment", 80)], 0),
+        ([*BILL, *RESIDUAL, (at(0, 0.5), "interest_payment", 30)], 50),
+        ([(at(30), "interest", 60), *BILL], 60),
+        ([(at(30), "interest", 60), *BILL, (at(0, 5), "interest_payment", 60)], 0),
+        ([(at(30), "interest", 60), *BILL, (at(0, 5), "interest_payment", 700)], 0),
+        ([(at(9), "interest_payment", 60), *BILL, *RESIDUAL], 20),
         ([(at(1), "interest", 700)], 700),
     ],
 )
@@ -129,6 +135,20 @@ def test_identity_changes_and_failed_logins_count_in_their_window():
     assert (facts.identity_changes[0], facts.login_failures[0]) == (2, 2)
 
 
+def test_an_identity_that_was_confirmed_ends_what_came_before():
+    def operation(days, detail):
+        return (at(days), "operation", None, None, detail)
+
+    before = [operation(3, "device_change"), operation(3, "login_failed")]
+    confirmed = operation(2, "identity_confirmed")
+    facts = facts_of(*before, confirmed, operation(1, "card_change"))
+    assert (facts.identity_changes[0], facts.login_failures[0]) == (1, 0)
+    facts = facts_of(*before, operation(9, "identity_confirmed"))
+    assert (facts.identity_changes[0], facts.login_failures[0]) == (1, 1)
+    unseen = (at(2), "operation", None, None, "identity_confirmed", NOW + timedelta(days=1))
+    assert facts_of(*before, unseen).identity_changes[0] == 1
+
+
 @pytest.mark.parametrize(
     ("outages", "minutes"),
     [
@@ -145,21 +165,21 @@ def test_outages_count_by_their_overlap_with_the_last_day(outages, minutes):
 
 
 @pytest.mark.parametrize(
-    ("last_due", "owed", "expected"),
+    ("last_due", "owed", "next_due", "passed"),
     [
-        (datetime(2026, 2, 15, tzinfo=UTC), True, "2026-03-15"),
-        (datetime(2026, 2, 14, 17, tzinfo=UTC), True, "2026-03-15"),
-        (datetime(2026, 2, 15, tzinfo=UTC), False, "NaT"),
-        (datetime(2026, 1, 31, tzinfo=UTC), True, "NaT"),
-        (datetime(2026, 2, 9, 15, tzinfo=UTC), True, "NaT"),
-        (datetime(2026, 2, 10, 15, tzinfo=UTC), True, "NaT"),
-        (datetime(2026, 2, 10, 17, tzinfo=UTC), True, "2026-03-11"),
+        (datetime(2026, 2, 15, tzinfo=UTC), True, "2026-03-15", "2026-02-15"),
+        (datetime(2026, 2, 14, 17, tzinfo=UTC), True, "2026-03-15", "2026-02-15"),
+        (datetime(2026, 2, 15, tzinfo=UTC), False, "NaT", "2026-02-15"),
+        (datetime(2026, 1, 31, tzinfo=UTC), True, "NaT", "2026-02-28"),
+        (datetime(2026, 2, 9, 15, tzinfo=UTC), True, "NaT", "2026-03-09"),
+        (datetime(2026, 2, 10, 15, tzinfo=UTC), True, "NaT", "2026-03-10"),
+        (datetime(2026, 2, 10, 17, tzinfo=UTC), True, "2026-03-11", "2026-02-11"),
     ],
 )
-def test_the_next_due_date_is_a_month_after_the_last(last_due, owed, expected):
+def test_the_next_due_date_is_a_month_after_the_last(last_due, owed, next_due, passed):
     borrowed = [(at(60), "draw", 1000)] if owed else []
     facts = facts_of(*borrowed, (last_due, "due", 100))
-    assert str(facts.next_due[0]) == expected
+    assert (str(facts.next_due[0]), str(facts.last_due[0])) == (next_due, passed)
 
 
 def test_evidence_counts_in_its_window():
@@ -184,6 +204,26 @@ def test_evidence_counts_in_its_window():
     assert facts.lender_inflow[0] == 300
     assert facts.cycles[0] == 1
     assert facts.overdues[0] == 1
+
+
+def test_a_returned_payment_is_as_old_as_the_lenders_knowledge_of_it():
+    learned_late = (at(9), "payment_returned", 5, None, None, at(2))
+    assert facts_of((at(40), "payment_returned", 5), learned_late).days_since_returned[0] == 2
+    unseen = (at(1), "payment_returned", 5, None, None, NOW + timedelta(hours=1))
+    assert facts_of((at(40), "payment_returned", 5), unseen).days_since_returned[0] == 40
+
+
+def test_cycles_count_until_the_third_last_of_them_is_ninety_days_old(policy):
+    def cycle(days):
+        return [(at(days + 2), "draw", 100), (at(days + 1), "prepayment", 100)]
+
+    few = facts_of(*cycle(80), *cycle(78), (at(78), "draw", 100))
+    assert few.cycles[0] < policy.evidence.cycles
+    assert np.isnat(few.cycles_until[0])
+    events = [event for days in (80, 70, 60, 50) for event in cycle(days)] + [(at(45), "draw", 9)]
+    facts = facts_of(*events)
+    assert facts.cycles[0] == 4  # closed 72, 62, 52 and 45 days ago
+    assert str(facts.cycles_until[0]) == "2026-04-07"
 
 
 def test_a_month_end_due_date_falls_on_the_last_day_of_a_short_month():

@@ -72,6 +72,31 @@ def test_each_reason_is_true_by_ablation(make, rows_strategy, data):
             assert outcome(make, undo_all(row, others)) < free
 
 
+SHOWN = {
+    "payment_return": lambda row: row["returned_payments"] >= 1,
+    "distress": lambda row: (
+        row["lender_inflow"] >= 0.5 * row["prepaid"] > 0
+        or row["lender_inflow"] > 0 == row["prepaid"]
+        or row["score_drop"] >= 30
+        or row["overdues"] >= 1
+    ),
+    "cycling": lambda row: row["cycles"] >= 3,
+    "low_need": lambda row: (
+        row["outstanding"] + row["prepaid"] < 0.2 * row["limit"] and row["days_since_draw"] >= 60
+    ),
+}
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(data=st.data(), ratio=st.floats(0.03, 0.9))
+def test_a_cause_that_is_named_is_shown_by_the_history(make, rows_strategy, data, ratio):
+    row = data.draw(rows_strategy) | {"loss_ratio": ratio}
+    (got,) = decide(POLICY, make.cases(row)).to_table().to_pylist()
+    assert all(SHOWN[cause](row) for cause in set(got["reasons"]) & set(SHOWN))
+
+
 RISKY = {"loss_ratio": 0.2, "risk": 0.25}
 
 
@@ -134,6 +159,12 @@ def test_a_system_fault_is_the_only_reason_even_where_a_rule_withholds_a_part(de
     (row,) = decided({"outage_minutes": 90, "limit": 20_010_000})
     assert (row["status"], row["reasons"]) == ("fault", ["system_fault"])
     assert row["withheld"] == 10_000
+
+
+def test_a_fault_that_sets_no_date_hides_no_reason(decided):
+    (row,) = decided({"outage_minutes": 90, "loss_ratio": 0.9, "limit": 30_000_000})
+    assert row["status"] == "declined"
+    assert row["reasons"] == ["regulatory_cap", "assessment"]
 
 
 def test_low_need_is_only_named_where_little_of_the_limit_was_used(decided):

@@ -1,5 +1,6 @@
 """Later nights finish what earlier ones staged, better it, and never contradict it."""
 
+import re
 from dataclasses import replace
 from datetime import date
 
@@ -10,8 +11,11 @@ from hypothesis import strategies as st
 
 from relimit.data.errors import DataError
 from relimit.policy import Earlier, decide, decide_again, load_policy
+from relimit.policy.timetable import SIGNALS
+from relimit.policy.wording import load_wording
 
 POLICY = load_policy()
+WORDING = load_wording(POLICY.wording.borrower)
 NOON = 1_772_338_800_000_000  # 2026-03-01 in Shanghai
 DAY = 86_400_000_000
 WORSE = {"loss_ratio": 0.9, "risk": 0.9}
@@ -28,6 +32,19 @@ def again(make):
         return decide_again(POLICY, cases, earlier).to_table().to_pylist()[0]
 
     return run
+
+
+def nights(make, first, changes, days=8, policy=POLICY):
+    """Decide a borrower at NOON, then on each of some days after it, with what changed that day."""
+    decisions = decide(policy, make.cases({"as_of": NOON} | first))
+    earlier = Earlier.from_decisions(decisions.to_table())
+    rows = []
+    for day in range(1, days + 1):
+        tonight = first | changes.get(day, {}) | {"as_of": NOON + day * DAY}
+        night = decide_again(policy, make.cases(tonight), earlier)
+        rows += night.to_table().to_pylist()
+        earlier = earlier.then(night)
+    return rows
 
 
 def test_a_promise_is_kept_on_its_day_whatever_the_score_says(again):
@@ -64,6 +81,25 @@ def test_a_payment_ages_with_its_own_decision_not_with_the_accounts_last_one(aga
     assert (row["status"], row["restore_now"]) == ("restored", 50_000)
 
 
+def test_a_payment_that_bounces_while_it_clears_waits_from_then_on(make):
+    first = {"returned_payments": 1, "days_since_returned": 90.0}
+    bounced = {
+        day: {"returned_payments": 2, "days_since_returned": day - 2.5} for day in range(3, 9)
+    }
+    rows = nights(make, first, bounced)
+    dates = [row["restore_later"][0]["date"] for row in rows[:7]]
+    assert dates == [date(2026, 3, 6)] * 2 + [date(2026, 3, 9)] * 5
+    assert [row["not_later_than"].day for row in rows] == [7, 7, 10, 10, 10, 10, 10, 9]
+    assert all(row["reasons"] == ["payment_clearing"] for row in rows[:7])
+    assert rows[7]["restore_now"] == 50_000
+
+
+def test_a_payment_that_bounced_before_the_decision_is_no_new_evidence(again):
+    first = {"returned_payments": 1, "days_since_returned": 0.2}
+    row = again(first, 5, days_since_returned=5.2, prepayment_age_days=0.1)
+    assert (row["status"], row["restore_now"]) == ("restored", 50_000)
+
+
 def test_a_fault_tonight_does_not_break_a_promise_that_is_due(again):
     assert again({"loss_ratio": 0.05}, 3, outage_minutes=500)["restore_now"] == 50_000
 
@@ -73,6 +109,26 @@ def test_a_gate_that_closed_since_is_new_evidence(again):
     assert (row["status"], row["reasons"]) == ("declined", ["overdue"])
     assert row["remedies"][0]["restores"] == 50_000
     assert row["not_later_than"] > date(2026, 3, 5)
+
+
+def test_a_gate_that_stays_closed_moves_no_date(make):
+    first = {"overdue": 900, "as_of": NOON}
+    decisions = decide(POLICY, make.cases(first))
+    earlier = Earlier.from_decisions(decisions.to_table())
+    for day in range(1, 45):
+        night = decide_again(POLICY, make.cases(first | {"as_of": NOON + day * DAY}), earlier)
+        assert night.timetable.not_later_than[0].item() == date(2026, 4, 15)
+        earlier = earlier.then(night)
+    night = decide_again(POLICY, make.cases(first | {"as_of": NOON + 45 * DAY}), earlier)
+    assert night.timetable.not_later_than[0].item() == date(2026, 5, 30)
+
+
+def test_a_gate_that_closes_takes_a_promise_back_and_moves_its_date_once(make):
+    first, late = {"loss_ratio": 0.12}, {"loss_ratio": 0.12, "overdue": 900}
+    told = [
+        row["not_later_than"] for row in nights(make, first, {5: late, 6: late, 7: late, 8: late})
+    ]
+    assert told == [date(2026, 4, 15)] * 4 + [date(2026, 4, 20)] * 4
 
 
 def test_a_settled_gate_brings_the_limit_back(again):
@@ -161,6 +217,192 @@ def test_from_night_to_night_the_last_date_only_moves_earlier_and_each_yuan_retu
         paid += when.restore_now[0]
         assert paid + when.restore_later[0] + when.withheld[0] == first["freed"]
         earlier = earlier.then(night)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(data=st.data(), noise=st.lists(st.floats(1 / 1.2 + 1e-9, 3.0), min_size=4, max_size=4))
+def test_noise_in_the_score_changes_no_amount_and_no_date(make, rows_strategy, data, noise):
+    steady = dict.fromkeys(
+        ("overdue", "days_past_due", "unsettled_interest", "identity_changes", "outage_minutes"), 0
+    )
+    first = data.draw(rows_strategy) | steady | {"returned_payments": 0}
+    decisions = decide(POLICY, make.cases(first))
+    earlier = Earlier.from_decisions(decisions.to_table())
+    back = decisions.timetable.restore_now[0]
+    promised, on = earlier.promised[0], earlier.promised_on[0]
+    for day, factor in zip((1, 2, 5, 31), noise, strict=True):
+        ratio = {"loss_ratio": first["loss_ratio"] * factor, "as_of": first["as_of"] + day * DAY}
+        night = decide_again(POLICY, make.cases(first | ratio), earlier)
+        due = promised > 0 and on <= night.timetable.decided_on[0]
+        assert night.timetable.restore_now[0] == (promised if due else 0)
+        if promised > 0 and not due:
+            assert night.timetable.later_date[0] == on
+            assert night.timetable.restore_later[0] == promised
+        back += night.timetable.restore_now[0]
+        promised = 0 if due else promised
+        earlier = earlier.then(night)
+    assert earlier.promised[0] == 0
+    assert back == decisions.timetable.restore_now[0] + decisions.timetable.restore_later[0]
+
+
+def test_a_score_must_be_better_by_a_fifth_to_bring_more_back(again):
+    assert again({"loss_ratio": 0.12}, 2, loss_ratio=0.0834)["withheld"] == 25_000
+    assert again({"loss_ratio": 0.12}, 2, loss_ratio=0.0833)["withheld"] == 12_500
+
+
+def test_a_gate_that_opens_is_read_at_the_score_itself(again):
+    first = {"unsettled_interest": 1240, "loss_ratio": 0.029}
+    assert again(first, 1, unsettled_interest=0)["restore_now"] == 50_000
+
+
+DUE_10TH = {"loss_ratio": 0.12, "next_due": np.datetime64("2026-03-10")}
+AFTER_10TH = {"last_due": np.datetime64("2026-03-10"), "next_due": np.datetime64("2026-04-10")}
+
+
+def test_a_hold_for_the_next_due_date_ends_the_day_after_it_was_met(make):
+    rows = nights(make, DUE_10TH, {9: AFTER_10TH, 10: AFTER_10TH}, days=10)
+    for row in rows[:9]:
+        assert row["restore_later"] == [{"date": date(2026, 3, 15), "amount": 25_000}]
+        assert "10 March 2026" in row["text_en"]
+    assert rows[9]["restore_now"] == 25_000
+    assert nights(make, DUE_10TH, {10: AFTER_10TH | {"loss_ratio": 0.9}}, days=10)[9][
+        "restore_now"
+    ] == (25_000)
+
+
+def test_a_due_date_that_left_arrears_ends_no_hold(make):
+    tolerant = replace(POLICY, gates=replace(POLICY.gates, overdue=1000, days_past_due=99))
+    late = AFTER_10TH | {"overdue": 900, "days_past_due": 1}
+    rows = nights(make, DUE_10TH, {10: late}, days=10, policy=tolerant)
+    assert rows[9]["restore_later"] == [{"date": date(2026, 3, 15), "amount": 25_000}]
+    assert "assessment is refreshed" in rows[9]["text_en"]
+
+
+def test_a_due_date_that_was_met_is_read_at_the_score_itself(make):
+    met = AFTER_10TH | {"loss_ratio": 0.029}
+    rows = nights(make, DUE_10TH, {10: met}, days=10)
+    assert (rows[9]["status"], rows[9]["restore_now"]) == ("restored", 50_000)
+
+
+def test_a_hold_for_a_due_date_stays_one_whatever_tier_the_score_is_in_later(make):
+    rows = nights(make, DUE_10TH, {day: {"loss_ratio": 0.5} for day in range(1, 6)}, days=5)
+    assert all("10 March 2026" in row["text_en"] for row in rows)
+
+
+def test_a_hold_for_a_fault_ends_with_it(make):
+    slow = replace(POLICY, service=replace(POLICY.service, fault_days=5))
+    fault = {"outage_minutes": 45}
+    rows = nights(make, fault, {1: {}, 2: {"outage_minutes": 0, "loss_ratio": 0.9}}, policy=slow)
+    assert rows[0]["restore_later"] == [{"date": date(2026, 3, 6), "amount": 50_000}]
+    assert rows[1]["restore_now"] == 50_000
+
+
+def test_a_hold_for_clearing_ends_when_no_return_counts_any_more(make):
+    doubtful = {"returned_payments": 1, "days_since_returned": 363.0}
+    rows = nights(make, doubtful, {2: {"returned_payments": 0, "loss_ratio": 0.9}})
+    assert rows[0]["restore_later"] == [{"date": date(2026, 3, 6), "amount": 50_000}]
+    assert rows[1]["restore_now"] == 50_000
+
+
+def test_a_hold_for_a_score_ends_when_it_is_better(make):
+    rows = nights(make, {"loss_ratio": 0.09}, {3: {"loss_ratio": 0.02}})
+    assert "assessment is refreshed" in rows[1]["text_en"]
+    assert rows[2]["restore_now"] == 50_000
+
+
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(data=st.data(), days=st.integers(0, 20))
+def test_what_comes_later_names_its_signal_in_both_texts_and_nothing_else_does(
+    make, rows_strategy, data, days
+):
+    first, then = data.draw(rows_strategy), data.draw(rows_strategy)
+    for name in ("freed", "prepaid", "limit", "has_limit", "outstanding"):
+        then[name] = first[name]
+    then["as_of"] = first["as_of"] + days * DAY
+    decisions = decide(POLICY, make.cases(first))
+    earlier = Earlier.from_decisions(decisions.to_table())
+    for night in (decisions, decide_again(POLICY, make.cases(then), earlier)):
+        signal = SIGNALS[night.timetable.signal[0]]
+        assert (signal != "none") == (night.timetable.restore_later[0] > 0)
+        for language, text in (("zh", night.text_zh[0]), ("en", night.text_en[0])):
+            sentences = {
+                name: max(re.split("{.*?}", WORDING[f"signal.{name}"][language]), key=len)
+                for name in SIGNALS[1:]
+            }
+            told = {name for name, words in sentences.items() if words in text.as_py()}
+            assert told == {signal} - {"none"}
+        assert (signal == "next_due") == (not np.isnat(night.timetable.signal_on[0]))
+        if signal == "fault_mended":
+            assert night.to_table()["reasons"].to_pylist() == [["system_fault"]]
+
+
+UNDONE = {
+    "system_fault": {"outage_minutes": 0},
+    "overdue": {"overdue": 0, "days_past_due": 0},
+    "unsettled_interest": {"unsettled_interest": 0},
+    "identity_lock": {"identity_changes": 0, "login_failures": 0},
+    "payment_clearing": {"returned_payments": 0},
+    "assessment": {"loss_ratio": 0.0},
+    "regulatory_cap": {"limit": 0, "has_limit": True},
+}
+
+
+def brings(make, row, earlier):
+    """(fen that come back from tonight on, -the day on which they are back): more is better."""
+    (got,) = decide_again(POLICY, make.cases(row), earlier).to_table().to_pylist()
+    later = got["restore_later"]
+    amount = got["restore_now"] + sum(stage["amount"] for stage in later)
+    return amount, -later[0]["date"].toordinal() if later else 0
+
+
+def undo(row, reasons):
+    for reason in reasons:
+        row = row | UNDONE[reason]
+    return row
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(data=st.data(), days=st.integers(0, 20))
+def test_a_later_nights_reasons_are_true_and_its_remedies_work(make, rows_strategy, data, days):
+    first, then = (data.draw(rows_strategy) | {"pull": [0.0] * 5} for _ in range(2))
+    for name in ("freed", "prepaid", "limit", "has_limit", "outstanding"):
+        then[name] = first[name]
+    then["as_of"] = first["as_of"] + days * DAY
+    decisions = decide(POLICY, make.cases(first))
+    earlier = Earlier.from_decisions(decisions.to_table())
+    (got,) = decide_again(POLICY, make.cases(then), earlier).to_table().to_pylist()
+    base = brings(make, then, earlier)
+    alone = {code: brings(make, undo(then, [code]), earlier) > base for code in got["reasons"]}
+    if any(alone.values()):
+        assert all(alone.values()), alone
+    else:
+        free = brings(make, undo(then, UNDONE), earlier)
+        for reason in got["reasons"]:
+            others = [other for other in UNDONE if other != reason]
+            assert brings(make, undo(then, others), earlier) < free
+    for remedy in got["remedies"]:
+        if remedy["action"] == "wait_for_clearing":
+            continue
+        steps = {"clear_arrears": "overdue", "settle_interest": "unsettled_interest"}
+        steps["unlock_identity"] = "identity_lock"
+        done = undo(then, [steps[step] for step in remedy["action"].split("+")])
+        stands = replace(
+            earlier, promised=0 * earlier.promised, gate_closed=np.ones(1, bool)
+        )  # what tonight leaves open
+        assert brings(make, done, stands)[0] - base[0] == remedy["restores"]
+
+
+def test_a_fault_wins_a_tie_with_clearing(make):
+    tied = {"outage_minutes": 45, "returned_payments": 1, "prepayment_age_days": 4.5}
+    (row,) = decide(POLICY, make.cases(tied)).to_table().to_pylist()
+    assert (row["status"], row["reasons"]) == ("fault", ["system_fault"])
+    assert "fault is mended earlier" in row["text_en"]
 
 
 def test_other_decisions_than_the_earlier_ones_are_refused(make):

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relimit.data.errors import DataError
-from relimit.policy import ACTIONS, decide, load_policy
+from relimit.policy import ACTIONS, Earlier, Rescored, decide, decide_again, load_policy
 
 POLICY = load_policy()
 DOING = {
@@ -27,6 +27,24 @@ def done(row, action):
     return row
 
 
+def assert_due_date_helps(make, row, before, remedy):
+    """Decide again on the day after the due date, on which it has been met."""
+    decisions = decide(POLICY, make.cases(row))
+    today = decisions.timetable.decided_on[0]
+    days = int((row["next_due"] - today).astype(int)) + 1
+    met = row | {"last_due": row["next_due"], "next_due": np.datetime64("NaT", "D")}
+    met |= {"as_of": row["as_of"] + days * 86_400_000_000, "outage_minutes": 0}
+    earlier = Earlier.from_decisions(decisions.to_table())
+    (after,) = decide_again(POLICY, make.cases(met), earlier).to_table().to_pylist()
+    promised = before["restore_later"]
+    more = returned(after) - sum(stage["amount"] for stage in promised)
+    assert remedy["restores"] == more or (more == 0 and remedy["restores"] == returned(after))
+    back = max((stage["date"] for stage in after["restore_later"]), default=None)
+    expected = (today + remedy["days"]).item()
+    assert (back or (today + days).item()) == expected
+    assert more > 0 or expected < promised[0]["date"]
+
+
 @settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
@@ -37,6 +55,9 @@ def test_an_offered_remedy_restores_what_it_says(make, rows_strategy, data):
     for remedy in before["remedies"]:
         assert remedy["action"] in ACTIONS
         assert remedy["restores"] > 0
+        if remedy["action"] == "pay_next_due":
+            assert_due_date_helps(make, row, before, remedy)
+            continue
         (after,) = decide(POLICY, make.cases(done(row, remedy["action"]))).to_table().to_pylist()
         if remedy["action"] == "wait_for_clearing":
             sooner = after["restore_later"] or [{"date": date.min}]
@@ -92,6 +113,10 @@ def test_no_step_that_alone_brings_money_back_is_left_out(make, rows_strategy, d
             },
         ),
         (
+            {"loss_ratio": 0.12, "next_due": np.datetime64("2026-03-10")},
+            {"action": "pay_next_due", "amount": None, "days": 10, "restores": 25_000},
+        ),
+        (
             {"unsettled_interest": 1240, "days_past_due": 9},
             {
                 "action": "clear_arrears+settle_interest",
@@ -113,6 +138,10 @@ def test_a_remedy_says_what_to_pay_how_long_it_takes_and_what_it_restores(decide
         {"unsettled_interest": 1240, "loss_ratio": 0.9},
         {"overdue": 5, "limit": 90_000_000},
         {"loss_ratio": 0.5},
+        {"loss_ratio": 0.5, "next_due": np.datetime64("2026-03-10")},
+        {"loss_ratio": 0.05, "next_due": np.datetime64("2026-03-03")},
+        {"loss_ratio": 0.12, "next_due": np.datetime64("2026-03-15")},
+        {"loss_ratio": 0.01, "limit": 90_000_000, "next_due": np.datetime64("2026-03-15")},
         {"outage_minutes": 99},
         {"freed": 0, "overdue": 5},
         {"returned_payments": 2, "loss_ratio": 0.2},
@@ -122,23 +151,48 @@ def test_nothing_is_offered_that_does_not_work(decided, facts):
     assert decided(facts)[0]["remedies"] == []
 
 
-def test_a_remedy_is_judged_by_the_new_scores_where_they_are_given(decided):
+def test_a_remedy_is_judged_by_what_is_known_once_it_is_done(decided, make):
     asked = []
 
     def rescore(rows, actions):
         asked.append((rows.tolist(), actions))
-        ratio = np.array([0.05, 0.9])[: len(rows)]
-        return np.full(len(rows), 0.1), ratio * 50_000
+        ratio = np.array([0.05, 0.9, 0.01])
+        facts = make.facts([{}, {}, {"unsettled_interest": 900}])
+        return Rescored(np.full(3, 0.1), ratio * 50_000, facts)
 
-    rows = decided({}, {"overdue": 5}, {"overdue": 7}, rescore=rescore)
-    assert asked == [([1, 2], ["clear_arrears", "clear_arrears"])]
-    assert [len(row["remedies"]) for row in rows] == [0, 1, 0]
+    rows = decided({}, {"overdue": 5}, {"overdue": 7}, {"overdue": 9}, rescore=rescore)
+    assert asked == [([1, 2, 3], ["clear_arrears"] * 3)]
+    assert [len(row["remedies"]) for row in rows] == [0, 1, 0, 0]
     assert rows[1]["remedies"][0]["days"] == 4
 
 
-def test_new_scores_that_are_not_numbers_are_refused(decided):
+def test_a_due_date_is_offered_where_the_night_after_it_brings_more(decided, make):
+    asked = []
+
     def rescore(rows, actions):
-        return np.full(len(rows), np.nan), np.zeros(len(rows))
+        asked.append((rows.tolist(), actions))
+        met = {"last_due": np.datetime64("2026-03-10")}
+        late = met | {"overdue": 900}
+        ratio = np.array([0.08, 0.21, 0.029, 0.12])
+        return Rescored(np.full(4, 0.1), ratio * 50_000, make.facts([met, met, met, late]))
+
+    due = {"next_due": np.datetime64("2026-03-10")}
+    declined, held = due | {"loss_ratio": 0.5}, due | {"loss_ratio": 0.12}
+    rows = decided(declined, declined, held, held, {"loss_ratio": 0.5}, rescore=rescore)
+    assert asked == [([0, 1, 2, 3], ["pay_next_due"] * 4)]
+    assert [[(r["days"], r["restores"]) for r in row["remedies"]] for row in rows] == [
+        [(10, 37_500)],  # read a fifth higher: three quarters, the seven days over
+        [],
+        [(10, 25_000)],  # read as it is, on the day after the due date: all of it
+        [],
+        [],
+    ]
+    assert "If you pay on time on 10 March 2026, ¥375.00 of the limit" in rows[0]["text_en"]
+
+
+def test_new_scores_that_are_not_numbers_are_refused(decided, make):
+    def rescore(rows, actions):
+        return Rescored(np.full(len(rows), np.nan), np.zeros(len(rows)), make.facts([{}]))
 
     with pytest.raises(DataError, match="risk is not a number"):
         decided({"overdue": 5}, rescore=rescore)

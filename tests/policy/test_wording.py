@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relimit.policy import ACTIONS, REASONS, analyst_texts, decide, load_policy
+from relimit.policy.causes import CAUSES
 from relimit.policy.phrases import MONTHS
 from relimit.policy.timetable import SIGNALS
 from relimit.policy.wording import FIELDS, SETTINGS, load_wording
@@ -43,9 +44,10 @@ def fields_of(text):
     "name",
     [
         *(f"reason.{code}" for code in REASONS),
+        *(f"action.{cause}" for cause in CAUSES),
         *(f"signal.{signal}" for signal in SIGNALS if signal != "none"),
-        *(f"step.{step}" for action in ACTIONS[:-1] for step in action.split("+")),
-        f"remedy.{ACTIONS[-1]}",
+        *(f"step.{step}" for action in ACTIONS[:-2] for step in action.split("+")),
+        *(f"remedy.{action}" for action in ACTIONS[-2:]),
     ],
 )
 @pytest.mark.parametrize("table", TABLES)
@@ -71,11 +73,34 @@ def test_an_analyst_reads_the_figures(make):
     case = {"unsettled_interest": 1240, "risk": 0.0314, "expected_loss": 500.4}
     texts = analyst_texts(POLICY, decide(POLICY, make.cases(case)))
     assert texts["en"].to_pylist() == [
-        "1 March 2026: none of ¥500.00 freed is restored; risk 3.1%, expected loss ¥5.00. "
-        "Gate: ¥12.40 of interest unsettled. Remedy: interest of ¥12.40 settled restores ¥500.00 "
-        "(1 day). Withheld part reviewed by 15 April 2026."
+        "1 March 2026: none of ¥500.00 freed is restored; risk 3.1%, expected loss ¥5.00, "
+        "loss ratio 1.0% (tier up to 3.0%). Gate: ¥12.40 of interest unsettled (bound ¥1.00). "
+        "Remedy: interest of ¥12.40 settled restores ¥500.00 (1 day). Withheld part reviewed by "
+        "15 April 2026."
     ]
     assert amounts(texts["zh"][0].as_py()) == amounts(texts["en"][0].as_py())
+
+
+@pytest.mark.parametrize(
+    ("facts", "cause", "action"),
+    [
+        (
+            {"returned_payments": 1, "prepayment_age_days": 9.0},
+            "payment_return",
+            "an early repayment may have to clear for 5 days",
+        ),
+        ({"overdues": 1}, "distress", "ask us for a repayment plan"),
+        ({"cycles": 3}, "cycling", "it counts until 20 April 2026 and no longer"),
+        ({"days_since_draw": 60.0}, "low_need", "we see to it by 15 April 2026"),
+    ],
+)
+def test_a_cause_comes_with_what_can_be_done_about_it(decided, facts, cause, action):
+    pull = [1.5 * (cause == one) for one in CAUSES] + [0.0]
+    (row,) = decided(facts | {"loss_ratio": 0.2, "risk": 0.25, "pull": pull})
+    assert row["reasons"] == [cause]
+    assert action in row["text_en"]
+    template = TEMPLATES[f"action.{cause}"]["zh"]
+    assert max(re.split("{.*?}", template), key=len) in row["text_zh"]
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -133,8 +158,8 @@ def test_unsettled_interest_in_words(decided):
 def test_the_next_due_date_is_named_only_if_it_comes_before_the_restoration(decided):
     due = {"next_due": np.datetime64("2026-03-10"), "loss_ratio": 0.12}
     late = {"next_due": np.datetime64("2026-03-16"), "loss_ratio": 0.12}
-    past = {"next_due": np.datetime64("2026-03-01"), "loss_ratio": 0.12}
-    texts = [row["text_zh"] for row in decided(due, late, past)]
+    same = {"next_due": np.datetime64("2026-03-15"), "loss_ratio": 0.12}
+    texts = [row["text_zh"] for row in decided(due, late, same)]
     assert ["2026年3月10日" in texts[0], "还款日" in texts[1], "还款日" in texts[2]] == [
         True,
         False,

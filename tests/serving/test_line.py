@@ -216,6 +216,25 @@ def test_one_live_decision_equals_the_batch(
         assert live == expected
 
 
+def test_an_analyst_reads_the_figures_beside_the_unchanged_decision(
+    book: Path, model_folder: Path, decisions: pa.Table, relimit_json: RunJson
+) -> None:
+    (batch,) = decisions.slice(0, 1).to_pylist()
+    account = batch["account_id"]
+    events = pq.read_table(book / "events.parquet", filters=[("account_id", "==", account)])
+    rows = events.drop_columns(["account_id"]).to_pylist()
+    rows = [{name: value for name, value in row.items() if value is not None} for row in rows]
+    history = {"account_id": account, "as_of": batch["as_of"], "events": rows}
+    text = json.dumps(history, default=lambda time: time.isoformat())
+    plain = relimit_json("decide", "--model", model_folder, stdin=text)
+    told = relimit_json("decide", "--model", model_folder, "--analyst", stdin=text)
+    assert list(plain) == DECISION_COLUMNS
+    assert {name: told[name] for name in plain} == plain
+    assert list(told) == [*DECISION_COLUMNS, "text_analyst_zh", "text_analyst_en"]
+    ratio = plain["expected_loss"] / max(plain["freed"], 1)
+    assert f"loss ratio {ratio:.1%} (tier up to" in told["text_analyst_en"]
+
+
 def test_a_world_can_be_run_under_a_policy_file(
     model_folder: Path, tmp_path: Path, relimit_json: RunJson
 ) -> None:
