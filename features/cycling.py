@@ -69,6 +69,7 @@ def redrawn_to_prepaid(h: History, w: Window) -> Floats:
     unit="ratio",
     risk=0,
     null="nothing drawn in the trailing {w} days",
+    detail=True,
 )
 def coupon_share(h: History, w: Window) -> Floats:
     """Share of principal drawn in the trailing {w} days that a coupon funded."""

@@ -54,7 +54,7 @@ def interest_paid(h: History, w: Window) -> Ints:
     return h.sum(INTEREST_PAYMENT, w)
 
 
-@feature("penalty_interest_{w}d", windows=(180,), unit="fen", risk=1)
+@feature("penalty_interest_{w}d", windows=(180,), unit="fen", risk=1, detail=True)
 def penalty_interest(h: History, w: Window) -> Ints:
     """Penalty interest charged in the trailing {w} days."""
     return h.sum(PENALTY, w)

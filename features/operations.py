@@ -13,7 +13,15 @@ EXCUSED_LATE = 7 * MICROSECONDS_PER_DAY
 """An outage learned of this much after the operation still excuses it; no window is shorter."""
 
 
-@feature("{c}_count_{w}d", choices=TYPES, windows=(30, 90), unit="count", together=True, risk=0)
+@feature(
+    "{c}_count_{w}d",
+    choices=TYPES,
+    windows=(30, 90),
+    unit="count",
+    together=True,
+    risk=0,
+    detail=True,
+)
 def operation_count(h: History, kind: str, w: Window) -> Ints:
     """Operations {c} in the trailing {w} days, outside outages."""
     return _outside_outages(h, Select(OPERATION, detail=kind), w)

@@ -66,6 +66,7 @@ def freed_to_limit(h: History) -> Floats:
     together=True,
     risk=0,
     null="no prepayment in the trailing {w} days",
+    detail=True,
 )
 def full_settlement_share(h: History, w: Window) -> Floats:
     """Share of prepayments that settled a loan in full, in the trailing {w} days."""

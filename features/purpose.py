@@ -37,7 +37,13 @@ def _drawn(h: History) -> Ints:
 
 
 @feature(
-    "purpose_{c}_share_{w}d", choices=PURPOSES, windows=(365,), unit="ratio", risk=0, null=NONE
+    "purpose_{c}_share_{w}d",
+    choices=PURPOSES,
+    windows=(365,),
+    unit="ratio",
+    risk=0,
+    null=NONE,
+    detail=True,
 )
 def purpose_share(h: History, purpose: str, w: Window) -> Floats:
     """Share of principal drawn in the trailing {w} days for {c}, by coupon or not."""
@@ -45,7 +51,7 @@ def purpose_share(h: History, purpose: str, w: Window) -> Floats:
     return share
 
 
-@feature("purpose_concentration_{w}d", windows=(365,), unit="ratio", risk=0, null=NONE)
+@feature("purpose_concentration_{w}d", windows=(365,), unit="ratio", risk=0, null=NONE, detail=True)
 def purpose_concentration(h: History, w: Window) -> Floats:
     """Sum of the squared shares of the purposes, trailing {w} days: 1 if there is only one."""
     total = np.zeros(h.size)

@@ -43,6 +43,8 @@ class Feature:
         True keeps it out of the risk models.
     revision
         Raised whenever the meaning of the number changes.
+    reads_detail
+        Whether it may look at the events' `detail`, which is read only for those that do.
     compute
         Takes the history; returns `[snapshots]`.
     together
@@ -60,6 +62,7 @@ class Feature:
     source: str
     kept_out: bool
     revision: int
+    reads_detail: bool
     compute: Compute = field(compare=False, repr=False)
     together: ComputeWindows | None = field(default=None, compare=False, repr=False)
 
@@ -89,6 +92,7 @@ def feature(
     source: str = "",
     kept_out: bool = False,
     revision: int = 1,
+    detail: bool = False,
     family: str = "",
 ) -> Callable[[Callable[..., Floats | Ints]], Callable[..., Floats | Ints]]:
     """Register a function as one feature, or as one for each window and choice.
@@ -109,6 +113,8 @@ def feature(
         takes `Windows`, whose `days` are a tuple, and returns `[windows, snapshots]`.
     window
         The days that a function without `windows` looks back, for the catalogue alone.
+    detail
+        Whether the function looks at the events' `detail`; a plugin's is taken to do so anyway.
 
     Raises
     ------
@@ -133,6 +139,7 @@ def feature(
                         source=source,
                         kept_out=kept_out,
                         revision=revision,
+                        reads_detail=detail or not _is_built_in(function),
                         compute=_bind(function, choice, days),
                         together=every,
                     )
@@ -140,6 +147,10 @@ def feature(
         return function
 
     return register
+
+
+def _is_built_in(function: Callable[..., Any]) -> bool:
+    return function.__module__.startswith(f"{__package__}.")
 
 
 def _first_line(function: Callable[..., Any]) -> str:

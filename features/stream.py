@@ -172,7 +172,8 @@ def _blocks(
         return low, high, matrix_of(history, features)
 
     with worker_pool(workers) as pool:
-        tables = iter_event_tables(events, accounts=points.account_ids, pool=pool)
+        without = () if any(known.reads_detail for known in features) else ("detail",)
+        tables = iter_event_tables(events, accounts=points.account_ids, pool=pool, without=without)
         for low, high, matrix in in_order_of(work, tables, pool, most=2 * workers):
             if high > low:
                 yield low, high, matrix
