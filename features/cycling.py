@@ -6,6 +6,8 @@ from relimit.features.history import Floats, History, Ints, Select, Window
 from relimit.features.registry import feature
 from relimit.features.sequences import cycles, holds, soon_after
 
+SOURCE = "practice: early-warning rules for cash cycled through revolving lines"
+
 RECENT = 5
 SHORT = 7 * MICROSECONDS_PER_DAY
 REDRAW_HOURS = 72

@@ -8,6 +8,8 @@ from relimit.features.registry import feature
 from relimit.features.sequences import MINUTE
 from relimit.features.series import Series
 
+SOURCE = "practice: account-takeover rules in fraud prevention"
+
 TYPES = ("login_failed", "device_change", "phone_change", "card_change", "limit_check")
 EXCUSED_LATE = 7 * MICROSECONDS_PER_DAY
 """An outage learned of this much after the operation still excuses it; no window is shorter."""

@@ -87,7 +87,7 @@ def feature(
     windows: Sequence[int] = (),
     choices: Sequence[Any] = (),
     together: bool = False,
-    window: int | None = None,
+    window: int | Callable[[Any], int] | None = None,
     null: str = NEVER,
     source: str = "",
     kept_out: bool = False,
@@ -112,7 +112,10 @@ def feature(
         The function may be asked for several windows at once, where snapshots are few: it then
         takes `Windows`, whose `days` are a tuple, and returns `[windows, snapshots]`.
     window
-        The days that a function without `windows` looks back, for the catalogue alone.
+        The days that a function without `windows` looks back, or what tells them for each choice;
+        for the catalogue alone.
+    source
+        Where the idea comes from; that of the module, `SOURCE`, if it is not said.
     detail
         Whether the function looks at the events' `detail`; a plugin's is taken to do so anyway.
 
@@ -132,11 +135,11 @@ def feature(
                         name=name.format(**words),
                         family=family or function.__module__.rpartition(".")[2],
                         unit=unit,
-                        window=window if days is None else days,
+                        window=_days(window, choice) if days is None else days,
                         risk=risk,
                         null=null.format(**words),
                         description=_first_line(function).format(**words),
-                        source=source,
+                        source=source or function.__globals__.get("SOURCE", ""),
                         kept_out=kept_out,
                         revision=revision,
                         reads_detail=detail or not _is_built_in(function),
@@ -147,6 +150,10 @@ def feature(
         return function
 
     return register
+
+
+def _days(window: int | Callable[[Any], int] | None, choice: Any) -> int | None:
+    return window(choice) if callable(window) else window
 
 
 def _is_built_in(function: Callable[..., Any]) -> bool:

@@ -18,14 +18,19 @@ from relimit.serving.terminal import emit, pairs, progress
 
 def _show_catalogue(as_json: bool) -> None:
     from relimit.features import catalogue
+    from relimit.features.document import window_words
 
     rows = [feature.to_dict() for feature in catalogue()]
 
     def show(console: Console) -> None:
-        table = Table("feature", "family", "unit", "risk", "meaning", box=None, pad_edge=False)
+        heads = ("feature", "family", "unit", "window", "risk", "meaning", "null", "source")
+        table = Table(*heads, box=None, pad_edge=False)
         for row in rows:
             direction = {1: "+", -1: "−", 0: ""}[row["risk"]]
-            table.add_row(row["name"], row["family"], row["unit"], direction, row["description"])
+            table.add_row(
+                *(row["name"], row["family"], row["unit"], window_words(row["window"]), direction),
+                *(row["description"], row["null"], row["source"]),
+            )
         console.print(table)
 
     emit({"features": rows}, as_json=as_json, summary=show)
