@@ -88,7 +88,7 @@ def blocks_from_table(events: pa.Table) -> EventBlock:
     details, columns["detail"] = _details(events["detail"])
     order = total_order(starts, columns)
     if order is not None:
-        columns = {name: column[order] for name, column in columns.items()}
+        columns = {name: column.take(order) for name, column in columns.items()}
     return EventBlock(account_ids, starts, details=details, **columns)
 
 
@@ -167,18 +167,18 @@ def account_places(ids: pa.ChunkedArray) -> tuple[Ids, NDArray[np.int64]]:
     order = np.argsort(names)
     place = np.zeros(len(words), np.int64)
     place[used[order]] = np.arange(len(order))
-    return names[order], place[code]
+    return names[order], place.take(code)
 
 
-def _encode(column: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.int64]]:
-    """Return a string column's dictionary and its codes; −1 for null."""
+def _encode(column: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.signedinteger[Any]]]:
+    """Return a string column's dictionary and its codes, as narrow as they came; −1 for null."""
     whole = _one_chunk(column)
     if not pa.types.is_dictionary(whole.type):
         whole = whole.dictionary_encode()
     code = whole.indices
     if code.null_count:
         code = pc.fill_null(code, -1)
-    return whole.dictionary, code.to_numpy().astype(np.int64, copy=False)
+    return whole.dictionary, code.to_numpy()
 
 
 def known_of_kind(events: pa.Table, kind: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -193,7 +193,7 @@ def _event_columns(events: pa.Table) -> dict[str, NDArray[Any]]:
     columns: dict[str, NDArray[Any]] = {"ts": ts, "known_at": _known_at(events["known_at"], ts)}
     words, code = _encode(events["kind"])
     places = np.array([_PLACE.get(word, -1) for word in words.to_pylist()] or [-1], dtype=np.int8)
-    columns["kind"] = places[code]
+    columns["kind"] = places.take(code)
     for name, kind in (("amount", np.int64), ("value", np.int32), ("loan_id", np.int64)):
         columns[name], columns[f"has_{name}"] = _numbers(events[name], kind)
     return columns
@@ -238,6 +238,8 @@ def _details(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int32
 
     A slice of a row group brings the dictionary of the whole group: only its own words are read.
     """
+    if column.null_count == len(column):
+        return (), np.full(len(column), -1, np.int32)
     words, code = _encode(column)
     seen = np.zeros(len(words) + 1, np.bool_)
     seen[code] = True
@@ -247,7 +249,7 @@ def _details(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int32
     place = {word: number for number, word in enumerate(ordered)}
     places = np.full(len(words) + 1, -1, dtype=np.int32)
     places[used] = [place[word] for word in mine]
-    return tuple(ordered), places[code]
+    return tuple(ordered), places.take(code)
 
 
 def total_order(

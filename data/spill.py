@@ -23,11 +23,18 @@ BUCKET_ROWS: Final = 800_000
 """Rows aimed at in a bucket: what a sort can hold beside the reader in half a gigabyte."""
 
 MOST_BUCKETS: Final = 256
+_COLUMNS: Final = tuple(events_schema().names)
 _BATCH_ROWS: Final = 500_000
 _SAMPLE: Final = 2_000
 
 
-def spill(files: Sequence[Path], folder: Path, pool: Executor | None = None) -> Iterator[pa.Table]:
+def spill(
+    files: Sequence[Path],
+    folder: Path,
+    pool: Executor | None = None,
+    *,
+    names: Sequence[str] = _COLUMNS,
+) -> Iterator[pa.Table]:
     """Yield the events of files in buckets of ascending ranges of accounts.
 
     Within a bucket they are sorted by account and `known_at`, ties in no order.
@@ -41,6 +48,8 @@ def spill(files: Sequence[Path], folder: Path, pool: Executor | None = None) -> 
     pool
         Its threads part the rows while the next are read, and sort a bucket while the one before
         is used.
+    names
+        The columns to read; the others are null.
 
     Yields
     ------
@@ -51,7 +60,7 @@ def spill(files: Sequence[Path], folder: Path, pool: Executor | None = None) -> 
     paths = [folder / f"{number:03}.arrow" for number in range(len(borders) + 1)]
     with ExitStack() as stack:
         writers: dict[int, pa.RecordBatchStreamWriter] = {}
-        for parts in _parted(files, borders, pool):
+        for parts in _parted(_batches(files, names), borders, pool):
             for number, part in parts:
                 if number not in writers:
                     writers[number] = stack.enter_context(
@@ -93,9 +102,9 @@ def _is_number(found: pa.DataType) -> bool:
     return bool(pa.types.is_integer(found))
 
 
-def _batches(files: Sequence[Path]) -> Iterator[pa.Table]:
+def _batches(files: Sequence[Path], names: Sequence[str]) -> Iterator[pa.Table]:
     for path in files:
-        for batch in read_batches(path, events_schema().names, _BATCH_ROWS):
+        for batch in read_batches(path, names, _BATCH_ROWS):
             yield conform_events(batch, where=str(path))
 
 
@@ -129,12 +138,12 @@ def _buckets(ids: pa.ChunkedArray, borders: Ids) -> NDArray[np.int16]:
 
 
 def _parted(
-    files: Sequence[Path], borders: Ids, pool: Executor | None
+    batches: Iterator[pa.Table], borders: Ids, pool: Executor | None
 ) -> Iterator[list[tuple[int, pa.Table]]]:
     part = partial(_parts, borders=borders)
     if pool is None:
-        return map(part, _batches(files))
-    return in_order_of(part, _batches(files), pool, most=1)
+        return map(part, batches)
+    return in_order_of(part, batches, pool, most=1)
 
 
 def _parts(batch: pa.Table, borders: Ids) -> list[tuple[int, pa.Table]]:

@@ -2,7 +2,7 @@
 
 import itertools
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,14 +71,15 @@ def iter_event_tables(
     accounts: Ids | None = None,
     rows: int = BLOCK_ROWS,
     pool: Executor | None = None,
+    without: Collection[str] = (),
 ) -> Iterator[pa.Table]:
     """Yield what `iter_event_blocks` does, as tables that are still to be sorted within accounts.
 
     That leaves the work on each block to whoever takes it, another thread for instance; the threads
     of `pool` also read ahead. Accounts that were not asked for may come along: copying the rest can
-    cost more than they do.
+    cost more than they do. The columns `without` are not read: they are null.
     """
-    return EventPlan.of(path, accounts=accounts).tables(rows, pool)
+    return EventPlan.of(path, accounts=accounts, without=without).tables(rows, pool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class EventPlan:
     Attributes
     ----------
     schema
-        That of `events_schema`, with `account_id` as the files have it.
+        The columns of `events_schema` to read, with `account_id` as the files have it.
     groups
         The row groups that may hold events of these accounts.
     accounts
@@ -103,8 +104,8 @@ class EventPlan:
     after: Any
 
     @classmethod
-    def of(cls, path: Path, *, accounts: Ids | None = None) -> Self:
-        """Plan to read a Parquet file or a folder of parts.
+    def of(cls, path: Path, *, accounts: Ids | None = None, without: Collection[str] = ()) -> Self:
+        """Plan to read a Parquet file or a folder of parts, but for the columns `without`.
 
         Raises
         ------
@@ -116,7 +117,8 @@ class EventPlan:
         if accounts is not None:
             _check_ids(accounts, found.schema.field("account_id").type, path)
             groups = [group for group in groups if group.may_hold(accounts)]
-        return cls(found.schema, tuple(groups), accounts, None)
+        schema = pa.schema([field for field in found.schema if field.name not in without])
+        return cls(schema, tuple(groups), accounts, None)
 
     def following(self, account: Any) -> Self:
         """Return the plan to read only the accounts after one."""
@@ -141,7 +143,8 @@ class EventPlan:
             return
         with tempfile.TemporaryDirectory(prefix="relimit-") as folder:
             files = list(dict.fromkeys(group.path for group in self.groups))
-            yield from _whole_accounts(spill(files, Path(folder), pool), self.accounts, rows)
+            buckets = spill(files, Path(folder), pool, names=self.schema.names)
+            yield from _whole_accounts(buckets, self.accounts, rows)
 
 
 def _following(tables: Iterator[pa.Table], account: Any) -> Iterator[pa.Table]:

@@ -48,6 +48,9 @@ KINDS: Final = (
 LENDER: Final = "lender"
 """The `detail` of an inflow that came from another lender."""
 
+THIRD_PARTY: Final = "third_party"
+"""The `detail` of a payment, or its start, if somebody else than the borrower made it."""
+
 COUPON_PREFIX: Final = "coupon:"
 """The start of a draw's `detail` if a coupon funded it."""
 

@@ -17,7 +17,7 @@ from relimit.features import (
     utilisation,
 )
 from relimit.features.history import History
-from relimit.features.matrix import compute_features, feature_matrix, iter_features
+from relimit.features.matrix import feature_matrix
 from relimit.features.plugins import load_plugins
 from relimit.features.registry import (
     Feature,
@@ -29,9 +29,11 @@ from relimit.features.registry import (
 )
 from relimit.features.select import Select, Window
 from relimit.features.series import Series
+from relimit.features.stream import FeatureStream, compute_features, iter_features
 
 __all__ = [
     "Feature",
+    "FeatureStream",
     "History",
     "Select",
     "Series",

@@ -56,6 +56,24 @@ def median_of_recent(recent: Floats) -> Floats:
     return middle
 
 
+def slope_of_recent(recent: Floats) -> Floats:
+    """Return the least-squares rise a step up each column of `[most, snapshots]`, NaN left out.
+
+    The first row is the latest. NaN with fewer than two numbers.
+
+    Examples
+    --------
+    >>> slope_of_recent(np.array([[0.5, 0.5], [0.4, np.nan], [0.3, np.nan]]))
+    array([0.1, nan])
+    """
+    there = ~np.isnan(recent)
+    step = -np.arange(len(recent), dtype=np.float64)[:, np.newaxis]
+    count = np.count_nonzero(there, axis=0)
+    off = step - ratio(_sum_of_recent(np.where(there, step, 0.0)), count)
+    rise = _sum_of_recent(np.where(there, off * recent, 0.0))
+    return ratio(rise, _sum_of_recent(np.where(there, off**2, 0.0)))
+
+
 def variation_of_recent(recent: Floats) -> Floats:
     """Return the coefficient of variation down each column of `[most, snapshots]`, NaN left out.
 

@@ -6,6 +6,8 @@ from relimit.features.history import Floats, History, Ints, Select, Window
 from relimit.features.registry import feature
 from relimit.features.sequences import cycles, holds, soon_after
 
+SOURCE = "practice: early-warning rules for cash cycled through revolving lines"
+
 RECENT = 5
 SHORT = 7 * MICROSECONDS_PER_DAY
 REDRAW_HOURS = 72
@@ -69,6 +71,7 @@ def redrawn_to_prepaid(h: History, w: Window) -> Floats:
     unit="ratio",
     risk=0,
     null="nothing drawn in the trailing {w} days",
+    detail=True,
 )
 def coupon_share(h: History, w: Window) -> Floats:
     """Share of principal drawn in the trailing {w} days that a coupon funded."""

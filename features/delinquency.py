@@ -15,14 +15,14 @@ def _worst(h: History, w: Window | None) -> Floats:
     return np.fmax(h.largest(h.values(OVERDUE), w), 0.0)
 
 
-@feature("dpd_now", unit="days", risk=1, source=SOURCE)
+@feature("dpd_now", unit="days", risk=1)
 def dpd_now(h: History) -> Floats:
     """Days past due that the last overdue event told, unless it was cured since."""
     told = h.last_value(OVERDUE)
     return np.where(in_arrears(h) & (told > 0), told, 0.0)
 
 
-@feature("overdue_amount_to_limit", unit="ratio", risk=0, null="no limit known")
+@feature("overdue_amount_to_limit", unit="ratio", risk=0, null="no limit known, or it is 0")
 def overdue_amount_to_limit(h: History) -> Floats:
     """Past-due amount of the last overdue event that is not cured ÷ limit."""
     amount = np.where(in_arrears(h), h.last_amount(OVERDUE), 0.0)
@@ -35,28 +35,31 @@ def overdue_amount_to_limit(h: History) -> Floats:
     unit="days",
     together=True,
     risk=1,
-    source=SOURCE,
 )
 def dpd_worst(h: History, w: Window) -> Floats:
     """Most days past due told in the trailing {w} days; 0 if none."""
     return _worst(h, w)
 
 
-@feature("dpd_worst_ever", unit="days", risk=1, source=SOURCE)
+@feature("dpd_worst_ever", unit="days", risk=1)
 def dpd_worst_ever(h: History) -> Floats:
     """Most days past due ever told; 0 if none."""
     return _worst(h, None)
 
 
-@feature("dpd_month_{c}", choices=(1, 2, 3, 4, 5), unit="days", risk=1, source=SOURCE)
+@feature(
+    "dpd_month_{c}",
+    choices=(1, 2, 3, 4, 5),
+    window=lambda month: 30 * month + 30,
+    unit="days",
+    risk=1,
+)
 def dpd_month(h: History, month: int) -> Floats:
     """Most days past due told in the 30 days that ended {c} times 30 days ago; 0 if none."""
     return _worst(h, Window(30, ago=30 * month))
 
 
-@feature(
-    "overdue_count_{w}d", windows=(90, 365), unit="count", together=True, risk=1, source=SOURCE
-)
+@feature("overdue_count_{w}d", windows=(90, 365), unit="count", together=True, risk=1)
 def overdue_count(h: History, w: Window) -> Ints:
     """Overdue events in the trailing {w} days, whatever their days past due."""
     return h.count(OVERDUE, w)
@@ -68,14 +71,13 @@ def overdue_count(h: History, w: Window) -> Ints:
     unit="count",
     together=True,
     risk=1,
-    source=SOURCE,
 )
 def overdue_30_count(h: History, w: Window) -> Ints:
     """Overdue events of at least 30 days past due in the trailing {w} days."""
     return h.count(Select(OVERDUE, at_least=30), w)
 
 
-@feature("overdue_60_count_{w}d", windows=(180,), unit="count", risk=1, source=SOURCE)
+@feature("overdue_60_count_{w}d", windows=(180,), unit="count", risk=1)
 def overdue_60_count(h: History, w: Window) -> Ints:
     """Overdue events of at least 60 days past due in the trailing {w} days."""
     return h.count(Select(OVERDUE, at_least=60), w)

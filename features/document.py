@@ -32,13 +32,28 @@ def _family(family: str, members: tuple[Feature, ...]) -> Iterable[str]:
     yield f"## {family}"
     if module is not None and module.__doc__:
         yield " ".join(module.__doc__.split())
-    rows = ["| feature | unit | risk | meaning | null | source |", "|---|---|---|---|---|---|"]
+    rows = [
+        "| feature | unit | window | risk | meaning | null | source |",
+        "|---|---|---|---|---|---|---|",
+    ]
     rows += [
-        f"| `{known.name}` | {known.unit} | {_ARROWS[known.risk]} | {known.description} | "
+        f"| `{known.name}` | {known.unit} | {window_words(known.window)} | {_ARROWS[known.risk]} | "
+        f"{known.description} | "
         f"{known.null} | {known.source} |"
         for known in members
     ]
     yield "\n".join(rows)
+
+
+def window_words(window: int | None) -> str:
+    """Return the days that a feature looks back.
+
+    Examples
+    --------
+    >>> window_words(30), window_words(None)
+    ('30 d', 'all')
+    """
+    return "all" if window is None else f"{window} d"
 
 
 def write_catalogue(path: Path) -> None:

@@ -4,6 +4,8 @@ from relimit.data.vocabulary import EXTERNAL_SCORE, INQUIRY
 from relimit.features.history import Floats, History, Ints, Window
 from relimit.features.registry import feature
 
+SOURCE = "practice: bureau scores and inquiries in behavioural scoring"
+
 
 @feature("score_last", unit="score", risk=-1, null="no external score yet")
 def score_last(h: History) -> Floats:

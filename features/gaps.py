@@ -6,6 +6,8 @@ from relimit.features.history import Floats, History, Window
 from relimit.features.registry import feature
 from relimit.features.sequences import redraws
 
+SOURCE = "practice: time between uses of a line, as in inter-purchase times of marketing"
+
 DAY = MICROSECONDS_PER_DAY
 NONE = "no draw after a prepayment in the trailing {w} days"
 

@@ -6,6 +6,8 @@ from relimit.features.history import Floats, History, Ints, Window
 from relimit.features.registry import feature
 from relimit.features.sequences import gaps_between
 
+SOURCE = "practice: salary regularity in affordability checks on account data"
+
 RECENT = 6
 
 
@@ -21,13 +23,15 @@ def income_mean(h: History, w: Window) -> Floats:
     return h.mean(INCOME, w)
 
 
-@feature("income_variation", unit="ratio", risk=0, null="fewer than two incomes")
+@feature(
+    "income_variation", unit="ratio", risk=0, null="fewer than two incomes, or a mean of 0 or less"
+)
 def income_variation(h: History) -> Floats:
     """Coefficient of variation of the last six salary-like inflows."""
     return variation_of_recent(h.recent(INCOME, RECENT))
 
 
-@feature("payday_variation", unit="ratio", risk=0, null="fewer than three incomes")
+@feature("payday_variation", unit="ratio", risk=0, null="fewer than three incomes, or all at once")
 def payday_variation(h: History) -> Floats:
     """Coefficient of variation of the last six gaps between salary-like inflows."""
     return variation_of_recent(h.recent(gaps_between(h, INCOME), RECENT))

@@ -11,6 +11,8 @@ from relimit.features.registry import feature
 from relimit.features.series import Series
 from relimit.features.state import interest_ledger, interest_unsettled
 
+SOURCE = "practice: interest arrears in collections"
+
 PENALTY = Select(INTEREST, detail="penalty")
 
 
@@ -42,7 +44,7 @@ def _settled(h: History) -> Callable[[Series], tuple[Bools, Ints]]:
     return settled
 
 
-@feature("interest_to_prepaid", unit="ratio", risk=0, null="no prepayment yet")
+@feature("interest_to_prepaid", unit="ratio", risk=0, null="no prepayment yet, or one of 0")
 def interest_to_prepaid(h: History) -> Floats:
     """Unsettled interest ÷ last prepayment."""
     return ratio(interest_unsettled(h), h.last_amount(PREPAYMENT))
@@ -54,7 +56,7 @@ def interest_paid(h: History, w: Window) -> Ints:
     return h.sum(INTEREST_PAYMENT, w)
 
 
-@feature("penalty_interest_{w}d", windows=(180,), unit="fen", risk=1)
+@feature("penalty_interest_{w}d", windows=(180,), unit="fen", risk=1, detail=True)
 def penalty_interest(h: History, w: Window) -> Ints:
     """Penalty interest charged in the trailing {w} days."""
     return h.sum(PENALTY, w)

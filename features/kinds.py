@@ -13,9 +13,6 @@ from relimit.features.series import Series, running
 _PLACES: Final = np.arange(len(KINDS) + 1, dtype=np.int8)
 _EACH: Final = np.arange(len(KINDS))[:, np.newaxis, np.newaxis]
 _NONE: Final = np.empty(0, np.int64)
-SMALL: Final = 8_192
-"""Up to this many rows, sorting them by kind takes no longer than looking for each kind."""
-
 PLACE: Final = {kind: place for place, kind in enumerate(KINDS)}
 
 
@@ -37,7 +34,7 @@ class ByKind:
 
     @cached_property
     def order(self) -> Ints:
-        """The rows sorted by kind, ascending within each: all kinds at once, in a small block."""
+        """The rows sorted by kind, ascending within each: bytes are sorted in one pass."""
         return np.argsort(self._kind, kind="stable")
 
     @cached_property
@@ -55,17 +52,10 @@ class ByKind:
         """`[events + 1]`: the sum of `values` before each place; int64, hence exact."""
         return running(self.values)
 
-    def rows(self, kind: str) -> Ints:
-        """Return the ascending rows of a kind."""
-        if self.size > SMALL:
-            return np.flatnonzero(self.chosen(kind))
+    def span(self, kind: str) -> tuple[int, int]:
+        """Return where in `order` a kind begins and ends."""
         place = PLACE[kind]
-        rows: Ints = self.order[self.starts[place] : self.starts[place + 1]]
-        return rows
-
-    def amounts(self, rows: Ints) -> Ints:
-        """Return the amounts of some rows."""
-        return self._amount.take(rows)
+        return self.starts[place], self.starts[place + 1]
 
     def places(self, row: Ints) -> Ints:
         """Return `[kinds, ...]`: the place in `order` of each kind's first event from a row on."""
@@ -115,12 +105,20 @@ class Kind(Series):
     @cached_property
     def rows(self) -> Ints:
         """`[m]` int64, ascending rows of the block."""
-        return self._by_kind.rows(self.kind)
+        first, last = self._by_kind.span(self.kind)
+        return self._by_kind.order[first:last]
 
     @cached_property
     def value(self) -> Ints:
         """`[m]`: the amount of each row."""
-        return self._by_kind.amounts(self.rows)
+        first, last = self._by_kind.span(self.kind)
+        return self._by_kind.values[first:last]
+
+    @cached_property
+    def total(self) -> Ints:
+        """`[m + 1]`: the sum of the amounts before each place, counted from any number on."""
+        first, last = self._by_kind.span(self.kind)
+        return self._by_kind.totals[first : last + 1]
 
     @property
     def chosen(self) -> Bools:

@@ -8,12 +8,22 @@ from relimit.features.registry import feature
 from relimit.features.sequences import MINUTE
 from relimit.features.series import Series
 
+SOURCE = "practice: account-takeover rules in fraud prevention"
+
 TYPES = ("login_failed", "device_change", "phone_change", "card_change", "limit_check")
 EXCUSED_LATE = 7 * MICROSECONDS_PER_DAY
 """An outage learned of this much after the operation still excuses it; no window is shorter."""
 
 
-@feature("{c}_count_{w}d", choices=TYPES, windows=(30, 90), unit="count", together=True, risk=0)
+@feature(
+    "{c}_count_{w}d",
+    choices=TYPES,
+    windows=(30, 90),
+    unit="count",
+    together=True,
+    risk=0,
+    detail=True,
+)
 def operation_count(h: History, kind: str, w: Window) -> Ints:
     """Operations {c} in the trailing {w} days, outside outages."""
     return _outside_outages(h, Select(OPERATION, detail=kind), w)

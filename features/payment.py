@@ -10,7 +10,8 @@ from relimit.features.select import Windows
 from relimit.features.state import limit_now
 
 MONTHS = 6
-SOURCE = "payment ratio, Thomas, Crook and Edelman (2017), Credit Scoring, ch. 4"
+SOURCE = "practice: dues, repayments and draws in behavioural scoring"
+PAYMENT_RATIO = "payment ratio, Thomas, Crook and Edelman (2017), Credit Scoring, ch. 4"
 
 
 @feature("due_last", unit="fen", risk=0, null="nothing due yet")
@@ -19,13 +20,20 @@ def due_last(h: History) -> Floats:
     return h.last_amount(DUE)
 
 
-@feature("due_last_to_limit", unit="ratio", risk=0, null="nothing due or no limit known yet")
+@feature(
+    "due_last_to_limit",
+    unit="ratio",
+    risk=0,
+    null="nothing due or no limit known yet, or a limit of 0",
+)
 def due_last_to_limit(h: History) -> Floats:
     """Amount that fell due last ÷ limit."""
     return ratio(h.last_amount(DUE), limit_now(h))
 
 
-@feature("due_to_limit_{w}d", windows=(180,), unit="ratio", risk=0, null="no limit known")
+@feature(
+    "due_to_limit_{w}d", windows=(180,), unit="ratio", risk=0, null="no limit known, or it is 0"
+)
 def due_to_limit(h: History, w: Window) -> Floats:
     """Amounts that fell due in the trailing {w} days ÷ limit."""
     return ratio(h.sum(DUE, w), limit_now(h))
@@ -37,7 +45,9 @@ def due_trend(h: History) -> Floats:
     return ratio(h.sum(DUE, Window(90)), h.sum(DUE, Window(90, ago=90)))
 
 
-@feature("due_step", unit="ratio", risk=0, null="fewer than two dues, or no limit known")
+@feature(
+    "due_step", unit="ratio", risk=0, null="fewer than two dues, or no limit known, or it is 0"
+)
 def due_step(h: History) -> Floats:
     """Amount that fell due last less the one before ÷ limit."""
     return ratio(h.last_amount(DUE) - h.last_amount(DUE, back=1), limit_now(h))
@@ -55,7 +65,7 @@ def due_variation(h: History) -> Floats:
     unit="ratio",
     together=True,
     risk=-1,
-    source=SOURCE,
+    source=PAYMENT_RATIO,
     null="nothing due in the trailing {w} days",
 )
 def repaid_to_due(h: History, w: Window) -> Floats:
@@ -67,15 +77,20 @@ def repaid_to_due(h: History, w: Window) -> Floats:
     "repaid_last_to_due",
     unit="ratio",
     risk=-1,
-    source=SOURCE,
-    null="no repayment, or fewer than two dues yet",
+    source=PAYMENT_RATIO,
+    null="no repayment, or fewer than two dues yet, or a due of 0",
 )
 def repaid_last_to_due(h: History) -> Floats:
     """Last repayment ÷ the amount due before the latest: the bill that it answers."""
     return ratio(h.last_amount(REPAYMENT), h.last_amount(DUE, back=1))
 
 
-@feature("repaid_last_to_limit", unit="ratio", risk=0, null="no repayment or no limit known yet")
+@feature(
+    "repaid_last_to_limit",
+    unit="ratio",
+    risk=0,
+    null="no repayment or no limit known yet, or a limit of 0",
+)
 def repaid_last_to_limit(h: History) -> Floats:
     """Last repayment ÷ limit."""
     return ratio(h.last_amount(REPAYMENT), limit_now(h))
@@ -87,7 +102,13 @@ def repaid_sum(h: History, w: Window) -> Ints:
     return h.sum(REPAYMENT, w)
 
 
-@feature("repaid_month_{c}", choices=(1, 2, 3), unit="fen", risk=0)
+@feature(
+    "repaid_month_{c}",
+    choices=(1, 2, 3),
+    window=lambda month: 30 * month + 30,
+    unit="fen",
+    risk=0,
+)
 def repaid_month(h: History, month: int) -> Ints:
     """Scheduled repayments in the 30 days that ended {c} times 30 days ago."""
     return h.sum(REPAYMENT, Window(30, ago=30 * month))
@@ -99,7 +120,7 @@ def repaid_smallest(h: History, w: Window) -> Floats:
     return h.smallest(REPAYMENT, w)
 
 
-@feature("months_unpaid_6m", unit="count", risk=1, window=180, source=SOURCE)
+@feature("months_unpaid_6m", unit="count", risk=1, window=180, source=PAYMENT_RATIO)
 def months_unpaid(h: History) -> Ints:
     """How many of the last six spans of 30 days had an amount due and no repayment."""
     due, repaid = _by_month(h, DUE), _by_month(h, REPAYMENT)
@@ -144,7 +165,7 @@ def draw_count(h: History, w: Window) -> Ints:
     unit="ratio",
     together=True,
     risk=0,
-    null="no limit known",
+    null="no limit known, or it is 0",
 )
 def drawn_to_limit(h: History, w: Window) -> Floats:
     """Principal drawn in the trailing {w} days ÷ limit."""

@@ -1,14 +1,23 @@
-"""Prepayment: how often, how much, how evenly principal comes back early.
+"""Prepayment: how often, how much, how evenly principal comes back early, and how early.
 
-There is no "days early ÷ term": the events tell no schedule before its instalments fall due, so the
-term could only be had by looking ahead.
+The events tell no schedule before its instalments fall due: a loan's own term could only be had by
+looking ahead. The account's earlier loans that ran to their end tell the term that is usual to it.
 """
+
+from collections.abc import Callable
+
+import numpy as np
 
 from relimit.data.vocabulary import DRAW, PREPAYMENT
 from relimit.features.arithmetic import ratio, variation_of_recent
-from relimit.features.history import Floats, History, Ints, Select, Window
+from relimit.features.history import Bools, Floats, History, Ints, Select, Window, pick
+from relimit.features.loans import terms
 from relimit.features.registry import feature
+from relimit.features.sequences import holds, preceding
+from relimit.features.series import Series
 from relimit.features.state import limit_now, outstanding
+
+SOURCE = "recency, frequency and amount, Bult and Wansbeek (1995), Marketing Science 14(4)"
 
 FULL = Select(PREPAYMENT, detail="full")
 RECENT = 6
@@ -44,7 +53,7 @@ def prepaid_to_drawn(h: History, w: Window) -> Floats:
     "prepaid_to_outstanding",
     unit="ratio",
     risk=0,
-    null="no prepayment yet",
+    null="no prepayment yet, or one of 0 with nothing out",
     source="partial against full prepayment, LaCour-Little (2008)",
 )
 def prepaid_to_outstanding(h: History) -> Floats:
@@ -53,7 +62,12 @@ def prepaid_to_outstanding(h: History) -> Floats:
     return ratio(last, last + outstanding(h))
 
 
-@feature("freed_to_limit", unit="ratio", risk=0, null="no prepayment or no limit known yet")
+@feature(
+    "freed_to_limit",
+    unit="ratio",
+    risk=0,
+    null="no prepayment or no limit known yet, or a limit of 0",
+)
 def freed_to_limit(h: History) -> Floats:
     """Last prepayment ÷ limit."""
     return ratio(h.last_amount(PREPAYMENT), limit_now(h))
@@ -66,13 +80,61 @@ def freed_to_limit(h: History) -> Floats:
     together=True,
     risk=0,
     null="no prepayment in the trailing {w} days",
+    detail=True,
 )
 def full_settlement_share(h: History, w: Window) -> Floats:
     """Share of prepayments that settled a loan in full, in the trailing {w} days."""
     return ratio(h.count(FULL, w), h.count(PREPAYMENT, w))
 
 
-@feature("prepay_variation", unit="ratio", risk=0, null="fewer than two prepayments")
+@feature(
+    "early_to_term_{w}d",
+    windows=(365,),
+    unit="ratio",
+    together=True,
+    risk=0,
+    null="no loan ran to its end yet, or none was settled in full in the trailing {w} days since",
+    detail=True,
+)
+def early_to_term(h: History, w: Window) -> Floats:
+    """Time by which full settlements came before the usual term ÷ that term, trailing {w} days."""
+    term, early = h.part("usual terms", FULL, _usual_terms(h)), h.part("early", FULL, _early(h))
+    return ratio(h.sum(early, w), h.sum(term, w))
+
+
+def _usual_terms(h: History) -> Callable[[Series], tuple[Bools, Ints]]:
+    """Tell whether a loan ran to its end before each settlement, and the last such loan's term.
+
+    The draw of the settled loan must be known too.
+    """
+
+    def usual(full: Series) -> tuple[Bools, Ints]:
+        ended, held = terms(h), holds(h)
+        row, there = preceding(h, full.rows, ended)
+        there &= held.before(full.rows + 1) > held.before(full.rows)
+        return there, pick(ended.value, np.where(there, ended.before(row), 0), there, 0)
+
+    return usual
+
+
+def _early(h: History) -> Callable[[Series], tuple[Bools, Ints]]:
+    """Tell the same of the time that was left of that term, in µs; never below 0."""
+
+    def early(full: Series) -> tuple[Bools, Ints]:
+        there, term = _usual_terms(h)(full)
+        held = holds(h)
+        place = np.where(there, held.before(full.rows), 0)
+        return there, np.maximum(term - pick(held.value, place, there, 0), 0)
+
+    return early
+
+
+@feature(
+    "prepay_variation",
+    unit="ratio",
+    risk=0,
+    null="fewer than two prepayments, or a mean of 0 or less",
+)
 def prepay_variation(h: History) -> Floats:
     """Coefficient of variation of the last six prepayments' sizes."""
     return variation_of_recent(h.recent(PREPAYMENT, RECENT))

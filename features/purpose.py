@@ -7,6 +7,9 @@ from relimit.features.arithmetic import ratio
 from relimit.features.history import Floats, History, Ints, Select, Window
 from relimit.features.registry import feature
 
+SOURCE = "practice: the purpose that a loan is asked for, in application scoring"
+
+CONCENTRATION = "concentration, Hirschman (1964), American Economic Review 54(5)"
 PURPOSES = ("shopping", "travel", "medical", "education", "home", "other")
 NONE = "nothing drawn in the trailing {w} days"
 
@@ -37,7 +40,13 @@ def _drawn(h: History) -> Ints:
 
 
 @feature(
-    "purpose_{c}_share_{w}d", choices=PURPOSES, windows=(365,), unit="ratio", risk=0, null=NONE
+    "purpose_{c}_share_{w}d",
+    choices=PURPOSES,
+    windows=(365,),
+    unit="ratio",
+    risk=0,
+    null=NONE,
+    detail=True,
 )
 def purpose_share(h: History, purpose: str, w: Window) -> Floats:
     """Share of principal drawn in the trailing {w} days for {c}, by coupon or not."""
@@ -45,7 +54,15 @@ def purpose_share(h: History, purpose: str, w: Window) -> Floats:
     return share
 
 
-@feature("purpose_concentration_{w}d", windows=(365,), unit="ratio", risk=0, null=NONE)
+@feature(
+    "purpose_concentration_{w}d",
+    windows=(365,),
+    unit="ratio",
+    risk=0,
+    null=NONE,
+    detail=True,
+    source=CONCENTRATION,
+)
 def purpose_concentration(h: History, w: Window) -> Floats:
     """Sum of the squared shares of the purposes, trailing {w} days: 1 if there is only one."""
     total = np.zeros(h.size)

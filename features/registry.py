@@ -43,6 +43,8 @@ class Feature:
         True keeps it out of the risk models.
     revision
         Raised whenever the meaning of the number changes.
+    reads_detail
+        Whether it may look at the events' `detail`, which is read only for those that do.
     compute
         Takes the history; returns `[snapshots]`.
     together
@@ -60,6 +62,7 @@ class Feature:
     source: str
     kept_out: bool
     revision: int
+    reads_detail: bool
     compute: Compute = field(compare=False, repr=False)
     together: ComputeWindows | None = field(default=None, compare=False, repr=False)
 
@@ -84,11 +87,12 @@ def feature(
     windows: Sequence[int] = (),
     choices: Sequence[Any] = (),
     together: bool = False,
-    window: int | None = None,
+    window: int | Callable[[Any], int] | None = None,
     null: str = NEVER,
     source: str = "",
     kept_out: bool = False,
     revision: int = 1,
+    detail: bool = False,
     family: str = "",
 ) -> Callable[[Callable[..., Floats | Ints]], Callable[..., Floats | Ints]]:
     """Register a function as one feature, or as one for each window and choice.
@@ -108,7 +112,12 @@ def feature(
         The function may be asked for several windows at once, where snapshots are few: it then
         takes `Windows`, whose `days` are a tuple, and returns `[windows, snapshots]`.
     window
-        The days that a function without `windows` looks back, for the catalogue alone.
+        The days that a function without `windows` looks back, or what tells them for each choice;
+        for the catalogue alone.
+    source
+        Where the idea comes from; that of the module, `SOURCE`, if it is not said.
+    detail
+        Whether the function looks at the events' `detail`; a plugin's is taken to do so anyway.
 
     Raises
     ------
@@ -126,13 +135,14 @@ def feature(
                         name=name.format(**words),
                         family=family or function.__module__.rpartition(".")[2],
                         unit=unit,
-                        window=window if days is None else days,
+                        window=_days(window, choice) if days is None else days,
                         risk=risk,
                         null=null.format(**words),
                         description=_first_line(function).format(**words),
-                        source=source,
+                        source=source or function.__globals__.get("SOURCE", ""),
                         kept_out=kept_out,
                         revision=revision,
+                        reads_detail=detail or not _is_built_in(function),
                         compute=_bind(function, choice, days),
                         together=every,
                     )
@@ -140,6 +150,14 @@ def feature(
         return function
 
     return register
+
+
+def _days(window: int | Callable[[Any], int] | None, choice: Any) -> int | None:
+    return window(choice) if callable(window) else window
+
+
+def _is_built_in(function: Callable[..., Any]) -> bool:
+    return function.__module__.startswith(f"{__package__}.")
 
 
 def _first_line(function: Callable[..., Any]) -> str:

@@ -36,7 +36,7 @@ class Select(NamedTuple):
     detail
         The `detail`, or several to choose from; None takes any, null too.
     prefix
-        The start of `detail`; None takes any, null too.
+        The start of `detail`; an empty one takes any but null, None takes null too.
     at_least
         The smallest `value`; None takes any, null too.
 

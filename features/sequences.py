@@ -7,6 +7,7 @@ import numpy as np
 
 from relimit.data.vocabulary import DRAW, MICROSECONDS_PER_DAY, OUTAGE, PREPAYMENT
 from relimit.features.history import Bools, Events, History, Ints, pick
+from relimit.features.loans import draws_of_loans
 from relimit.features.series import Series
 
 MINUTE = 60_000_000
@@ -37,38 +38,8 @@ def _matched_draws(h: History) -> tuple[Ints, Bools]:
     rows, there = preceding(h, prepayments, DRAW)
     with_loan = block.has_loan_id[prepayments]
     if with_loan.any():
-        rows[with_loan], there[with_loan] = _draws_of_loans(h, prepayments[with_loan])
+        rows[with_loan], there[with_loan] = draws_of_loans(h, prepayments[with_loan])
     return rows, there
-
-
-def _draws_of_loans(h: History, prepayments: Ints) -> tuple[Ints, Bools]:
-    draws = h.series(DRAW).rows
-    draws = draws[h.block.has_loan_id[draws]]
-    if len(draws) == 0:
-        return np.zeros(len(prepayments), np.int64), np.zeros(len(prepayments), np.bool_)
-    loan = _loan_keys(h, np.concatenate((draws, prepayments)))
-    ours, theirs = loan[: len(draws)], loan[len(draws) :]
-    order = np.argsort(ours, kind="stable")
-    ours, draws = ours[order], draws[order]
-    rank = np.cumsum(np.diff(ours, prepend=ours[:1]) != 0)
-    size = len(h.block.kind)
-    first = np.minimum(np.searchsorted(ours, theirs), len(ours) - 1)
-    key = rank * size + draws
-    place = np.searchsorted(key, rank[first] * size + prepayments) - 1
-    there = (ours[first] == theirs) & (place >= first)
-    return draws[np.maximum(place, 0)], there
-
-
-def _loan_keys(h: History, rows: Ints) -> Ints:
-    """Return a number for each row's account and loan; ranks if the ids are too far apart."""
-    loan = h.block.loan_id[rows]
-    start = h.row_start[rows]
-    span = int(loan.max()) - int(loan.min()) + 1
-    if span * (len(h.block.kind) + 1) >= 2**62:
-        distinct, loan = np.unique(loan, return_inverse=True)
-        span = len(distinct)
-    keys: Ints = start * span + (loan - loan.min())
-    return keys
 
 
 def holds(h: History) -> Series:

@@ -72,7 +72,10 @@ class Series:
 
     @cached_property
     def total(self) -> Ints:
-        """`[m + 1]`: the sum of the values before each place; int64, hence exact."""
+        """`[m + 1]`: the sum of the values before each place; int64, hence exact.
+
+        Only differences mean anything.
+        """
         return running(self.value)
 
     def largest(self, first: Ints, last: Ints) -> Floats:

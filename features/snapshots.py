@@ -57,21 +57,35 @@ class Snapshots:
         rows = np.arange(table.num_rows) if order is None else order
         return cls(ids, starts, rows, as_of, np.zeros(len(ids), np.bool_))
 
-    def of_block(self, account_ids: Ids) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the rows whose accounts are in a block, and each one's place in the block."""
+    @property
+    def in_order(self) -> bool:
+        """Whether the rows ascend by account, so that they come in the order of the table."""
+        return bool(np.all(self.rows[1:] > self.rows[:-1]))
+
+    def span(self, account_ids: Ids) -> tuple[int, int]:
+        """Return which of the accounts lie between a block's first and its last: `low, high`."""
         if len(account_ids) == 0 or len(self.account_ids) == 0:
-            return np.empty(0, np.int64), np.empty(0, np.int64)
+            return 0, 0
         low = int(np.searchsorted(self.account_ids, account_ids[0]))
-        high = int(np.searchsorted(self.account_ids, account_ids[-1], side="right"))
+        return low, int(np.searchsorted(self.account_ids, account_ids[-1], side="right"))
+
+    def rows_of(self, low: int, high: int) -> NDArray[np.int64]:
+        """Return the rows of the accounts `low:high`."""
+        return self.rows[self.starts[low] : self.starts[high]]
+
+    def of_block(self, account_ids: Ids) -> tuple[int, int, NDArray[np.int64]]:
+        """Return the accounts `low:high` of `span`, and each of their rows' place in the block.
+
+        The place of an account that is not in the block, and so has no events, is −1.
+        """
+        low, high = self.span(account_ids)
         mine = self.account_ids[low:high]
         place = np.searchsorted(account_ids, mine)
-        found = account_ids[place] == mine
+        found = account_ids[place] == mine if len(mine) else np.empty(0, np.bool_)
         self._seen[low:high] |= found
-        count = np.where(found, np.diff(self.starts[low : high + 1]), 0)
-        rows = self.rows[self.starts[low] : self.starts[high]]
-        rows = rows[np.repeat(found, np.diff(self.starts[low : high + 1]))]
-        return rows, np.repeat(place, count)
+        place = np.where(found, place, -1)
+        return low, high, np.repeat(place, np.diff(self.starts[low : high + 1]))
 
-    def without_events(self) -> NDArray[np.int64]:
-        """Return the rows whose accounts were in none of the blocks asked for so far."""
-        return self.rows[np.repeat(~self._seen, np.diff(self.starts))]
+    def count_without_events(self) -> int:
+        """Return how many rows are about accounts that were in none of the blocks so far."""
+        return int(np.diff(self.starts)[~self._seen].sum())

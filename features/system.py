@@ -13,6 +13,8 @@ from relimit.features.registry import feature
 from relimit.features.sequences import preceding
 from relimit.features.series import Series
 
+SOURCE = "practice: service levels of the lender's own systems"
+
 
 @feature(
     "delivery_lag_mean_{w}d_days",

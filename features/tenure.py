@@ -8,6 +8,8 @@ from relimit.features.history import Floats, History, Ints, Window, pick
 from relimit.features.registry import feature
 from relimit.features.state import limit_now
 
+SOURCE = "practice: time on books and limit history in behavioural scoring"
+
 
 @feature("tenure_days", unit="days", risk=0, null="no event known")
 def tenure(h: History) -> Floats:
@@ -29,7 +31,13 @@ def limit_change_count(h: History, w: Window) -> Ints:
     return h.count(LIMIT, w)
 
 
-@feature("limit_to_past_{w}d", windows=(365,), unit="ratio", risk=0, null="no limit {w} days ago")
+@feature(
+    "limit_to_past_{w}d",
+    windows=(365,),
+    unit="ratio",
+    risk=0,
+    null="no limit {w} days ago, or it was 0",
+)
 def limit_to_past(h: History, w: Window) -> Floats:
     """Limit ÷ the limit {w} days ago."""
     return ratio(limit_now(h), limit_now(h, w.days))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from relimit.data.events import EventBlock, blocks_from_table
 from relimit.data.schema import events_schema
-from relimit.data.vocabulary import KINDS, LENDER, MICROSECONDS_PER_DAY
+from relimit.data.vocabulary import KINDS, LENDER, MICROSECONDS_PER_DAY, THIRD_PARTY
 from relimit.features.history import Floats, History, Ints
 from relimit.features.registry import NEVER, Feature
 from relimit.features.select import Windows
@@ -27,7 +27,7 @@ _HALF_DAY: Final = MICROSECONDS_PER_DAY // 2
 _OTHER_WINDOWS: Final = (45, 7)
 _DELAYS: Final = (0, 0, 0, 1, 4, 20)
 _DETAILS: Final = (
-    *("shopping", "travel", "coupon:home", "full", "partial", "penalty", LENDER, None),
+    *("shopping", "travel", "coupon:home", "full", "partial", "penalty", LENDER, THIRD_PARTY, None),
     *("login_failed", "device_change", "phone_change", "card_change", "limit_check"),
 )
 

@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from relimit.features.arithmetic import mean_of_recent, ratio
+from relimit.features.arithmetic import mean_of_recent, ratio, slope_of_recent
 from relimit.features.history import Floats, History, Ints, Window
 from relimit.features.registry import feature
 from relimit.features.state import ledger, limit_now, outstanding
+
+SOURCE = "line usage before default, Norden and Weber (2010), Review of Financial Studies 23(10)"
 
 MONTHS = 6
 HIGH = 0.9
@@ -38,13 +40,19 @@ def outstanding_principal(h: History) -> Ints:
     return outstanding(h)
 
 
-@feature("utilisation_now", unit="ratio", risk=1, null="no limit known")
+@feature("utilisation_now", unit="ratio", risk=1, null="no limit known, or it is 0")
 def utilisation_now(h: History) -> Floats:
     """Principal out ÷ limit."""
     return utilisation(h)
 
 
-@feature("utilisation_mean_6m", unit="ratio", risk=1, window=150, null="no limit known")
+@feature(
+    "utilisation_mean_6m",
+    unit="ratio",
+    risk=1,
+    window=150,
+    null="no limit above 0 at any of the six",
+)
 def utilisation_mean(h: History) -> Floats:
     """Mean utilisation now and 30, 60, 90, 120 and 150 days ago, where a limit was known."""
     return mean_of_recent(_by_month(h))
@@ -63,11 +71,23 @@ def utilisation_high_months(h: History) -> Ints:
     unit="ratio",
     risk=1,
     window=90,
-    null="no limit known, now or 90 days ago",
+    null="no limit known, now or 90 days ago, or it is 0",
 )
 def utilisation_change(h: History) -> Floats:
     """Utilisation now less utilisation 90 days ago."""
     return utilisation(h) - utilisation(h, 90)
+
+
+@feature(
+    "utilisation_slope_6m",
+    unit="ratio",
+    risk=1,
+    window=150,
+    null="a limit above 0 at fewer than two of the six",
+)
+def utilisation_slope(h: History) -> Floats:
+    """Least-squares rise in 30 days of utilisation now and 30, 60, 90, 120 and 150 days ago."""
+    return slope_of_recent(_by_month(h))
 
 
 @feature(
@@ -76,7 +96,7 @@ def utilisation_change(h: History) -> Floats:
     unit="ratio",
     together=True,
     risk=1,
-    null="no limit known",
+    null="no limit known, or it is 0",
 )
 def utilisation_peak(h: History, w: Window) -> Floats:
     """Most principal out at any time in the trailing {w} days ÷ limit that holds now."""

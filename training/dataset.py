@@ -10,9 +10,8 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from relimit.data.known import count_without_events
 from relimit.data.vocabulary import BAD_HORIZON_DAYS
-from relimit.features import compute_features, model_feature_names
+from relimit.features import iter_features, model_feature_names
 from relimit.training.fit import Progress
 from relimit.training.labelled import Labelled, read_labelled
 from relimit.training.splits import SLICES, HoldOut, Split, split_observations
@@ -93,9 +92,10 @@ def read_training_data(
     progress(f"computing features of {len(labelled):,} observations")
     names = model_feature_names()
     snapshots = matured.select(["account_id", "as_of"])
-    X = compute_features(events, snapshots, workers=workers, names=names)
+    blocks = iter_features(events, snapshots, workers=workers, names=names)
+    X = blocks.gather()
+    without_events = blocks.count_without_events(where="observations")
     not_matured = observations["bad"].null_count
-    without_events = count_without_events(events, labelled.account_id, where="observations")
     return TrainingData(
         X=X,
         names=names,

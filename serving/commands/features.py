@@ -18,14 +18,19 @@ from relimit.serving.terminal import emit, pairs, progress
 
 def _show_catalogue(as_json: bool) -> None:
     from relimit.features import catalogue
+    from relimit.features.document import window_words
 
     rows = [feature.to_dict() for feature in catalogue()]
 
     def show(console: Console) -> None:
-        table = Table("feature", "family", "unit", "risk", "meaning", box=None, pad_edge=False)
+        heads = ("feature", "family", "unit", "window", "risk", "meaning", "null", "source")
+        table = Table(*heads, box=None, pad_edge=False)
         for row in rows:
             direction = {1: "+", -1: "−", 0: ""}[row["risk"]]
-            table.add_row(row["name"], row["family"], row["unit"], direction, row["description"])
+            table.add_row(
+                *(row["name"], row["family"], row["unit"], window_words(row["window"]), direction),
+                *(row["description"], row["null"], row["source"]),
+            )
         console.print(table)
 
     emit({"features": rows}, as_json=as_json, summary=show)
@@ -55,19 +60,15 @@ def command(
     if events is None or snapshots is None or out is None:
         raise click.UsageError("give --events, --snapshots and --out (or --list)")
     refuse_to_overwrite(out, events, snapshots)
-    from relimit.data import write_parquet
-    from relimit.data.known import count_without_events
-    from relimit.features import compute_features, feature_names
-    from relimit.serving.inputs import read_snapshots, with_columns
+    from relimit.features import feature_names, iter_features
+    from relimit.serving.feature_file import write_features
+    from relimit.serving.inputs import read_snapshots
 
     points = read_snapshots(snapshots)
     names = feature_names()
     with progress("computing features", points.num_rows) as advance:
-        matrix = compute_features(events, points, workers=workers, progress=advance)
-    without_events = count_without_events(
-        events, points["account_id"].to_numpy(), where=str(snapshots)
-    )
-    write_parquet(with_columns(points, names, matrix), out)
+        blocks = iter_features(events, points, workers=workers, names=names, progress=advance)
+        without_events = write_features(blocks, points, names, out, where=str(snapshots))
     payload = {
         "snapshots": points.num_rows,
         "without_events": without_events,

@@ -48,7 +48,6 @@ def command(
     import numpy as np
 
     from relimit.data import write_parquet
-    from relimit.data.known import count_without_events
     from relimit.features import iter_features
     from relimit.serving.inputs import read_snapshots, with_columns
     from relimit.serving.models import open_model
@@ -59,15 +58,14 @@ def command(
     columns = ["risk"] if caution is None else ["risk", "risk_low", "risk_high"]
     risk = np.empty((points.num_rows, len(columns)))
     with progress("predicting", points.num_rows) as advance:
-        for rows, matrix in iter_features(
+        blocks = iter_features(
             events, points, workers=workers, names=risk_model.feature_names, progress=advance
-        ):
+        )
+        for rows, matrix in blocks:
             risk[rows, 0] = risk_model.restoration_risk(matrix)
             if caution is not None:
                 risk[rows, 1:] = np.column_stack(risk_model.restoration_bounds(matrix))
-    without_events = count_without_events(
-        events, points["account_id"].to_numpy(), where=str(snapshots)
-    )
+    without_events = blocks.count_without_events(where=str(snapshots))
     write_parquet(with_columns(points, columns, risk), out)
     payload = {
         "snapshots": points.num_rows,

@@ -26,6 +26,13 @@ DEFINE arrears() AS
     coalesce(max(seq) FILTER (kind = 'overdue'), 0) > coalesce(max(seq) FILTER (kind = 'cured'), 0);
 CREATE OR REPLACE MACRO variation(l) AS
     CASE WHEN len(l) >= 2 AND list_avg(l) > 0 THEN list_stddev_pop(l) / list_avg(l) END;
+CREATE OR REPLACE MACRO slope(l) AS
+    CASE WHEN list_count(l) >= 2 THEN
+        (list_count(l) * list_sum(list_transform(l, lambda u, i: (1 - i) * u))
+         - list_sum(list_transform(l, lambda u, i: CASE WHEN u IS NOT NULL THEN 1 - i END)) * list_sum(l))
+        / (list_count(l)
+           * list_sum(list_transform(l, lambda u, i: CASE WHEN u IS NOT NULL THEN (1 - i) ** 2 END))
+           - list_sum(list_transform(l, lambda u, i: CASE WHEN u IS NOT NULL THEN 1 - i END)) ** 2) END;
 DEFINE moved(ago) AS
     coalesce(sum(CASE WHEN kind = 'draw' THEN amount
                       WHEN kind IN ('repayment', 'prepayment', 'charge_off') THEN -amount END)
@@ -73,8 +80,12 @@ traced AS (
         coalesce(sum(CASE WHEN kind = 'interest' THEN amount
                           WHEN kind = 'interest_payment' THEN -amount END) OVER so_far, 0) AS owed,
         (SELECT max(d.seq) FROM visible AS d
-         WHERE d.point = v.point AND v.kind = 'prepayment' AND d.kind = 'draw' AND d.seq < v.seq
-           AND (v.loan_id IS NULL OR d.loan_id = v.loan_id)) AS matched_draw
+         WHERE d.point = v.point AND d.kind = 'draw' AND d.seq < v.seq
+           AND (v.kind = 'prepayment' AND v.loan_id IS NULL
+                OR v.kind IN ('prepayment', 'repayment') AND d.loan_id = v.loan_id)) AS matched_draw,
+        coalesce(sum(CASE WHEN kind = 'draw' THEN amount
+                          WHEN kind IN ('repayment', 'prepayment', 'charge_off') THEN -amount END)
+            OVER (PARTITION BY point, loan_id ORDER BY seq ROWS UNBOUNDED PRECEDING), 0) AS loan_owed
     FROM visible AS v
     WINDOW before AS (PARTITION BY point ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
         later AS (PARTITION BY point ORDER BY seq ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING),
@@ -87,7 +98,11 @@ facts AS (
         t.ts - lender.ts AS after_lender,
         t.ts - card.ts AS after_card,
         CASE WHEN t.kind = 'income' THEN t.ts - income.ts END AS payday_gap,
-        CASE WHEN t.matched_draw IS NOT NULL THEN greatest(t.ts - opening.ts, 0) END AS hold,
+        CASE WHEN t.kind = 'prepayment' AND t.matched_draw IS NOT NULL
+             THEN greatest(t.ts - opening.ts, 0) END AS hold,
+        CASE WHEN t.kind = 'repayment' AND t.matched_draw IS NOT NULL
+                  AND t.loan_owed <= 0 AND t.loan_owed + t.amount > 0
+             THEN greatest(t.ts - opening.ts, 0) END AS term,
         CASE WHEN t.kind = 'draw' AND coalesce(t.last_draw, 0) < t.last_prepayment
              THEN greatest(t.ts - prepayment.ts
                  - (t.outage_minutes - prepayment.outage_minutes) * 60000000, 0) END::BIGINT AS gap,
@@ -107,6 +122,15 @@ facts AS (
     LEFT JOIN traced AS opened ON opened.point = t.point AND opened.seq = prepayment.matched_draw
     LEFT JOIN traced AS was ON was.point = t.point AND was.seq = t.last_outage
     LEFT JOIN traced AS next ON next.point = t.point AND next.seq = t.next_outage
+),
+-- For each full settlement of a known loan, the term of the last loan that ran to its end before.
+settled AS (
+    SELECT *,
+        CASE WHEN kind = 'prepayment' AND detail = 'full' AND hold IS NOT NULL
+             THEN last_value(term IGNORE NULLS) OVER (
+                PARTITION BY point ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+        END AS usual_term
+    FROM facts
 )
 SELECT
     count(*) FILTER (cycle AND age < days(90)) AS cycle_count_90d,
@@ -165,6 +189,10 @@ SELECT
         lender_inflow_30d,
         coalesce(sum(amount) FILTER (kind = 'inflow' AND detail = 'lender' AND age < days(180)), 0) AS
         lender_inflow_180d,
+        share(count(*) FILTER (kind IN ('repayment', 'prepayment') AND starts_with(detail, 'third_party')
+        AND age < days(365)), count(*) FILTER (kind IN ('repayment', 'prepayment') AND detail NOT IN
+        ('full', 'partial') AND age < days(365) OR kind = 'repayment' AND detail IN ('full', 'partial')
+        AND age < days(365))) AS third_party_share_365d,
     arg_max(gap, seq) FILTER (gap IS NOT NULL) / days(1) AS redraw_gap_last_days,
     min(gap) FILTER (age < days(365)) / days(1) AS redraw_gap_min_365d_days,
     avg(gap) FILTER (age < days(365)) / days(1) AS redraw_gap_mean_365d_days,
@@ -262,6 +290,8 @@ SELECT
         count_in('prepayment', 180)) AS full_settlement_share_180d,
         share(count(*) FILTER (kind = 'prepayment' AND detail = 'full' AND age < days(365)),
         count_in('prepayment', 365)) AS full_settlement_share_365d,
+        share(sum(greatest(usual_term - hold, 0)) FILTER (age < days(365)),
+        sum(usual_term) FILTER (age < days(365))) AS early_to_term_365d,
     variation(latest('prepayment', 6)) AS prepay_variation,
     since('prepayment') AS prepay_since_days,
     share(drawn_for('shopping'), sum_in('draw', 365)) AS purpose_shopping_share_365d,
@@ -294,10 +324,12 @@ SELECT
         ELSE 0 END + CASE WHEN utilisation(120) >= 0.9 THEN 1 ELSE 0 END + CASE WHEN utilisation(150) >= 0.9
         THEN 1 ELSE 0 END AS utilisation_high_months,
     utilisation(0) - utilisation(90) AS utilisation_change_90d,
+        slope([utilisation(0), utilisation(30), utilisation(60), utilisation(90), utilisation(120),
+        utilisation(150)]) AS utilisation_slope_6m,
         share(greatest(coalesce(max(running) FILTER (kind IN ('draw', 'repayment', 'prepayment',
         'charge_off') AND age < days(90)), 0), moved(90), 0), limit_at(0)) AS utilisation_peak_90d,
         share(greatest(coalesce(max(running) FILTER (kind IN ('draw', 'repayment', 'prepayment',
         'charge_off') AND age < days(365)), 0), moved(365), 0), limit_at(0)) AS utilisation_peak_365d
-FROM facts
+FROM settled
 GROUP BY point
 ORDER BY point;

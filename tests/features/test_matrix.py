@@ -13,9 +13,17 @@ import pytest
 
 from relimit.data import stream
 from relimit.data.errors import DataError
-from relimit.data.events import blocks_from_table
+from relimit.data.events import EventBlock, blocks_from_table
 from relimit.data.schema import TIME
-from relimit.features import History, compute_features, feature_matrix, feature_names, iter_features
+from relimit.features import (
+    History,
+    catalogue,
+    compute_features,
+    feature_matrix,
+    feature_names,
+    iter_features,
+)
+from relimit.features import stream as feature_stream
 from relimit.features.testing import random_events
 
 START = 1_700_000_000_000_000
@@ -78,6 +86,37 @@ def test_sorted_shuffled_and_parted_files_give_the_same_bits(
     for name in ("shuffled.parquet", "parts"):
         found = compute_features(tmp_path / name, points, workers=2)
         assert np.array_equal(found, expected, equal_nan=True)
+
+
+def test_only_features_that_say_so_look_at_details(tmp_path: Path, events: pa.Table) -> None:
+    """Details are not read for the others: neither from a sorted file nor from a shuffled one."""
+    plain = [known.name for known in catalogue() if not known.reads_detail]
+    assert 60 < len(plain) < len(catalogue())
+    points = snapshots()
+    order = np.random.default_rng(0).permutation(events.num_rows)
+    for table in (events, events.take(pa.array(order))):
+        pq.write_table(table, tmp_path / "e.parquet", row_group_size=100)
+        whole = compute_features(tmp_path / "e.parquet", points)
+        found = compute_features(tmp_path / "e.parquet", points, names=plain)
+        columns = [feature_names().index(name) for name in plain]
+        assert np.array_equal(found, whole[:, columns], equal_nan=True)
+
+
+def test_details_are_not_read_in_vain(
+    tmp_path: Path, events: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pq.write_table(events, tmp_path / "e.parquet")
+    seen = []
+
+    def spy(table: pa.Table) -> EventBlock:
+        seen.append(blocks_from_table(table).details)
+        return blocks_from_table(table)
+
+    monkeypatch.setattr(feature_stream, "blocks_from_table", spy)
+    compute_features(tmp_path / "e.parquet", snapshots(), names=["draw_count_ever"])
+    assert seen == [()]
+    compute_features(tmp_path / "e.parquet", snapshots(), names=["coupon_share_365d"])
+    assert "coupon:home" in seen[-1]
 
 
 def test_string_ids_give_the_same_numbers(tmp_path: Path, events: pa.Table) -> None:

@@ -48,7 +48,8 @@ DETAILS: dict[str, tuple[str | None, ...]] = {
         "other",
         None,
     ),
-    "prepayment": ("full", "partial", None),
+    "prepayment": ("full", "partial", "full", "third_party", None),
+    "repayment": ("app", "third_party", "third_party:family", None),
     "interest": ("penalty", None, None),
     "inflow": ("lender", None),
     "operation": ("login_failed", "device_change", "phone_change", "card_change", "limit_check"),
@@ -155,9 +156,11 @@ BORROWING = (
     "interest",
 )
 FAULTS = ("operation", "operation", "outage")
+LOANS = ("draw", "repayment", "prepayment")
 BOOKS = [
     *((0, 3, KINDS), (1, 10, KINDS), (2, 100, KINDS), (3, 400, KINDS), (4, 800, KINDS)),
     *((5, 30, BORROWING), (6, 400, BORROWING), (7, 30, FAULTS), (8, 200, FAULTS)),
+    *((9, 40, LOANS), (10, 400, LOANS)),
 ]
 
 

@@ -33,10 +33,14 @@ def golden_row(name: str, *rest: object) -> str:
 
 
 def test_names_order_and_meaning_are_golden() -> None:
-    """A row a feature: name, family, unit, window, risk, revision, null, kept out."""
+    """A row a feature: name, family, dtype, unit, window, risk, revision, null, kept out."""
+    matrix = feature_matrix(History(empty_block(), np.array([-1]), np.array([5])))
     rows = [
-        golden_row(f.name, f.family, f.unit, f.window, f.risk, f.revision, f.null, f.kept_out)
-        for f in catalogue()
+        golden_row(
+            *(f.name, f.family, column.dtype, f.unit, f.window, f.risk, f.revision, f.null),
+            f.kept_out,
+        )
+        for f, column in zip(catalogue(), matrix.T, strict=True)
     ]
     assert rows == GOLDEN.read_text(encoding="utf-8").splitlines()
 
@@ -45,7 +49,7 @@ def test_the_hash_is_that_of_the_golden_rows() -> None:
     rows = [row.split(" | ") for row in GOLDEN.read_text(encoding="utf-8").splitlines()]
     contract = [
         [name, unit, int(window) if window else None, int(risk), null, int(revision)]
-        for name, _, unit, window, risk, revision, null, _ in rows
+        for name, _, _, unit, window, risk, revision, null, _ in rows
     ]
     text = json.dumps(contract, separators=(",", ":"))
     assert catalogue_hash() == hashlib.sha256(text.encode()).hexdigest()
@@ -80,6 +84,34 @@ def test_an_account_without_events_has_counts_of_zero_and_the_declared_nulls() -
     for known, number in zip(catalogue(), feature_matrix(history)[0], strict=True):
         assert np.isnan(number) == (known.null != "never null"), known.name
         assert np.isnan(number) or number == 0, known.name
+
+
+def test_every_built_in_feature_says_where_its_idea_comes_from() -> None:
+    assert [known.name for known in catalogue() if not known.source.strip()] == []
+
+
+def test_a_feature_has_the_source_of_its_module_unless_it_names_one() -> None:
+    def function(h: History) -> np.ndarray:
+        """Say something."""
+        return np.zeros(h.size)
+
+    feature("without", unit="count", risk=0)(function)
+    function.__globals__["SOURCE"] = "practice"
+    try:
+        feature("inherited", unit="count", risk=0)(function)
+        feature("own", unit="count", risk=0, source="a paper")(function)
+    finally:
+        del function.__globals__["SOURCE"]
+    assert [known.source for known in catalogue()[-3:]] == ["", "practice", "a paper"]
+
+
+def test_each_choice_may_look_back_another_time() -> None:
+    @feature("c_{c}", choices=(1, 2), window=lambda c: 30 * c, unit="count", risk=0)
+    def c(h: History, choice: int) -> np.ndarray:
+        """Say {c}."""
+        return np.zeros(h.size)
+
+    assert [known.window for known in catalogue()[-2:]] == [30, 60]
 
 
 def test_system_lag_is_kept_out_of_risk_models() -> None:
