@@ -40,8 +40,8 @@ def score(
     `decisions/*.parquet`, `quarantine/*.parquet`, `open/*.parquet` (what a later night takes up)
     and `manifest.json` appear there once all is done and not before: without a manifest there is
     no run. The files depend on the inputs alone, but for the manifest's timings. A finished run of
-    the same inputs is returned as it is, a killed one is resumed, and one that fails leaves no
-    result.
+    the same inputs is returned as it is, one that was killed or could not be put in its place is
+    resumed, and one that fails leaves no result.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def score(
                 require_bearable(run.total("reasons"), run.found, max_quarantine, run.refuse)
                 sources.result().require_unchanged(events)
                 manifest = {"inputs": inputs(), **_summary(run), "timings": clock.timings()}
-                run.commit(manifest)
+            run.commit(manifest)
             return manifest
 
 
