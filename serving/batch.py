@@ -66,6 +66,8 @@ def score(
     clock = Clock()
     plan = EventPlan.of(events, accounts=request.accounts)
     request.require_type(plan.schema.field("account_id").type)
+    if request.total is not None:
+        scorer.model.expect(request.total)
     answering = engine(scorer, request, plan, workers)
     with ThreadPoolExecutor(max_workers=1) as aside:
         sources = aside.submit(Sources.of, scorer, events, request)
@@ -90,7 +92,8 @@ def score(
                 _require_all(request, run)
                 require_bearable(run.total("reasons"), run.found, max_quarantine, run.refuse)
                 sources.result().require_unchanged(events)
-                manifest = {"inputs": inputs(), **_summary(run), "timings": clock.timings()}
+                timings = clock.timings() | {"predictor": scorer.model.scored_by()}
+                manifest = {"inputs": inputs(), **_summary(run), "timings": timings}
             run.commit(manifest)
             return manifest
 
