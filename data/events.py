@@ -1,5 +1,6 @@
 """A block of whole accounts' events as flat numpy arrays, in one total order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -110,6 +111,19 @@ def conform_events(events: pa.Table, *, where: str) -> pa.Table:
     return conform(events, _BLOCK_SCHEMAS[words], where=where)
 
 
+def conform_columns(events: pa.Table, names: Sequence[str], *, where: str) -> pa.Table:
+    """Return some columns of events as `conform_events` has them; one that is absent is null.
+
+    Raises
+    ------
+    DataError
+        As in `blocks_from_table`.
+    """
+    words = not pa.types.is_integer(events.schema.field("account_id").type)
+    fields = [_BLOCK_SCHEMAS[words].field(name) for name in names]
+    return conform(events, pa.schema(fields), where=where)
+
+
 def _block_schema(account_id: pa.DataType) -> pa.Schema:
     schema = events_schema(account_id)
     for name in ("kind", "detail"):
@@ -179,13 +193,6 @@ def _encode(column: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.signedinteger
     if code.null_count:
         code = pc.fill_null(code, -1)
     return whole.dictionary, code.to_numpy()
-
-
-def known_of_kind(events: pa.Table, kind: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the rows of one kind, and when each became known (µs UTC); `conform_events` first."""
-    words, code = _encode(events["kind"])
-    rows = np.flatnonzero(code == pc.index(words, kind).as_py())
-    return rows, _known_at(events["known_at"], _times(events["ts"]))[rows]
 
 
 def _event_columns(events: pa.Table) -> dict[str, NDArray[Any]]:

@@ -1,5 +1,6 @@
 """Early repayments as decisions: which belong together, and how much limit they free."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from hashlib import blake2b
 from typing import Any, Final, Self
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from relimit.data.contract import check_columns, id_type, with_id_type
 from relimit.data.errors import DataError
-from relimit.data.events import EventBlock
+from relimit.data.events import EventBlock, account_places
 from relimit.data.ledger import freed_limit
 from relimit.data.schema import prepayments_schema
 from relimit.data.segments import first_after
@@ -20,6 +21,8 @@ from relimit.data.vocabulary import KINDS, ONE_DECISION_HOURS, PREPAYMENT
 
 ONE_DECISION: Final = ONE_DECISION_HOURS * 3_600_000_000
 """Microseconds from a decision's first prepayment to the latest that can join it."""
+
+_NAMED_AT_ONCE: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,16 +196,34 @@ def prepayments_from_table(table: pa.Table, *, where: str = "prepayments") -> pa
     given = with_id_type(given, id_type(table.schema.field("account_id").type))
     checked = conform(table, given, where=where)
     _check_amounts(checked, where)
-    ids = checked["account_id"].to_numpy()
-    as_of = checked["as_of"].cast(pa.int64()).to_numpy()
-    names = decision_ids(ids, as_of, checked["prepaid"].to_numpy())
-    doubled = len(names) - len(set(names))
-    if doubled:
-        what = f"{doubled} of {len(names)} rows repeat another's account_id, as_of and prepaid"
-        raise DataError(what, where=where, mend="Keep one row for each prepayment")
+    _require_distinct(checked, where)
     return checked.append_column(
-        prepayments_schema().field("decision_id"), pa.array(names, pa.string())
+        prepayments_schema().field("decision_id"),
+        pa.chunked_array(list(_names(checked)), pa.string()),
     )
+
+
+def _names(table: pa.Table) -> Iterator[pa.Array]:
+    """Yield the names of the decisions, so many at a time that their words take little room."""
+    for low in range(0, table.num_rows, _NAMED_AT_ONCE):
+        part = table.slice(low, _NAMED_AT_ONCE)
+        as_of = part["as_of"].cast(pa.int64()).to_numpy()
+        ids, prepaid = part["account_id"].to_numpy(), part["prepaid"].to_numpy()
+        yield pa.array(decision_ids(ids, as_of, prepaid), pa.string())
+
+
+def _require_distinct(table: pa.Table, where: str) -> None:
+    """Raise a `DataError` if two rows have the same account, time and amount."""
+    _, place = account_places(table["account_id"])
+    as_of, prepaid = table["as_of"].cast(pa.int64()).to_numpy(), table["prepaid"].to_numpy()
+    order = np.lexsort((prepaid, as_of, place))
+    same = np.ones(max(len(order) - 1, 0), bool)
+    for column in (place, as_of, prepaid):
+        same &= np.diff(column[order]) == 0
+    doubled = int(np.count_nonzero(same))
+    if doubled:
+        what = f"{doubled} of {len(order)} rows repeat another's account_id, as_of and prepaid"
+        raise DataError(what, where=where, mend="Keep one row for each prepayment")
 
 
 def _check_amounts(table: pa.Table, where: str) -> None:

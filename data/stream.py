@@ -11,12 +11,14 @@ from typing import Any, Final, Self
 import numpy as np
 import pyarrow as pa
 
+from relimit.data.choosing import gather, note_due, read_wanted
 from relimit.data.errors import DataError
 from relimit.data.events import EventBlock, Ids, blocks_from_table, group_by_account
 from relimit.data.files import validate_schema
 from relimit.data.row_groups import RowGroup, read_groups, row_groups
 from relimit.data.schema import events_schema
 from relimit.data.spill import spill
+from relimit.data.wanted import Tally, Wanted
 
 BLOCK_ROWS: Final = 120_000
 """Rows a block: smaller ones cost calls, the arrays of larger ones leave the processor's cache.
@@ -133,6 +135,22 @@ class EventPlan:
     def tables(self, rows: int = BLOCK_ROWS, pool: Executor | None = None) -> Iterator[pa.Table]:
         """Yield the tables of `iter_event_tables`."""
         tables = self._ascending_tables(rows, pool)
+        return tables if self.after is None else _following(tables, self.after)
+
+    def wanted(
+        self, wanted: Wanted, tally: Tally, rows: int = BLOCK_ROWS, pool: Executor | None = None
+    ) -> Iterator[pa.Table]:
+        """Yield the tables of `tables` without most of the accounts that are not wanted.
+
+        What is read, and who is due, is noted in `tally`.
+        """
+        ordered = _ascending(self.groups)
+        if ordered is not None:
+            tables = _whole_accounts(read_wanted(ordered, wanted, tally, pool), None, rows)
+        elif (table := gather(self.groups, wanted, tally, pool)) is not None:
+            tables = _whole_accounts(iter([table]), None, rows)
+        else:
+            tables = note_due(self._ascending_tables(rows, pool), wanted, tally)
         return tables if self.after is None else _following(tables, self.after)
 
     def _ascending_tables(self, rows: int, pool: Executor | None) -> Iterator[pa.Table]:

@@ -75,6 +75,23 @@ class TreeScores:
                 mend = 'Install it with pip install "relimit[fast]".'
                 raise ModelError("the fast predictor needs numba", mend=mend)
 
+    def expect(self, rows: int) -> None:
+        """Tell how many rows are to come: the evaluator is loaded at once if they are worth it.
+
+        `rows` are those in wide blocks.
+        """
+        if rows * self.booster.num_trees() >= WORK_WORTH_LOADING:
+            self._work_to_come = 0
+
+    @property
+    def scored_by(self) -> str:
+        """Who scores wide blocks by now, and why LightGBM does if it does."""
+        if self._evaluate is not None:
+            return "fast"
+        return (
+            f"lightgbm: {self.why_lightgbm or 'so little is not worth loading the evaluator for'}"
+        )
+
     def raw(self, X: Floats, num_threads: int = 1) -> Floats:
         """Return the sum of the trees' leaves a row, float64 [n]; `X` is C-contiguous [n, columns].
 
@@ -103,7 +120,7 @@ class TreeScores:
             return
         try:
             evaluate = partial(_load_evaluator(), read_ensemble(self.booster))
-            if not np.array_equal(evaluate(X), self._by_lightgbm(X, 1)):
+            if not np.array_equal(_compiled_at(evaluate, X), self._by_lightgbm(X, 1)):
                 raise UnsuitableError("the evaluator's scores differ on this machine")
             self._evaluate = evaluate
         except UnsuitableError as error:
@@ -118,4 +135,17 @@ def _load_evaluator() -> Callable[..., Floats]:
         from relimit.models.bitvector import evaluate
     except RuntimeError as error:
         raise UnsuitableError(f"numba can't keep compiled code ({error})") from error
+    except ImportError as error:  # it is there, but not for this numpy or this machine
+        raise UnsuitableError(f"numba can't be imported ({error})") from error
     return evaluate
+
+
+def _compiled_at(evaluate: Callable[[Floats], Floats], X: Floats) -> Floats:
+    """Return the evaluator's scores; its first call compiles it, or takes what was kept."""
+    from numba.core.errors import NumbaError
+
+    try:
+        return evaluate(X)
+    except NumbaError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UnsuitableError(f"numba can't compile the evaluator ({reason})") from error

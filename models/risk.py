@@ -12,9 +12,11 @@ from relimit.data.errors import ModelError
 from relimit.data.vocabulary import ARMS, FULL_ARM
 from relimit.models.arms import ARM_COLUMNS, Arm, arms_tried, at_arm, bound_by_tried
 from relimit.models.base import Frame, Head, RiskEstimator, design_matrix
+from relimit.models.boosting import BoostedHead
 from relimit.models.calibration import Calibration, NoCalibration
-from relimit.models.loss import LossHead, expected_loss
+from relimit.models.loss import LossHead, TreeSeverity, expected_loss
 from relimit.models.points import ScorecardHead
+from relimit.models.prediction import TreeScores
 from relimit.models.reference import Reference
 
 Float = NDArray[np.float64]
@@ -90,6 +92,20 @@ class RiskModel:
         reference = Reference.of(rows, names, calibration.apply(log_odds))
         tried = (FULL_ARM,) if arms_taken is None else arms_tried(arms_taken)
         return cls(names, head.family, head, calibration, loss, has_arms, reference, tried)
+
+    def expect(self, rows: int) -> None:
+        """Tell how many rows are to come in wide blocks: see `TreeScores.expect`."""
+        for scores in self._tree_scores():
+            scores.expect(rows)
+
+    def scored_by(self) -> str:
+        """Return who scores wide blocks by now, and why: see `TreeScores.scored_by`."""
+        told = {scores.scored_by for scores in self._tree_scores()}
+        return "; ".join(sorted(told)) or "the scorecard"
+
+    def _tree_scores(self) -> list[TreeScores]:
+        holders = (self.head, self.loss)
+        return [one.scores for one in holders if isinstance(one, BoostedHead | TreeSeverity)]
 
     def log_odds(self, X: Frame, arm: tuple[float, float] = FULL_ARM) -> Float:
         """Return the log-odds of bad under one arm, before calibration, float64 [n]."""

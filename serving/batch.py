@@ -5,15 +5,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from relimit.data.errors import DataError
+from relimit.data.events import Ids
 from relimit.data.stream import EventPlan
 from relimit.data.vocabulary import STATUSES
+from relimit.data.wanted import Tally, within
 from relimit.serving.answers import Answering, Engine, Progress
 from relimit.serving.clock import Clock
 from relimit.serving.left_open import left_open
 from relimit.serving.limits import MOST_QUARANTINED
 from relimit.serving.lock import locked
-from relimit.serving.lots import LOT_ROWS, MONEY, Lot, Lots
+from relimit.serving.lots import LOT_ROWS, MONEY, Lot, Lots, accounts_of
 from relimit.serving.manifest import ANSWERS, OPEN, finished_run
 from relimit.serving.quarantine import require_bearable
 from relimit.serving.requests import Request
@@ -40,8 +44,8 @@ def score(
     `decisions/*.parquet`, `quarantine/*.parquet`, `open/*.parquet` (what a later night takes up)
     and `manifest.json` appear there once all is done and not before: without a manifest there is
     no run. The files depend on the inputs alone, but for the manifest's timings. A finished run of
-    the same inputs is returned as it is, a killed one is resumed, and one that fails leaves no
-    result.
+    the same inputs is returned as it is, one that was killed or could not be put in its place is
+    resumed, and one that fails leaves no result.
 
     Parameters
     ----------
@@ -61,6 +65,9 @@ def score(
     """
     clock = Clock()
     plan = EventPlan.of(events, accounts=request.accounts)
+    request.require_type(plan.schema.field("account_id").type)
+    if request.total is not None:
+        scorer.model.expect(request.total)
     answering = engine(scorer, request, plan, workers)
     with ThreadPoolExecutor(max_workers=1) as aside:
         sources = aside.submit(Sources.of, scorer, events, request)
@@ -79,33 +86,60 @@ def score(
                 return finished
             run.resume()
             with run.cleared_if_it_fails():
-                _write(answering, request, run, clock, progress)
+                _write(answering, request, run, clock, _tally(plan, run.through, progress))
+                if progress is not None:
+                    progress(plan.rows, plan.rows)
                 _require_all(request, run)
                 require_bearable(run.total("reasons"), run.found, max_quarantine, run.refuse)
                 sources.result().require_unchanged(events)
-                manifest = {"inputs": inputs(), **_summary(run), "timings": clock.timings()}
-                run.commit(manifest)
+                timings = clock.timings() | {"predictor": scorer.model.scored_by()}
+                manifest = {"inputs": inputs(), **_summary(run), "timings": timings}
+            run.commit(manifest)
             return manifest
 
 
+def _tally(plan: EventPlan, through: Any, progress: Progress | None) -> Tally:
+    """Return a tally that tells the progress, of a run that is done up to an account."""
+    if progress is None:
+        return Tally()
+    done = 0 if through is None else plan.rows - plan.following(through).rows
+    return Tally(lambda rows: progress(done + rows, plan.rows))
+
+
 def _write(
-    answering: Engine, request: Request, run: Unfinished, clock: Clock, progress: Progress | None
+    answering: Engine, request: Request, run: Unfinished, clock: Clock, tally: Tally
 ) -> None:
     """Answer what the run has not answered yet, and write it lot by lot."""
     lots = Lots(LOT_ROWS)
 
     def write(lot: Lot) -> None:
         with clock.stage("writing"):
+            _require_answered(run, request, tally, lot.through, accounts_of(lot.answers))
             run.write(lot, *left_open(lot.answers, request.earlier))
 
-    for answers in answering.iterate(run.through, clock, progress):
+    for answers in answering.iterate(run.through, clock, tally):
         run.found += answers.rows
         for lot in lots.add(answers):
             write(lot)
     for lot in lots.rest():
         write(lot)
     nothing = answering.empty()
+    _require_answered(run, request, tally, None, accounts_of(nothing))
     run.close(nothing, left_open(nothing, None)[0])
+
+
+def _require_answered(
+    run: Unfinished, request: Request, tally: Tally, through: Any, answered: Ids
+) -> None:
+    """Raise unless the next accounts answered, up to one, are those asked about by then."""
+    asked = tally.between(run.through, through)
+    named = request.wanted.named
+    if named is not None:
+        asked = np.union1d(asked, within(named, run.through, through))
+    if not np.array_equal(asked, answered):
+        lost = len(np.setdiff1d(asked, answered))
+        what = f"{len(asked):,} accounts were asked about, {lost:,} of them have no answer"
+        raise DataError(what, where=str(run.out), mend="Report this: it is a fault of relimit")
 
 
 def _require_all(request: Request, run: Unfinished) -> None:

@@ -15,7 +15,8 @@ from relimit.data.events import EventBlock, Ids
 from relimit.data.schema import TIME
 from relimit.data.times import microseconds
 from relimit.policy import Earlier
-from relimit.serving.manifest import MANIFEST, OPEN, fingerprint, read_run
+from relimit.serving.fingerprint import fingerprint
+from relimit.serving.manifest import MANIFEST, OPEN, read_run
 from relimit.serving.quarantine import NO_EVENTS, quarantine_schema
 
 _LATEST_FIRST: Final = "Give --earlier the run of the night before"

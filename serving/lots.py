@@ -91,6 +91,11 @@ class Lots:
             self._held_rows += answers.rows
 
 
+def accounts_of(answers: Answers) -> Ids:
+    """Return the distinct accounts that answers are about, ascending."""
+    return np.unique(np.concatenate([_ids(table) for table in answers]))
+
+
 def _ids(table: pa.Table) -> Ids:
     ids: Ids = table["account_id"].to_numpy()
     return ids

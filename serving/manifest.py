@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from relimit.data.errors import DataError
 from relimit.data.files import parquet_files
+from relimit.serving.fingerprint import name_in
 
 MANIFEST: Final = "manifest.json"
 DECISIONS: Final = "decisions"
@@ -22,17 +23,6 @@ Inputs = Callable[[], Mapping[str, Any]]
 """Returns what a run is made from, by name; they may still be worked out when it is called."""
 
 
-def fingerprint(path: Path) -> dict[str, str]:
-    """Return the SHA-256 of a file, or of each Parquet part of a folder, by its name in there.
-
-    Raises
-    ------
-    DataError
-        If there is nothing at `path`.
-    """
-    return {_name(file, path): sha256_of(file) for file in parquet_files(path)}
-
-
 def sha256_of(file: Path) -> str:
     """Return the SHA-256 of a file's bytes."""
     with file.open("rb") as stream:
@@ -41,12 +31,8 @@ def sha256_of(file: Path) -> str:
 
 def stamp(path: Path) -> dict[str, tuple[int, int]]:
     """Return the size and the time of the last change of the files that `fingerprint` reads."""
-    found = {_name(file, path): file.stat() for file in parquet_files(path)}
+    found = {name_in(file, path): file.stat() for file in parquet_files(path)}
     return {name: (state.st_size, state.st_mtime_ns) for name, state in found.items()}
-
-
-def _name(file: Path, path: Path) -> str:
-    return file.relative_to(path).as_posix() if path.is_dir() else file.name
 
 
 def differing(recorded: Mapping[str, Any], inputs: Mapping[str, Any]) -> list[str]:

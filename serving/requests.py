@@ -11,15 +11,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from relimit.data import DataError, Prepayments, find_prepayments, prepayments_from_table
-from relimit.data.events import EventBlock, Ids, group_by_account, known_of_kind
+from relimit.data.events import EventBlock, Ids, group_by_account
 from relimit.data.ledger import freed_limit
 from relimit.data.schema import prepayments_schema
-from relimit.data.stream import only_accounts
 from relimit.data.tables import read_parquet
 from relimit.data.times import microseconds
 from relimit.data.vocabulary import PREPAYMENT
+from relimit.data.wanted import Wanted
 from relimit.serving.earlier import Again, OpenDecisions
-from relimit.serving.manifest import fingerprint
+from relimit.serving.fingerprint import fingerprint
 from relimit.serving.quarantine import NO_EVENTS, quarantine_schema
 
 
@@ -34,8 +34,12 @@ class Request(Protocol):
     def total(self) -> int | None:
         """How many prepayments are asked about; None if only the events tell."""
 
-    def chosen(self, events: pa.Table) -> pa.Table:
-        """Return the events of those accounts that may call for a decision, of whole accounts."""
+    @property
+    def wanted(self) -> Wanted:
+        """Whose events may call for a decision; those that are named are answered in any case."""
+
+    def require_type(self, account_id: pa.DataType) -> None:
+        """Raise DataError if what is asked has ids of another type than the events."""
 
     def prepayments(self, block: EventBlock) -> Prepayments:
         """Return the decisions that the block's accounts call for."""
@@ -93,18 +97,16 @@ class Night:
     def total(self) -> None:
         """Only the events tell."""
 
-    def chosen(self, events: pa.Table) -> pa.Table:
-        """Return the events of the accounts with a prepayment in the window or still open."""
-        ids, starts, order = group_by_account(events["account_id"])
-        if order is not None:
-            events = events.take(pa.array(order))
-        rows, known_at = known_of_kind(events, PREPAYMENT)
-        rows = rows[(known_at > microseconds(self.since)) & (known_at <= microseconds(self.as_of))]
-        asked = np.unique(np.searchsorted(starts, rows, side="right") - 1)
-        if self.earlier is None:
-            return only_accounts(events, ids[asked])
-        self.earlier.require_type(events.schema.field("account_id").type)
-        return only_accounts(events, np.union1d(ids[asked], self.earlier.of(ids)))
+    @property
+    def wanted(self) -> Wanted:
+        """The accounts with a prepayment in the window or still open."""
+        still_open = None if self.earlier is None else np.unique(self.earlier.ids)
+        return Wanted(still_open, PREPAYMENT, microseconds(self.since), microseconds(self.as_of))
+
+    def require_type(self, account_id: pa.DataType) -> None:
+        """Raise DataError if an earlier night has ids of another type than the events."""
+        if self.earlier is not None:
+            self.earlier.require_type(account_id)
 
     def prepayments(self, block: EventBlock) -> Prepayments:
         """Return the decisions that the block's accounts call for."""
@@ -174,9 +176,17 @@ class NamedPrepayments:
     def again(self, block: EventBlock) -> None:
         """Return no earlier decisions."""
 
-    def chosen(self, events: pa.Table) -> pa.Table:
-        """Return the events of the accounts that are named."""
-        return only_accounts(events, self.accounts)
+    @property
+    def wanted(self) -> Wanted:
+        """The accounts that are named."""
+        return Wanted(self.accounts)
+
+    def require_type(self, account_id: pa.DataType) -> None:
+        """Raise DataError if the names are of another type than the events' ids."""
+        mine = self.table.schema.field("account_id").type
+        if mine != account_id:
+            what = f"account_id is {mine}, but {account_id} in the events"
+            raise DataError(what, where=str(self.path), mend="Use the same type in both")
 
     def prepayments(self, block: EventBlock) -> Prepayments:
         """Return the decisions about the block's accounts."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from relimit.data.errors import DataError
-from relimit.serving.manifest import fingerprint, stamp
+from relimit.serving.fingerprint import fingerprint
+from relimit.serving.manifest import stamp
 from relimit.serving.requests import Request
 from relimit.serving.scorer import Scorer
 

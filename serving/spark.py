@@ -110,9 +110,10 @@ class ClusterRun:
         scorer = Scorer(self.model.load(), self.policy)
         events = conform_events(events, where="events")
         ids = events.schema.field("account_id").type
+        self.request.require_type(ids)
         answers = [
             _as_table(decide_block(scorer, self.request, blocks_from_table(part)))
-            for part in _parts(self.request.chosen(events))
+            for part in _parts(self.request.wanted.of(events))
         ]
         return pa.concat_tables([answers_schema(ids).empty_table(), *answers])
 

@@ -4,7 +4,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -34,6 +34,8 @@ REFUSED: Final = "_refused"
 """Where the quarantine of a run stays that was refused for being too large."""
 JOURNAL: Final = "journal.json"
 AGAIN: Final = "again"
+MOVED: Final = (*RESULTS, MANIFEST)
+"""What a commit moves, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +179,35 @@ class Unfinished:
         )
 
     def commit(self, manifest: dict[str, Any]) -> None:
-        """Move the parts to where readers look, and then the manifest, which makes them count."""
+        """Move the parts to where readers look, and then the manifest, which makes them count.
+
+        Raises
+        ------
+        DataError
+            The system refuses. What was moved is taken back, as far as it lets us, and the next run
+            of the same inputs ends this one.
+        """
         write_json(manifest, self.folder / MANIFEST)
-        for name in (*RESULTS, MANIFEST):
-            move(self.folder / name, self.out / name)
+        try:
+            for name in MOVED:
+                move(self.folder / name, self.out / name)
+        except OSError as error:
+            self._take_all_back()
+            reason = error.strerror or str(error)
+            mend = "Mend the disk and run this again: what is decided is kept"
+            what = f"can't be written: {reason}"
+            raise DataError(what, where=str(self.out), mend=mend) from error
         self.clear()
+
+    def _take_all_back(self) -> None:
+        """Hide from readers what was moved; the manifest goes first, as without it nothing counts.
+
+        What can't be taken back the next run takes up: the journal still vouches for it.
+        """
+        with suppress(OSError):
+            for name in reversed(MOVED):
+                if (self.out / name).exists():
+                    move(self.out / name, self.folder / name)
 
     def refuse(self) -> Path:
         """Keep the quarantine for the user to look at, and return where it is."""

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
 from typing import Any
 
 import lightgbm as lgb
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from numba.core.errors import NumbaError
 
 from relimit.data.errors import ModelError
 from relimit.models import prediction
@@ -223,6 +225,43 @@ def test_without_numba_lightgbm_scores_and_fast_is_refused(
     assert TreeScores(booster).why_lightgbm == "numba is not installed"
     with pytest.raises(ModelError, match=r"relimit\[fast\]"):
         TreeScores(booster, "fast")
+
+
+@pytest.mark.parametrize(
+    "error", [ImportError("needs NumPy 9"), RuntimeError("no locator"), NumbaError("no such op")]
+)
+def test_a_numba_that_fails_leaves_the_rows_to_lightgbm_which_is_said(
+    table: tuple[np.ndarray, np.ndarray],
+    booster: lgb.Booster,
+    monkeypatch: pytest.MonkeyPatch,
+    said: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    class Failing(ModuleType):
+        def __getattr__(self, name: str) -> Any:
+            if isinstance(error, NumbaError):
+                return self.fail
+            raise error
+
+        def fail(self, *rows: Any) -> Any:
+            raise error
+
+    monkeypatch.setitem(sys.modules, "relimit.models.bitvector", Failing("bitvector"))
+    scores = TreeScores(booster, "fast")
+    assert scores.raw(table[0]).tobytes() == lightgbm_scores(booster, table[0]).tobytes()
+    assert str(error) in scores.scored_by
+    assert str(error) in said.text
+
+
+@pytest.mark.usefixtures("_soon_worth_it")
+def test_the_evaluator_is_loaded_at_once_where_enough_rows_are_to_come(
+    table: tuple[np.ndarray, np.ndarray], booster: lgb.Booster
+) -> None:
+    for rows, used in ((ROWS_WORTH - 1, "lightgbm"), (ROWS_WORTH, "fast")):
+        scores = TreeScores(booster)
+        scores.expect(rows)
+        scores.raw(table[0])
+        assert scores.scored_by.startswith(used)
 
 
 def test_an_unknown_predictor_is_refused(booster: lgb.Booster) -> None:

@@ -53,6 +53,21 @@ def decided(
     return pq.read_table(out / "decisions")
 
 
+def test_the_evaluator_decides_as_lightgbm_does(
+    events: Path, night: Night, model_folder: Path, relimit_json: RunJson, tmp_path: Path
+) -> None:
+    pytest.importorskip("numba", reason="the extra `fast` is not installed")
+    window = ["--since", night.since.isoformat(), "--as-of", night.as_of.isoformat()]
+    words = ["--model", model_folder, "--events", events, *window]
+    told = {
+        name: relimit_json("score", *words, "--out", tmp_path / name, "--predictor", name)
+        for name in ("lightgbm", "fast")
+    }
+    assert told["fast"]["timings"]["predictor"] == "fast"
+    assert told["lightgbm"]["timings"]["predictor"] == "lightgbm: it was asked for"
+    assert told["fast"]["files"] == told["lightgbm"]["files"]
+
+
 @pytest.fixture(scope="module")
 def last(decided: pa.Table) -> pa.Table:
     """The last decision on each account."""

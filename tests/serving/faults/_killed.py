@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from relimit.data import choosing
 from relimit.models import load_model
 from relimit.policy import load_policy
 from relimit.serving import answers, batch
@@ -74,6 +75,7 @@ def run(events: Path, model: Path, out: Path, deadly: int | None, told: Path) ->
     batch.LOT_ROWS = 30
     answers.BLOCK_ROWS = 80
     answers.TOGETHER = 80
+    choosing.LOT_ROWS = 80
     points = Points(out, deadly)
     scorer = Scorer(load_model(model), load_policy(None))
     since, as_of = (datetime.fromisoformat(os.environ[name]) for name in ("SINCE", "AS_OF"))

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from relimit.data import write_parquet
+from relimit.data import choosing, write_parquet
 from relimit.data.errors import DataError
 from relimit.serving import answers, batch
 from relimit.serving.batch import score
@@ -62,7 +62,8 @@ def test_a_flipped_bit_late_in_the_file_leaves_nothing(
 ) -> None:
     monkeypatch.setattr(batch, "LOT_ROWS", 5)
     monkeypatch.setattr("relimit.data.tables.ROW_GROUP_ROWS", 60)
-    monkeypatch.setattr(answers, "BLOCK_ROWS", 60)
+    monkeypatch.setattr(answers, "TOGETHER", 60)
+    monkeypatch.setattr(choosing, "LOT_ROWS", 60)
     write_parquet(night.book(60, 6), events)
     last = pq.read_metadata(events).row_group(4).column(1)
     content = bytearray(events.read_bytes())

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from relimit.data import choosing
 from relimit.data.errors import DataError
 from relimit.serving import answers, batch
 from relimit.serving.batch import score
@@ -77,6 +78,7 @@ def interrupted(
     monkeypatch.setattr(batch, "LOT_ROWS", 10)
     monkeypatch.setattr(answers, "BLOCK_ROWS", 60)
     monkeypatch.setattr(answers, "TOGETHER", 60)
+    monkeypatch.setattr(choosing, "LOT_ROWS", 60)
     with pytest.raises(KeyboardInterrupt):
         score(scorer, events, night.request, out, progress=stop)
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from relimit.data.errors import DataError
-from relimit.serving import batch, clock
+from relimit.serving import answers, batch, clock
 from relimit.serving.batch import score
 from relimit.serving.lock import locked
 from relimit.serving.scorer import Scorer
@@ -184,3 +184,20 @@ def test_prepayments_and_their_answers_are_printed(run: Any, events: Path, night
     count = len(night.expected(pq.read_table(events)))
     printed = run().output
     assert f"prepayments {count:,} = decided {count:,} + quarantined 0" in " ".join(printed.split())
+
+
+def test_accounts_that_get_lost_before_they_are_decided_fail_the_run(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "TOGETHER", 60)
+    spans = answers.Answering._spans
+
+    def losing(*words: Any) -> Iterator[Any]:
+        return (span for place, span in enumerate(spans(*words)) if place != 1)
+
+    monkeypatch.setattr(answers.Answering, "_spans", losing)
+    result = run()
+    assert result.exit_code == 1
+    assert "accounts were asked about, " in result.output
+    assert "have no answer. Report this" in result.output
+    assert not (tmp_path / "out").exists()

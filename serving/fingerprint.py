@@ -1,0 +1,62 @@
+"""Whether a file is still what it was, told from all of its bytes as quickly as they are read.
+
+A fingerprint finds change, not forgery: whoever can choose the bytes can keep it. A model's files
+and a run's own parts are told by SHA-256.
+"""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relimit.data.files import parquet_files
+
+WORDS: Final = 1 << 17
+"""Words of 64 bits that are summed up together: a MiB, which the processor's cache holds."""
+
+
+def fingerprint(path: Path) -> dict[str, str]:
+    """Return the fingerprint of a file, or of each Parquet part of a folder, by its name in there.
+
+    Raises
+    ------
+    DataError
+        If there is nothing at `path`.
+    """
+    return {name_in(file, path): fingerprint_of(file) for file in parquet_files(path)}
+
+
+def name_in(file: Path, path: Path) -> str:
+    """Return a file's name within a folder, or its own where the path is the file."""
+    return file.relative_to(path).as_posix() if path.is_dir() else file.name
+
+
+def fingerprint_of(file: Path) -> str:
+    """Return 64 hexadecimal digits that another content has with a chance of less than 2⁻³¹.
+
+    Each MiB is multiplied with odd random words and summed up modulo 2⁶⁴, twice: as its words lie,
+    and shifted by half a word, so that every 32 bits are once the lower half, whose change can't
+    get lost in the overflow (Lemire and Kaser, Strongly universal string hashing is fast, 2014).
+    The sums and the size are then put together by SHA-256.
+    """
+    first, second = _multipliers()
+    block = np.zeros(WORDS * 8 + 4, np.uint8)
+    told, size = hashlib.sha256(), 0
+    with file.open("rb") as stream:
+        while count := stream.readinto(memoryview(block)[: WORDS * 8]):
+            block[count:] = 0
+            size += count
+            for words, factors in ((block[:-4], first), (block[4:], second)):
+                told.update(int(words.view("<u8") @ factors).to_bytes(8, "little"))
+    told.update(size.to_bytes(8, "little"))
+    return told.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _multipliers() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Return two arrays of `WORDS` odd words, the same in every run."""
+    drawn = np.frombuffer(hashlib.shake_256(b"relimit").digest(2 * WORDS * 8), "<u8") | 1
+    return drawn[:WORDS], drawn[WORDS:]
