@@ -125,10 +125,11 @@ class RiskModel:
         if not isinstance(self.head, ScorecardHead):
             return None
         scale = self.head.scale
-        doublings = np.arange(-DOUBLINGS, DOUBLINGS + 1)
+        doublings = np.arange(-DOUBLINGS, DOUBLINGS + 1, dtype=np.float64)
         points = scale.base_points + doublings * scale.points_to_double_odds
-        risk = self.calibration.apply((scale.offset - points) / scale.factor)
-        stated = scale.base_odds * 2.0**doublings
+        log_odds: Float = (scale.offset - points) / scale.factor
+        risk = self.calibration.apply(log_odds)
+        stated = scale.base_odds * np.exp2(doublings)
         columns = {"points": points, "stated_odds": stated, "risk": risk, "odds": (1 - risk) / risk}
         return pd.DataFrame(columns)
 
