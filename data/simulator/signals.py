@@ -40,7 +40,8 @@ def report_scores(block: Block, row: Ints, day: int) -> None:
         + spread * block.normal(row, day, Purpose.SCORE)
         + drift
     )
-    score = np.clip(np.rint(raw), *s.signals.score_range).astype(np.int64)
+    low, high = s.signals.score_range
+    score = np.clip(np.rint(raw), low, high).astype(np.int64)
     standing.score[row] = score
     ts = block.clock(row, day, Purpose.SIGNAL_TIME, _NIGHT)
     block.recorder.emit(EXTERNAL_SCORE, row, ts, value=score)
@@ -82,17 +83,17 @@ def _rates(block: Block, day: int) -> list[Floats]:
     s, standing, kind = block.settings.signals, block.standing, block.people.kind
     stress = np.clip(standing.stress, -s.stress_most, s.stress_most)
     flat = np.ones(len(kind))
-    planned = standing.bust_day > day
-    device, phone, card = (planned * rate for rate in s.bust_operations)
+    planned: Floats = np.where(standing.bust_day > day, 1.0, 0.0)
+    device, phone, card = s.bust_operations
     held = standing.held > 0
     return [
         block.settings.types.inquiry[kind] * (1.0 + s.inquiry_by_stress * stress),
         s.inflow * flat,
         s.lender_inflow_noise * flat,
         s.login_failed * (1.0 + s.login_failed_by_stress * stress),
-        s.device_change + device,
-        s.phone_change + phone,
-        s.card_change + card,
+        s.device_change + device * planned,
+        s.phone_change + phone * planned,
+        s.card_change + card * planned,
         s.limit_check * np.where(held, s.limit_check_held, 1.0),
     ]
 
