@@ -15,9 +15,10 @@ from relimit.training.document import (
 )
 from relimit.training.grid_data import TABLES, grid_json, grids_by_name
 from relimit.training.judged import Judged
+from relimit.training.report_gains import gains
 from relimit.training.report_loss import expected_loss
 from relimit.training.report_model import drivers, families, shifts_of, stability
-from relimit.training.report_performance import backtest, calibration, discrimination, gains
+from relimit.training.report_performance import backtest, calibration, discrimination
 from relimit.training.report_scorecard import scorecard
 from relimit.training.report_selection import fairness, selection
 from relimit.training.splits import SLICES
