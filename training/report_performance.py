@@ -166,13 +166,14 @@ def _tenths(curves: Mapping[str, tuple[Floats, Floats, Floats]]) -> Grid:
 
 def _tried(judged: Judged) -> Block:
     """Return the log-loss of every calibration that was tried on the later slice."""
-    model, tried = judged.fitted.model, judged.fitted.calibration.log_loss
+    choice = judged.fitted.calibration
+    chosen, tried = choice.calibration, choice.log_loss
     if not tried:
         return (
             "No calibration was tried: the later slice has too few bads, or goods, to measure any."
         )
-    taken = model.calibration.kind
-    if isinstance(model.calibration, Platt) and model.calibration.slope == 1.0:
+    taken = chosen.kind
+    if isinstance(chosen, Platt) and chosen.slope == 1.0:
         taken = LEVEL
     rows = tuple(
         (name, loss, "taken" if name == taken else "")
