@@ -16,7 +16,11 @@ YUAN: Final = "_yuan"
 
 
 def show_comparison(
-    console: Console, found: Mapping[str, Any], names: tuple[str, str], run_id: str | None
+    console: Console,
+    found: Mapping[str, Any],
+    names: tuple[str, str],
+    run_id: str | None,
+    cautions: Mapping[str, str],
 ) -> None:
     """Print a comparison: the figures and what they prove, then money, reasons and accounts.
 
@@ -32,12 +36,16 @@ def show_comparison(
         What a and b are called.
     run_id
         The MLflow run that records it; None if none does.
+    cautions
+        What to know of a model before its figures are believed, by its name.
     """
     _say(console, f"a is {names[0]}, b is {names[1]}")
     _say(console, f"compared on {found['rows']}")
     _show_figures(console, found)
     for line in found["evidence"]:
         _say(console, f"- {line}")
+    for name, caution in cautions.items():
+        _say(console, f"caution, {name}: {caution}")
     if found["swap_sets"]:
         _show_money(console, found)
         _show_reasons(console, found["reasons"])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from relimit.training.discrimination import Floats, Interval
 
 DRAWS: Final = 1000
-ERROR_DRAWS: Final = 200
+ERROR_DRAWS: Final = 100
 MOST_GROUPS: Final = 2_000
 """More clusters are dealt at random over so many groups, which are resampled in their place (random
 groups, Wolter 2007): the interval's width is then known to about 2%, at a fiftieth of the cost."""
@@ -80,7 +80,7 @@ def clustered_errors(
     clusters
         `[n]` account ids.
     draws, seed
-        How many resamples (Efron & Tibshirani 1993: 200 tell an error well enough), and what draws
+        How many resamples (Efron & Tibshirani 1993: 50 to 200 tell an error), and what draws
         them. NaN, `[k]`, where fewer than two draws count.
     """
     place = np.unique(clusters, return_inverse=True)[1]

@@ -9,8 +9,8 @@ import numpy as np
 
 from relimit.data.errors import ModelError
 from relimit.training.charts import draw_calibration, png
-from relimit.training.compare import LOSS, Comparison
-from relimit.training.discrimination import Floats
+from relimit.training.compare import LIMITS, LOSS, Comparison
+from relimit.training.discrimination import Floats, Interval
 from relimit.training.document import (
     Block,
     Cell,
@@ -116,10 +116,13 @@ def _verdict(comparison: Comparison, names: tuple[str, str]) -> Section:
 
 def _figures(comparison: Comparison) -> Section:
     rows: list[tuple[Cell, ...]] = []
-    for name, a in comparison.a.items():
+    for name in comparison.a:
+        if name.endswith(LIMITS):
+            continue
         difference = comparison.intervals.get(name, comparison.delta.get(name))
-        rows.append((name.replace("_", " "), a, comparison.b.get(name), difference))
-    blocks: list[Block] = [Grid("Figures", ("", "a", "b", "b − a"), tuple(rows))]
+        sides = (_limited(side, name) for side in (comparison.a, comparison.b))
+        rows.append((name.replace("_", " "), *sides, difference))
+    blocks: list[Block] = [Grid("Figures, with 95% limits", ("", "a", "b", "b − a"), tuple(rows))]
     loss = comparison.intervals.get(LOSS)
     if loss is not None:
         caption = (
@@ -127,6 +130,12 @@ def _figures(comparison: Comparison) -> Section:
         )
         blocks.append(Grid(caption, ("", "b − a"), (("expected loss", loss),)))
     return Section("Figures on the same rows", tuple(blocks))
+
+
+def _limited(side: Mapping[str, float], name: str) -> Cell:
+    if f"{name}_low" not in side:
+        return side.get(name)
+    return Interval(side[name], side[f"{name}_low"], side[f"{name}_high"])
 
 
 def _calibration(comparison: Comparison) -> Section:

@@ -19,10 +19,10 @@ from relimit.training.splits import sample_rows
 EXPLAINED_ROWS: Final = 500
 SWEPT_ROWS: Final = 20
 PERMUTED_ROWS: Final = 5_000
-REFIT_ROWS: Final = 20_000
+REFIT_ROWS: Final = 10_000
 REFIT_SETTINGS: Final = {
     "objective": "binary",
-    "learning_rate": 0.2,
+    "learning_rate": 0.3,
     "num_leaves": 15,
     "min_child_samples": 50,
     "feature_fraction": 0.3,
@@ -32,7 +32,7 @@ REFIT_SETTINGS: Final = {
     "num_threads": 1,
     "verbosity": -1,
 }
-REFIT_TREES: Final = 30
+REFIT_TREES: Final = 20
 """A fit a family must stay cheap beside the training itself: small trees, and few."""
 ROUNDING: Final = 1e-9
 OTHER: Final = "other"
@@ -155,7 +155,7 @@ def family_refits(
     """Return what leaving out each feature family costs once everything else is fitted anew.
 
     Where the other features tell the same, it costs nothing, whatever shuffling costs. Each fit is
-    30 small trees, whatever the judged model is made of.
+    20 small trees, whatever the judged model is made of.
 
     Parameters
     ----------

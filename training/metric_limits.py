@@ -17,7 +17,7 @@ from relimit.training.discrimination import (
 )
 from relimit.training.h_measure import h_measure_at
 
-MOST_ROWS: Final = 20_000
+MOST_ROWS: Final = 10_000
 """Rows of accounts drawn at random that are resampled where there are more; the errors are then
 scaled to all accounts."""
 BINS: Final = 10
@@ -36,7 +36,7 @@ def clustered_intervals(
 ) -> dict[str, Interval]:
     """Return the limits of KS, PR-AUC, H-measure and calibration error: value ± z × error.
 
-    The errors are those of 200 resamples of whole accounts. Percentiles would not do: noise raises
+    The errors are those of 100 resamples of whole accounts. Percentiles would not do: noise raises
     a KS, an H-measure and a calibration error, and raises it once more in every resample.
 
     Parameters

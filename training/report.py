@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from relimit.models import ScorecardHead
+from relimit.models import Head, ScorecardHead
+from relimit.models.calibration import Calibration
 from relimit.training.document import (
     Cell,
     Document,
@@ -15,9 +16,10 @@ from relimit.training.document import (
 )
 from relimit.training.grid_data import TABLES, grid_json, grids_by_name
 from relimit.training.judged import Judged
+from relimit.training.report_gains import gains
 from relimit.training.report_loss import expected_loss
 from relimit.training.report_model import drivers, families, shifts_of, stability
-from relimit.training.report_performance import backtest, calibration, discrimination, gains
+from relimit.training.report_performance import backtest, calibration, discrimination
 from relimit.training.report_scorecard import scorecard
 from relimit.training.report_selection import fairness, selection
 from relimit.training.splits import SLICES
@@ -63,11 +65,11 @@ def validation_report(judged: Judged, shared: Shared) -> Document:
 
     Every figure is of the test slice, which the model has neither been fitted nor calibrated on.
     """
-    shifts, head = shifts_of(judged), judged.fitted.model.head
+    shifts, model = shifts_of(judged), judged.fitted.model
     sections = [
         _summary(judged, shifts),
         shared.trained_on,
-        *([scorecard(head)] if isinstance(head, ScorecardHead) else []),
+        *_card(model.head, model.calibration),
         discrimination(judged),
         calibration(judged),
         expected_loss(judged),
@@ -154,6 +156,10 @@ def _summary(judged: Judged, shifts: Mapping[str, Sequence[Shift]]) -> Section:
         f"{len(moved)} of {len(features)} features have shifted."
     )
     return Section("Summary", (*_warnings(judged), *verdicts(judged), words))
+
+
+def _card(head: Head, calibration: Calibration) -> list[Section]:
+    return [scorecard(head, calibration)] if isinstance(head, ScorecardHead) else []
 
 
 def _warnings(judged: Judged) -> list[Notice]:

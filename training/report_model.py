@@ -27,14 +27,14 @@ from relimit.training.splits import sample_rows
 from relimit.training.stability import RISK, Shift, feature_shifts, risk_shift, shifts_by_weight
 from relimit.training.views import EXPLORED, NAIVE, WEIGHTED, explored
 
-SHIFT_ROWS: Final = 20_000
+SHIFT_ROWS: Final = 10_000
 LISTED: Final = 20
 DRAWN: Final = 12
 DEPENDENCES: Final = 6
 
 
 def shifts_of(judged: Judged) -> dict[str, list[Shift]]:
-    """Return by view the shift of the risk, first, and of every feature, on at most 20,000 rows.
+    """Return by view the shift of the risk, first, and of every feature, on at most 10,000 rows.
 
     Naively the test rows are held against the model's own reference, in the other views against
     rows fitted on that are weighted, or picked, alike.

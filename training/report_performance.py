@@ -1,4 +1,4 @@
-"""The report's sections on how well the risk ranks, how true it is, and what it captures."""
+"""The report's sections on how well the risk ranks, how true it is, and how it did by month."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from relimit.models import Platt
 from relimit.models.calibration import LEVEL
 from relimit.training.backtest import BacktestMonth
-from relimit.training.charts import draw_calibration, draw_expected, draw_gains, png
+from relimit.training.charts import draw_calibration, draw_expected, png
 from relimit.training.discrimination import Floats, Interval
-from relimit.training.document import Block, Cell, Grid, Notice, Picture, Section
+from relimit.training.document import Block, Grid, Notice, Picture, Section
 from relimit.training.expected import Expected, months, observed_expected, risk_tiers
-from relimit.training.gains import Gain, gains_table
 from relimit.training.judged import Judged
 from relimit.training.metric_limits import BINS
 from relimit.training.metrics import reliability
@@ -40,7 +39,6 @@ SHOWN: Final = {
 }
 FIFTHS: Final = 5
 """Parts of the explored slice, which is small."""
-COUNTED: Final = ("rows", "bads", "bad_rate")
 
 
 def discrimination(judged: Judged) -> Section:
@@ -93,47 +91,6 @@ def calibration(judged: Judged) -> Section:
         by_group = _expected_by_view(judged, group)
         blocks.append(_expected_grid(f"Observed over expected bads by {name}", by_group))
     return Section("Calibration", (*blocks, _tried(judged)))
-
-
-def gains(judged: Judged) -> Section:
-    """Return the gains table: what the riskiest rows hold of the bads and of the loss."""
-    found = _gains_by_view(judged)
-    caption = "Tenths of each view's rows, the riskiest first; captured shares add up"
-    return Section(
-        "Gains and loss capture",
-        (
-            _gains_grid(caption, found),
-            Picture(
-                "Share of bads and of loss that the riskiest rows hold", png(draw_gains(found))
-            ),
-        ),
-    )
-
-
-def _gains_by_view(judged: Judged) -> dict[str, list[Gain]]:
-    test, risk = judged.test, judged.fitted.test_risk
-    return {
-        name: gains_table(
-            test.bad[view.rows], risk[view.rows], loss=test.loss[view.rows], weight=view.weight
-        )
-        for name, view in views_of(test, judged.weight).items()
-    }
-
-
-def _gains_grid(caption: str, found: Mapping[str, Sequence[Gain]]) -> Grid:
-    """Return a band a row; rows, bads and bad rate are naive, the rest stands view by view."""
-    shown = {"lift": "lift", "bads_share": "bads captured", "loss_share": "loss captured"}
-    naive, *_ = found.values()
-    bands = range(max(map(len, found.values())))
-    rows = []
-    for band in bands:
-        row: list[Cell] = [band + 1]
-        row += [getattr(naive[band], x) if band < len(naive) else None for x in COUNTED]
-        for figure in shown:
-            row += [getattr(g[band], figure) if band < len(g) else None for g in found.values()]
-        rows.append(tuple(row))
-    heads = (f"{words}, {view}" for words in shown.values() for view in found)
-    return Grid(caption, ("band", "rows", "bads", "bad rate", *heads), tuple(rows))
 
 
 def backtest(found: Sequence[BacktestMonth]) -> Section:
@@ -209,13 +166,14 @@ def _tenths(curves: Mapping[str, tuple[Floats, Floats, Floats]]) -> Grid:
 
 def _tried(judged: Judged) -> Block:
     """Return the log-loss of every calibration that was tried on the later slice."""
-    model, tried = judged.fitted.model, judged.fitted.calibration.log_loss
+    choice = judged.fitted.calibration
+    chosen, tried = choice.calibration, choice.log_loss
     if not tried:
         return (
             "No calibration was tried: the later slice has too few bads, or goods, to measure any."
         )
-    taken = model.calibration.kind
-    if isinstance(model.calibration, Platt) and model.calibration.slope == 1.0:
+    taken = chosen.kind
+    if isinstance(chosen, Platt) and chosen.slope == 1.0:
         taken = LEVEL
     rows = tuple(
         (name, loss, "taken" if name == taken else "")

@@ -74,8 +74,6 @@ def command(
         write_json(finite(payload), out / "comparison.json")
 
     def show(console: Console) -> None:
-        show_comparison(console, comparison, (model_a, model_b), run_id)
-        for uri, caution in cautions.items():
-            console.print(f"caution, {uri}: {caution}")
+        show_comparison(console, comparison, (model_a, model_b), run_id, cautions)
 
     emit(payload, as_json=as_json, summary=show)

@@ -8,6 +8,7 @@ import pytest
 from relimit.training.compare import Comparison
 from relimit.training.discrimination import Interval
 
+NO_CAUTION = SimpleNamespace(caution=None)
 BANDS = ["nothing", "all at once"]
 FOUND = Comparison(
     a={"rows": 900.0, "auc": 0.7, "auc_low": 0.65, "auc_high": 0.75, "restored_now_yuan": 1000.0,
@@ -44,7 +45,8 @@ def compared(monkeypatch, relimit):
     def shown(found, run_id="run-1"):
         data = SimpleNamespace(events=None, observations=None)
         monkeypatch.setattr("relimit.serving.inputs.training_input", lambda _: data)
-        monkeypatch.setattr("relimit.serving.models.open_model", lambda *_: None)
+        models = {"old": SimpleNamespace(caution="few arms [tried]"), "new": NO_CAUTION}
+        monkeypatch.setattr("relimit.serving.models.open_model", lambda uri, _: models[uri])
         monkeypatch.setattr("relimit.training.compare", lambda *_, **__: found)
         monkeypatch.setattr("relimit.training.record_comparison", lambda *_, **__: run_id)
         result = relimit("compare", "old", "new", "book")
@@ -72,6 +74,8 @@ def test_the_evidence_the_rows_the_verdict_and_the_run_are_said(compared):
     for line in FOUND.evidence:
         assert f"- {line}" in said
     assert "a is old, b is new" in said
+    assert "caution, old: few arms [tried]" in said
+    assert not any("caution, new" in line for line in said)
     assert "compared on 900 of 1,000 matured rows" in said
     assert said[-2:] == ["recorded as run run-1", "verdict: no difference beyond noise"]
 

@@ -189,6 +189,10 @@ def test_the_page_tells_the_verdict_its_evidence_and_the_money(compared, tmp_pat
     assert "a is <old>, b is new & better" in page.words
     for words in (*compared.evidence, "Swap sets", "all at once", "judged by b", "a alone"):
         assert words in page.words
+    for side in (compared.a, compared.b):
+        assert f"{side['ks']:.4f} ({side['ks_low']:.4f} to {side['ks_high']:.4f})" in page.words
+    assert "ks low" not in page.words
+    assert not any(name.endswith(("_low", "_high")) for name in compared.delta)
     assert str(compared.moved[0]["account_id"]) in page.words.split("Accounts that move most")[1]
     assert all(source.startswith("data:image/png;base64,") for source in page.loaded)
 

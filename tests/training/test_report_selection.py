@@ -21,6 +21,8 @@ HALF = ROWS // 2
 class Naive:
     """A model that has not seen what the older policy saw, with no more to say by arm."""
 
+    tried = tuple(ARMS[place] for place in (0, 10, 20))
+
     def __init__(self, x, bad):
         self.fitted = LogisticRegression().fit(x[:, None], bad)
 
