@@ -18,7 +18,7 @@ from relimit.features import (
 )
 from relimit.features.history import History
 from relimit.features.matrix import feature_matrix
-from relimit.features.plugins import load_plugins
+from relimit.features.plugins import load_plugins, named_plugins
 from relimit.features.registry import (
     Feature,
     catalogue,
@@ -54,6 +54,7 @@ __all__ = [
     "iter_features",
     "load_plugins",
     "model_feature_names",
+    "named_plugins",
     "operations",
     "payment",
     "prepayment",

@@ -21,8 +21,9 @@ SOURCE = "practice: loan stacking and payer checks in fraud prevention"
 
 FROM_LENDER = Select(INFLOW, detail=LENDER)
 NEW_CARD = Select(OPERATION, detail="card_change")
-FOREIGN = (Select(REPAYMENT, prefix=THIRD_PARTY), Select(PREPAYMENT, prefix=THIRD_PARTY))
-TOLD = (Select(REPAYMENT, prefix=""), Select(PREPAYMENT, prefix=""))
+FOREIGN_REPAYMENT = Select(REPAYMENT, prefix=THIRD_PARTY)
+FOREIGN_PREPAYMENT = Select(PREPAYMENT, prefix=THIRD_PARTY)
+TOLD_REPAYMENT, TOLD_PREPAYMENT = Select(REPAYMENT, prefix=""), Select(PREPAYMENT, prefix="")
 EXTENT = Select(PREPAYMENT, detail=("full", "partial"))
 """Prepayments whose detail tells how much of the loan they settled, and no channel."""
 
@@ -67,5 +68,6 @@ def lender_inflow(h: History, w: Window) -> Ints:
 )
 def third_party_share(h: History, w: Window) -> Floats:
     """Share of payments with a channel that somebody else made, in the trailing {w} days."""
-    foreign, told = (sum(h.count(part, w) for part in parts) for parts in (FOREIGN, TOLD))
-    return ratio(foreign, told - h.count(EXTENT, w))
+    foreign = h.count(FOREIGN_REPAYMENT, w) + h.count(FOREIGN_PREPAYMENT, w)
+    told = h.count(TOLD_REPAYMENT, w) + h.count(TOLD_PREPAYMENT, w) - h.count(EXTENT, w)
+    return ratio(foreign, told)

@@ -1,8 +1,10 @@
 """The engine: what was known of each account at each snapshot, by prefix sums and binary search.
 
 An event is visible at a snapshot if and only if `known_at <= as_of`; a trailing window is
-`(as_of - w, as_of]` on `known_at`. This module is the only one that applies that rule: features
-ask a `History`, and so cannot look ahead.
+`(as_of - w, as_of]` on `known_at`. `Timeline` alone turns that rule into rows; features ask a
+`History`, which asks it, and so see nothing beyond. Facts about several events are booked at the
+row of the last of them (`derive`, `part`); the few that compare `known_at` themselves (how late an
+outage or a delivery was told) do so for rows that are counted the same way.
 """
 
 import weakref

@@ -1,5 +1,7 @@
 """Income: how much, how evenly, and how near the next payday is."""
 
+import numpy as np
+
 from relimit.data.vocabulary import DUE, INCOME, INFLOW
 from relimit.features.arithmetic import days, mean_of_recent, ratio, variation_of_recent
 from relimit.features.history import Floats, History, Ints, Window
@@ -17,10 +19,12 @@ def income_count(h: History, w: Window) -> Ints:
     return h.count(INCOME, w)
 
 
-@feature("income_mean_{w}d", windows=(180,), unit="fen", risk=0, null="no income in {w} days")
+@feature(
+    "income_mean_{w}d", windows=(180,), unit="fen", risk=0, null="no income in {w} days", revision=2
+)
 def income_mean(h: History, w: Window) -> Floats:
-    """Mean salary-like inflow in the trailing {w} days."""
-    return h.mean(INCOME, w)
+    """Mean salary-like inflow in the trailing {w} days, in whole fen."""
+    return np.rint(h.mean(INCOME, w))
 
 
 @feature(

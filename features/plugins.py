@@ -12,6 +12,14 @@ ENTRY_POINTS: Final = "relimit.features"
 """The group under which an installed distribution names its modules of features."""
 
 
+_NAMED: dict[str, None] = {}
+
+
+def named_plugins() -> tuple[str, ...]:
+    """Return the modules loaded by name so far: another process must load them too."""
+    return tuple(_NAMED)
+
+
 def load_plugins(modules: Iterable[str] = ()) -> tuple[str, ...]:
     """Import the installed plugins and those named, so that their features join the catalogue.
 
@@ -34,7 +42,11 @@ def load_plugins(modules: Iterable[str] = ()) -> tuple[str, ...]:
         A plugin can't be imported, or registers a feature that is not allowed; it then adds none.
     """
     installed = sorted({point.value for point in entry_points(group=ENTRY_POINTS)})
-    return tuple(name for module in (*installed, *modules) for name in _load(module))
+    added = [name for module in installed for name in _load(module)]
+    for module in modules:
+        added += _load(module)
+        _NAMED[module] = None
+    return tuple(added)
 
 
 def _load(module: str) -> tuple[str, ...]:

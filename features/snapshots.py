@@ -73,7 +73,13 @@ class Snapshots:
         """Return the rows of the accounts `low:high`."""
         return self.rows[self.starts[low] : self.starts[high]]
 
-    def of_block(self, account_ids: Ids) -> tuple[int, int, NDArray[np.int64]]:
+    def of_block(self, account_ids: Ids) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the rows whose accounts are in a block, and each one's place in the block."""
+        low, high, place = self.between(account_ids)
+        there = place >= 0
+        return self.rows_of(low, high)[there], place[there]
+
+    def between(self, account_ids: Ids) -> tuple[int, int, NDArray[np.int64]]:
         """Return the accounts `low:high` of `span`, and each of their rows' place in the block.
 
         The place of an account that is not in the block, and so has no events, is −1.
@@ -86,6 +92,6 @@ class Snapshots:
         place = np.where(found, place, -1)
         return low, high, np.repeat(place, np.diff(self.starts[low : high + 1]))
 
-    def count_without_events(self) -> int:
-        """Return how many rows are about accounts that were in none of the blocks so far."""
-        return int(np.diff(self.starts)[~self._seen].sum())
+    def without_events(self) -> NDArray[np.int64]:
+        """Return the rows whose accounts were in none of the blocks asked for so far."""
+        return self.rows[np.repeat(~self._seen, np.diff(self.starts))]

@@ -69,7 +69,7 @@ class FeatureStream(Iterator[tuple[Ints, Floats]]):
         DataError
             If none of them has events: the two don't belong together.
         """
-        missing = self._points.count_without_events()
+        missing = len(self._points.without_events())
         if missing and missing == self._shape[0]:
             raise DataError(
                 f"none of the {missing} rows is about an account that has events in {self._events}",
@@ -167,7 +167,7 @@ def _blocks(
 
     def work(table: pa.Table) -> tuple[int, int, Floats]:
         block = blocks_from_table(table)
-        low, high, account = points.of_block(block.account_ids)
+        low, high, account = points.between(block.account_ids)
         history = History(block, account, points.as_of[points.rows_of(low, high)])
         return low, high, matrix_of(history, features)
 

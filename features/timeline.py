@@ -10,7 +10,7 @@ from relimit.features.bits import Ints
 
 
 class Timeline:
-    """One ascending key per event, account first: the only place that looks at `known_at`.
+    """One ascending key per event, account first: the only place that holds it against `as_of`.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from relimit.data.errors import DataError
-from relimit.features import load_plugins
+from relimit.features import load_plugins, named_plugins
 from relimit.models import load_model
 from relimit.models.artifact import MANIFEST_FILE
 from relimit.models.folder import read_bytes, sha256
@@ -28,6 +28,7 @@ from relimit.serving.scorer import Scorer
 CODE: Final = Path(__file__).with_name("decider.py")
 DEFAULT_POLICY: Final = files("relimit.policy").joinpath("default.toml")
 DIGEST: Final = "model_digest"
+PLUGINS: Final = "plugins"
 
 Histories = list[dict[str, Any]]
 
@@ -41,8 +42,14 @@ class Decider(PythonModel):  # type: ignore[misc]
     """
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Load the packaged model and policy, with every check that a scoring run makes."""
-        load_plugins()
+        """Load the packaged model and policy, with every check that a scoring run makes.
+
+        Raises
+        ------
+        DataError
+            A plugin that the package names can't be imported here.
+        """
+        load_plugins(context.model_config[PLUGINS])
         parts = context.artifacts
         model = load_model(Path(parts["model"]), digest=context.model_config[DIGEST])
         self.scorer = Scorer(model, load_policy(Path(parts["policy"])))
@@ -74,7 +81,8 @@ class Decider(PythonModel):  # type: ignore[misc]
 def package_decider(model: Path, policy: Path | None, out: Path, digest: str | None = None) -> str:
     """Write an MLflow model that decides with this model and policy, and return its policy's name.
 
-    `mlflow models serve -m OUT --env-manager local` serves it.
+    `mlflow models serve -m OUT --env-manager local` serves it. Plugins of features that were
+    loaded by name are recorded, not packed: they must be installed where it is served.
 
     Parameters
     ----------
@@ -109,7 +117,7 @@ def package_decider(model: Path, policy: Path | None, out: Path, digest: str | N
             Path(folder) / "package",
             python_model=str(CODE),
             artifacts={part: str(path) for part, path in parts.items()},
-            model_config={DIGEST: digest or sha256(manifest)},
+            model_config={DIGEST: digest or sha256(manifest), PLUGINS: list(named_plugins())},
             pip_requirements=[f"relimit=={version('relimit')}"],
         )
         (Path(folder) / "package").replace(out)

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from relimit.data.errors import DataError
 from relimit.data.events import blocks_from_table, conform_events, group_by_account
 from relimit.data.stream import BLOCK_ROWS
-from relimit.features import load_plugins
+from relimit.features import load_plugins, named_plugins
 from relimit.models import Predictor, RiskModel, load_model
 from relimit.models.artifact import MANIFEST_FILE
 from relimit.models.folder import read_bytes, read_checked, sha256
@@ -51,11 +51,14 @@ class ShippedModel:
         SHA-256 of the manifest.
     predictor
         As in `load_model`.
+    plugins
+        Modules of features that executors import first; they must be installed there.
     """
 
     files: tuple[tuple[str, bytes], ...]
     digest: str
     predictor: Predictor
+    plugins: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, folder: Path, digest: str | None = None, predictor: Predictor = "auto") -> Self:
@@ -69,16 +72,23 @@ class ShippedModel:
         load_model(folder, digest=digest)
         manifest = read_bytes(folder / MANIFEST_FILE)
         files = read_checked(folder, decode(manifest, str(folder))["files"])
-        return cls((*files.items(), (MANIFEST_FILE, manifest)), sha256(manifest), predictor)
+        every = (*files.items(), (MANIFEST_FILE, manifest))
+        return cls(every, sha256(manifest), predictor, named_plugins())
 
     def load(self) -> RiskModel:
-        """Return the model, checked; once a process."""
+        """Return the model, checked; once a process.
+
+        Raises
+        ------
+        DataError
+            A plugin can't be imported here.
+        """
         return _loaded(self)
 
 
 @lru_cache(maxsize=2)
 def _loaded(shipped: ShippedModel) -> RiskModel:
-    load_plugins(())
+    load_plugins(shipped.plugins)
     with TemporaryDirectory(prefix="relimit-") as name:
         for file, content in shipped.files:
             (Path(name) / file).write_bytes(content)

@@ -202,7 +202,7 @@ SELECT
         redraw_day_share_365d,
     count_in('income', 90) AS income_count_90d,
     count_in('income', 180) AS income_count_180d,
-    avg(amount) FILTER (kind = 'income' AND age < days(180)) AS income_mean_180d,
+    round_even(avg(amount) FILTER (kind = 'income' AND age < days(180)), 0) AS income_mean_180d,
     variation(latest('income', 6)) AS income_variation,
     variation((list(payday_gap ORDER BY seq DESC) FILTER (payday_gap IS NOT NULL))[1:6]) AS payday_variation,
         list_avg((list(payday_gap ORDER BY seq DESC) FILTER (payday_gap IS NOT NULL))[1:6]) / days(1) -

@@ -173,6 +173,26 @@ def test_an_account_with_100_000_events_among_others(tmp_path: Path, events: pa.
     alone = compute_features(tmp_path / "small.parquet", points)
     assert np.array_equal(found[others], alone[others], equal_nan=True)
     assert np.nanmax(found[~others, feature_names().index("draw_count_ever")]) > 10_000
+    moments = points.filter(pa.array(~others))["as_of"].cast(pa.int64()).to_numpy()
+    block, place = blocks_from_table(large), np.zeros(1, np.int64)
+    for moment, row in zip(moments, found[~others], strict=True):
+        alone = feature_matrix(History(block, place, np.array([moment])))[0]
+        assert np.array_equal(alone, row, equal_nan=True)
+
+
+@pytest.mark.parametrize("size", [50, 2_000])
+def test_a_live_account_has_the_bits_of_a_batch_of_many_snapshots(size: int) -> None:
+    table = random_events(size, accounts=size // 40 + 1).slice(0, size)
+    live = table.set_column(0, "account_id", pa.array(np.full(size, 7)))
+    others = random_events(1, accounts=5)
+    block = blocks_from_table(pa.concat_tables([live, others]))
+    as_of = START + DAY * np.linspace(-2, 450, 120).astype(np.int64)
+    account = np.where(np.arange(120) % 4 == 3, 2, len(block.account_ids) - 1)
+    batch = feature_matrix(History(block, account, as_of))
+    mine = blocks_from_table(live)
+    for row in np.flatnonzero(account != 2):
+        alone = feature_matrix(History(mine, np.zeros(1, np.int64), as_of[row : row + 1]))
+        assert np.array_equal(alone[0], batch[row], equal_nan=True)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Every feature equals a second definition of it in SQL, on random histories full of ties."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,16 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
 from relimit.data.events import blocks_from_table
 from relimit.data.schema import events_schema
 from relimit.data.vocabulary import KINDS
 from relimit.features import History, feature_matrix, feature_names
+from relimit.features.timeline import Timeline
+
+EXAMPLES = 20 if os.environ.get("CI") else 100
 
 
 def expand(sql: str) -> str:
@@ -185,6 +189,38 @@ def test_every_feature_equals_sql_on_random_books(
     assert_same(*random_book(seed, days, kinds))
 
 
+@pytest.fixture(scope="module")
+def large() -> tuple[pa.Table, np.ndarray, np.ndarray]:
+    """About 12,000 events of 240 accounts, and 600 snapshots: more than any shortcut is for."""
+    rng = np.random.default_rng(11)
+    rows = [
+        random_row(rng, account, 500, (*KINDS, "draw", "repayment", "prepayment"))
+        for account in range(240)
+        for _ in range(rng.integers(0, 101))
+    ]
+    as_of = START + HALF_DAY * rng.integers(-2, 1100, 600)
+    return to_table(rows), rng.integers(-1, 242, 600), as_of
+
+
+def test_every_feature_equals_sql_in_a_large_block(
+    large: tuple[pa.Table, np.ndarray, np.ndarray],
+) -> None:
+    assert large[0].num_rows > 10_000
+    assert_same(*large)
+
+
+def test_a_large_block_has_the_bits_of_a_block_an_account(
+    large: tuple[pa.Table, np.ndarray, np.ndarray],
+) -> None:
+    events, account, as_of = large
+    together = by_engine(*large)
+    ids = events["account_id"].to_numpy()
+    for one in np.unique(account):
+        mine = account == one
+        alone = by_engine(events.filter(pa.array(ids == one)), account[mine], as_of[mine])
+        assert np.array_equal(together[mine], alone, equal_nan=True), f"account {one}"
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[Row]:
     rows = []
@@ -206,11 +242,35 @@ def histories(draw: st.DrawFn) -> list[Row]:
     return rows
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(histories(), st.lists(st.integers(0, 200), min_size=1, max_size=6))
 def test_every_feature_equals_sql_on_small_histories(rows: list[Row], moments: list[int]) -> None:
     as_of = START + HALF_DAY * np.repeat(moments, 2)
     assert_same(to_table(rows), np.tile([0, 1], len(moments)), as_of)
+
+
+def test_a_window_that_is_off_by_one_is_shrunk_to_few_events(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The engine is made to leave out what became known at the very instant of the snapshot."""
+
+    made = Timeline.__init__
+
+    def faulty(self: Timeline, block: Any, account: Any, as_of: Any) -> None:
+        made(self, block, account, as_of - 1)
+
+    def differs(book: tuple[list[Row], int]) -> bool:
+        events, account = to_table(book[0]), np.array([0])
+        as_of = np.array([START + HALF_DAY * book[1]])
+        right = by_engine(events, account, as_of)
+        with monkeypatch.context() as patch:
+            patch.setattr(Timeline, "__init__", faulty)
+            return not np.array_equal(right, by_engine(events, account, as_of), equal_nan=True)
+
+    found, _ = find(
+        st.tuples(histories(), st.integers(0, 200)), differs, settings=settings(max_examples=2000)
+    )
+    assert len(found) == 1
 
 
 def test_the_random_books_exercise_every_feature() -> None:

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
-from relimit.data.vocabulary import DRAW, LIMIT
-from relimit.features import Feature, History, Window, catalogue, feature
+from relimit.data.vocabulary import DRAW, KINDS, LIMIT
+from relimit.features import Feature, History, Select, Window, catalogue, feature
 from relimit.features.select import Windows
-from relimit.features.testing import check_features
+from relimit.features.testing import check_features, random_events
+
+START = 1_700_000_000_000_000
+HALF_DAY = 43_200_000_000
 
 
 def newest() -> list[Feature]:
@@ -27,24 +30,46 @@ def test_a_users_feature_passes() -> None:
     check_features(newest())
 
 
-def look_ahead(h: History) -> np.ndarray:
-    """Count every draw of the account, known or not."""
-    draws = h.series(DRAW)
-    last = np.append(h.block.starts, 0)[np.where(h.account >= 0, h.account + 1, -1)]
-    return draws.before(last) - draws.before(h.start)
+def hidden(h: History) -> np.ndarray:
+    """Return `[snapshots, events]` which events of its own account each snapshot can't see yet."""
+    owner = np.searchsorted(h.block.starts, np.arange(len(h.block.ts)), side="right") - 1
+    return (owner == h.account[:, np.newaxis]) & (h.block.known_at > h.as_of[:, np.newaxis])
+
+
+def count_all(h: History) -> np.ndarray:
+    """Count the draws that are not known yet."""
+    return (hidden(h) & (h.block.kind == KINDS.index(DRAW))).sum(axis=1)
+
+
+def wait_for_late_ones(h: History) -> np.ndarray:
+    """Count what will be known later than anything that random books have."""
+    return (hidden(h) & (h.block.known_at > LATEST)).sum(axis=1)
+
+
+def look_for_amounts(h: History) -> np.ndarray:
+    """Count what will have larger amounts than random books have."""
+    return (hidden(h) & (h.block.amount > 5_000)).sum(axis=1)
+
+
+def look_for_doubles(h: History) -> np.ndarray:
+    """Count what will be known an instant after the snapshot."""
+    return (hidden(h) & (h.block.known_at == h.as_of[:, np.newaxis] + 1)).sum(axis=1)
 
 
 def peek_by_time(h: History) -> np.ndarray:
     """Count draws by when they happened, not by when they were known."""
-    owner = np.searchsorted(h.block.starts, np.arange(len(h.block.ts)), side="right") - 1
-    draw = np.isin(np.arange(len(owner)), h.series(DRAW).rows)
-    mine = (owner == h.account[:, np.newaxis]) & (h.block.ts <= h.as_of[:, np.newaxis])
-    return (mine & draw).sum(axis=1)
+    happened = h.block.ts <= h.as_of[:, np.newaxis]
+    return (hidden(h) & happened & (h.block.kind == KINDS.index(DRAW))).sum(axis=1)
 
 
 def compare_with_others(h: History) -> np.ndarray:
     """Compare with the mean of the other snapshots."""
     return h.count(DRAW) - h.count(DRAW).mean()
+
+
+def number_the_snapshots(h: History) -> np.ndarray:
+    """Return the place of each snapshot."""
+    return np.arange(h.size)
 
 
 def write_to_the_block(h: History) -> np.ndarray:
@@ -78,25 +103,64 @@ def count_halves(h: History) -> np.ndarray:
     return h.count(DRAW) / 2
 
 
+def count_down(h: History) -> np.ndarray:
+    """Count below 0."""
+    return -h.count(DRAW)
+
+
+def count_on(h: History) -> np.ndarray:
+    """Count draws, without a null."""
+    return h.count(DRAW)
+
+
+def look_for_a_word(h: History) -> np.ndarray:
+    """Count draws with a word that no random book has."""
+    return h.count(Select(DRAW, detail="our word"))
+
+
+LATEST = START + HALF_DAY * 430
+NULL = "no draw yet"
+
+
 @pytest.mark.parametrize(
     ("function", "unit", "fault"),
     [
-        (look_ahead, "count", "looks ahead: events not known yet were removed"),
-        (peek_by_time, "count", "looks ahead"),
+        (count_all, "count", "looks ahead: events not known yet were removed"),
+        (peek_by_time, "count", "looks ahead: events not known yet were removed"),
+        (wait_for_late_ones, "count", "looks ahead: events not known yet were delayed"),
+        (look_for_amounts, "count", "looks ahead: events not known yet were changed"),
+        (look_for_doubles, "count", "looks ahead: events not known yet were added"),
         (compare_with_others, "ratio", "depends on other accounts or snapshots"),
+        (number_the_snapshots, "count", "depends on the order of the snapshots"),
         (write_to_the_block, "count", "fails: ValueError: .*read-only"),
         (say_nothing, "ratio", "does not return one number per snapshot"),
         (say_words, "ratio", "returns <U4, not numbers"),
         (go_beyond, "ratio", "is infinite"),
         (hide_nulls, "days", "is null, but says that it never is"),
         (count_halves, "count", "is a count, but not a whole number"),
+        (count_down, "count", "is a count, but not a whole number from 0 on"),
         (count_halves, "flag", "is a flag, but neither 0 nor 1"),
+        (count_halves, "fen", "is fen, but not whole"),
+        (count_down, "minutes", "is minutes, but below 0"),
+        (look_for_a_word, "count", "never varies: give details= or events= of yours"),
     ],
 )
 def test_a_faulty_feature_is_caught(function: object, unit: str, fault: str) -> None:
     feature("faulty", unit=unit, risk=0)(function)  # type: ignore[arg-type]
     with pytest.raises(AssertionError, match=f"faulty {fault}"):
-        check_features(newest())
+        check_features(newest(), books=1)
+
+
+def test_a_declared_null_that_an_empty_account_does_not_have_is_caught() -> None:
+    feature("faulty", unit="count", risk=0, null=NULL)(count_on)
+    with pytest.raises(AssertionError, match=r"faulty is 0\.0 for an account without events"):
+        check_features(newest(), books=1)
+
+
+def test_words_and_books_of_ones_own_are_looked_at() -> None:
+    feature("with_our_word", unit="count", risk=0)(look_for_a_word)
+    check_features(newest(), books=1, details=["our word"])
+    check_features(newest(), books=1, events=lambda seed: random_events(seed, details=["our word"]))
 
 
 def test_a_feature_that_takes_windows_for_one_another_is_caught() -> None:

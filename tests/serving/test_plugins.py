@@ -1,9 +1,16 @@
 """A user's own features join the catalogue by `--plugin`, from the working directory."""
 
 import json
+import os
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from relimit.training import resolve_model
 
 RELIMIT = Path(sys.executable).with_name("relimit")
 MODULE = '''
@@ -18,9 +25,9 @@ def bounced(h, w):
 '''
 
 
-def relimit(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def relimit(*words: object, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [RELIMIT, *words], cwd=folder, capture_output=True, text=True, check=False
+        [RELIMIT, *map(str, words)], cwd=folder, capture_output=True, text=True, check=False
     )
 
 
@@ -36,6 +43,95 @@ def test_a_plugin_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "plugin nowhere" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.fixture(scope="module")
+def trained(book: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the module, and `model`, which was trained on its features too."""
+    folder = tmp_path_factory.mktemp("plugin")
+    (folder / "our_features.py").write_text(MODULE)
+    words = ["train", book, "--family", "lightgbm", *PLUGIN, "--json"]
+    result = relimit(*words, folder=folder)
+    assert result.returncode == 0, result.stderr
+    store = f"sqlite:///{folder / 'mlflow.db'}"
+    model, _ = resolve_model(json.loads(result.stdout)["model_uri"], store)
+    (folder / "model").symlink_to(model)
+    return folder
+
+
+PLUGIN = ["--plugin", "our_features"]
+
+
+def test_a_plugin_goes_from_features_to_decisions(book: Path, trained: Path) -> None:
+    events = ["--events", book / "events.parquet"]
+    snapshots = pq.read_table(book / "decisions.parquet").slice(0, 50)
+    snapshots = snapshots.select(["account_id", "decided_at"])
+    pq.write_table(snapshots.rename_columns(["account_id", "as_of"]), trained / "s.parquet")
+    words = ["features", *events, "--snapshots", "s.parquet", "--out", "f.parquet", *PLUGIN]
+    assert relimit(*words, folder=trained).returncode == 0
+    assert pq.read_table(trained / "f.parquet").column_names[-2:] == ["bounced_30d", "bounced_90d"]
+
+    ends = json.loads((book / "book.json").read_text("utf-8"))["as_of"]
+    since = (datetime.fromisoformat(ends) - timedelta(days=5)).isoformat()
+    words = ["score", "--model", "model", *events, "--since", since, "--as-of", ends]
+    scored = relimit(*words, "--out", "out", *PLUGIN, folder=trained)
+    assert scored.returncode == 0, scored.stderr
+    assert pq.read_table(trained / "out" / "decisions").num_rows > 0
+    refused = relimit(*words, "--out", "other", folder=trained)
+    assert refused.returncode == 1
+    assert "bounced_30d" in refused.stderr
+
+
+SHIP = """
+import pickle, sys
+from relimit.features import load_plugins
+from relimit.serving.pyfunc import package_decider
+from relimit.serving.spark import ShippedModel
+from pathlib import Path
+sys.path.insert(0, ".")
+load_plugins(["our_features"])
+Path("shipped").write_bytes(pickle.dumps(ShippedModel.of(Path("model"))))
+package_decider(Path("model"), None, Path("package"))
+"""
+EXECUTOR = """
+import pickle, sys
+from relimit.data.errors import DataError
+try:
+    print(pickle.loads(open(sys.argv[1], "rb").read()).load().feature_names[-1])
+except DataError as error:
+    print(error)
+"""
+SERVER = """
+import sys, mlflow.pyfunc
+from relimit.data.errors import DataError
+try:
+    mlflow.pyfunc.load_model(sys.argv[1])
+    print("served")
+except DataError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "what", "answer"),
+    [(EXECUTOR, "shipped", "bounced_90d"), (SERVER, "package", "served")],
+)
+def test_executors_and_servers_import_the_plugins(
+    trained: Path, tmp_path: Path, script: str, what: str, answer: str
+) -> None:
+    def python(code: str, *words: object, folder: Path, path: str = "") -> str:
+        environment = os.environ | {"PYTHONPATH": f"{os.environ.get('PYTHONPATH', '')}:{path}"}
+        command = [sys.executable, "-W", "ignore", "-c", code, *map(str, words)]
+        found = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=True
+        )
+        return found.stdout
+
+    if not (trained / "shipped").exists():
+        python(SHIP, folder=trained)
+    elsewhere = tmp_path
+    assert answer in python(script, trained / what, folder=elsewhere, path=str(trained))
+    assert "plugin our_features" in python(script, trained / what, folder=elsewhere)
 
 
 def test_help_is_quick_because_nothing_heavy_is_imported(tmp_path: Path) -> None:
