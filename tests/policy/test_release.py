@@ -376,7 +376,8 @@ def test_a_later_nights_reasons_are_true_and_its_remedies_work(make, rows_strate
     then["as_of"] = first["as_of"] + days * DAY
     decisions = decide(POLICY, make.cases(first))
     earlier = Earlier.from_decisions(decisions.to_table())
-    (got,) = decide_again(POLICY, make.cases(then), earlier).to_table().to_pylist()
+    night = decide_again(POLICY, make.cases(then), earlier)
+    (got,) = night.to_table().to_pylist()
     base = brings(make, then, earlier)
     alone = {code: brings(make, undo(then, [code]), earlier) > base for code in got["reasons"]}
     if any(alone.values()):
@@ -388,6 +389,15 @@ def test_a_later_nights_reasons_are_true_and_its_remedies_work(make, rows_strate
             assert brings(make, undo(then, others), earlier) < free
     for remedy in got["remedies"]:
         if remedy["action"] == "wait_for_clearing":
+            continue
+        if remedy["action"] == "pay_next_due":
+            days = int((then["next_due"] - night.timetable.decided_on[0]).astype(int)) + 1
+            met = then | {"last_due": then["next_due"], "next_due": np.datetime64("NaT", "D")}
+            met |= {"as_of": then["as_of"] + days * DAY, "outage_minutes": 0}
+            met["prepayment_age_days"] += days
+            promised = sum(stage["amount"] for stage in got["restore_later"])
+            more = brings(make, met, earlier.then(night))[0] - promised
+            assert remedy["restores"] == (more or promised)
             continue
         steps = {"clear_arrears": "overdue", "settle_interest": "unsettled_interest"}
         steps["unlock_identity"] = "identity_lock"
