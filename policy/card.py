@@ -13,8 +13,7 @@ from relimit.policy.config import Policy
 from relimit.policy.decide import decide
 from relimit.policy.examples import FREED, WHEN, Example, cases_of, examples_of, tier_cases
 from relimit.policy.phrases import LANGUAGES, dates, money
-from relimit.policy.settings import Tier
-from relimit.policy.wording import load_wording
+from relimit.policy.settings import Tier, load_wording
 
 TABLE: Final = "card"
 RULES: Final[Mapping[str, tuple[str, ...]]] = {

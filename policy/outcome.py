@@ -49,7 +49,8 @@ class Situation:
     def take(self, rows: NDArray[Any]) -> Self:
         """Return some rows, by index or by mask."""
         parts = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "promise"}
-        return type(self)(**parts, promise=self.promise and self.promise.take(rows))
+        promise = None if self.promise is None else self.promise.take(rows)
+        return type(self)(**parts, promise=promise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,8 @@ def promise_stands(situation: Situation, fresh: Outcome) -> Bools:
     if promise is None:
         return np.zeros(len(situation), bool)
     wait = promise.wait(situation.clearing_days, situation.fault_days)
-    return promise.stands(wait, fresh.amount, fresh.days, situation.closed.any(axis=1))
+    blocked = np.asarray(situation.closed.any(axis=1))
+    return promise.stands(wait, fresh.amount, fresh.days, blocked)
 
 
 def by_the_rules(policy: Policy, situation: Situation) -> Outcome:

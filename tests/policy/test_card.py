@@ -9,7 +9,7 @@ import pytest
 from relimit.policy import load_policy, published_terms
 from relimit.policy.card import TABLE
 from relimit.policy.gates import GATES
-from relimit.policy.wording import load_wording
+from relimit.policy.settings import load_wording
 
 UNPUBLISHED = {"causes", "value", "wording"}
 """How the lender reads its own model, what it weighed, and which texts it uses: no terms."""

@@ -34,6 +34,7 @@ def assert_due_date_helps(make, row, before, remedy):
     days = int((row["next_due"] - today).astype(int)) + 1
     met = row | {"last_due": row["next_due"], "next_due": np.datetime64("NaT", "D")}
     met |= {"as_of": row["as_of"] + days * 86_400_000_000, "outage_minutes": 0}
+    met["prepayment_age_days"] += days
     earlier = Earlier.from_decisions(decisions.to_table())
     (after,) = decide_again(POLICY, make.cases(met), earlier).to_table().to_pylist()
     promised = before["restore_later"]
