@@ -42,6 +42,17 @@ class Estimate:
     low: float
     high: float
 
+    def within(self, least: float, most: float) -> "Estimate":
+        """Return the estimate moved to where it can be: a correction may overshoot.
+
+        Examples
+        --------
+        >>> Estimate(-0.01, -0.05, 0.03).within(0.0, 1.0)
+        Estimate(value=0.0, low=0.0, high=0.03)
+        """
+        moved = (min(max(end, least), most) for end in (self.value, self.low, self.high))
+        return Estimate(*moved)
+
 
 @dataclass(frozen=True, slots=True)
 class Logged:
@@ -125,6 +136,7 @@ def estimate_values(
     predicted: Floats,
     *,
     chance: Floats,
+    within: tuple[float, float] = (-np.inf, np.inf),
     heavy: float = HEAVY,
     draws: int = DRAWS,
     seed: int = 0,
@@ -143,6 +155,8 @@ def estimate_values(
         `[n, 25]` what a model, which has not seen the row, expects of every arm.
     chance
         `[n, 25]` how likely the log was to take each arm, as `spread_delays` reads it.
+    within
+        The least and the most that the mean outcome can be.
     heavy
         Weights above it are heavy: Switch-DR leaves them out, and the other intervals count their
         noise by the model where the sample shows less.
@@ -172,7 +186,7 @@ def estimate_values(
     sums = np.hsplit(resampled_sums(columns, logged.account, draws=draws, seed=seed), len(parts))
     accounts = len(np.unique(logged.account))
     return {
-        name: part.estimate(drawn, accounts)
+        name: part.estimate(drawn, accounts).within(*within)
         for (name, part), drawn in zip(parts.items(), sums, strict=True)
     }
 

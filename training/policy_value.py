@@ -169,17 +169,25 @@ def value_target(rows: LogRows, target: Target, *, seed: int = 0) -> Valued:
     chance = wanted if own else rows.chances
     support = support_of(logged, wanted)
     schedule, kept = target.schedule(rows.labelled.freed), promise_kept(rows, target)
+    extremes = {name: _extremes(rows, target, name) for name in OUTCOMES}
     if not support.answered:
         bounds = {
-            name: outcome_bounds(logged, wanted, came, _extremes(rows, target, name), seed=seed)
+            name: outcome_bounds(logged, wanted, came, extremes[name], seed=seed)
             for name, (came, _) in outcome_tables(rows).items()
         }
         return Valued(target.name, support, {}, bounds, schedule, kept, describe(support))
     values = {
-        name: estimate_values(logged, wanted, came, expected, chance=chance, seed=seed)
+        name: estimate_values(
+            logged, wanted, came, expected, chance=chance, within=_means(extremes[name]), seed=seed
+        )
         for name, (came, expected) in outcome_tables(rows).items()
     }
     return Valued(target.name, support, values, {}, schedule, kept, "")
+
+
+def _means(extremes: tuple[Floats, Floats]) -> tuple[float, float]:
+    low, high = extremes
+    return float(low.mean()), float(high.mean())
 
 
 def outcome_tables(rows: LogRows) -> dict[str, tuple[Floats, Floats]]:

@@ -198,3 +198,17 @@ def test_what_is_no_log_or_no_policy_is_refused():
         good.weights(np.zeros((2, 25)))
     with pytest.raises(DataError, match="expected \\(2, 25\\)"):
         good.weights(np.zeros((3, 25)))
+
+
+def test_no_estimate_lies_where_the_outcome_cannot():
+    """All went well, against a model that feared 0.3: each correction counts twice."""
+    wanted = np.eye(25)[np.full(50, 20)]
+    logged = Logged(np.full(50, 20), np.full(50, 0.5), np.arange(50))
+    outcome, predicted = np.zeros(50), np.full((50, 25), 0.3)
+    free = values(logged, wanted, outcome, predicted)["dr"]
+    assert free.value == pytest.approx(-0.3)
+    held = values(logged, wanted, outcome, predicted, within=(0.0, 1.0))
+    for name in ESTIMATORS:
+        assert 0.0 <= held[name].low <= held[name].value <= held[name].high <= 1.0
+    assert held["dr"].value == 0.0
+    assert held["dm"].value == pytest.approx(0.3)
