@@ -3,9 +3,16 @@
 import re
 from typing import Final
 
-_PASSWORD: Final = re.compile(r"(?<=://)([^/@\s:]*):[^/\s]+@")
+_PASSWORD: Final = re.compile(r"(?<=://)([^/@\s:?#]*):(?!\d{1,5}(?:[/?#\s]|$))\S+@")
+"""What stands between a user's name and the last `@`: a password may hold `/` and `@` itself. Some
+digits and a slash are a port."""
+
+_USER: Final = re.compile(r"(?<=://)(?!\w*:\*\*\*@)[^/@\s:?#]{12,}@")
+"""A token alone, in the place of a user's name; names are shorter."""
+
 _PARAMETER: Final = re.compile(
-    r"(?i)([?&;](?:[\w-]*(?:token|password|secret|key|sig)[\w-]*)=)[^&;\s]+"
+    r"(?i)((?<![\w-])(?:[\w-]*(?:token|password|secret|key|sig|credential)[\w-]*|pwd|passwd|auth)=)"
+    r"[^&;\s]+"
 )
 
 
@@ -16,8 +23,10 @@ def mask_secrets(text: str) -> str:
     --------
     >>> mask_secrets("no answer from https://risk:hunter2@mlflow.example/api?token=abc&page=2")
     'no answer from https://risk:***@mlflow.example/api?token=***&page=2'
+    >>> mask_secrets("https://ghp_16C7e42F292c6912@example.com and pwd=a/b;host=db")
+    'https://***@example.com and pwd=***;host=db'
     """
-    return _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
+    return _PARAMETER.sub(r"\1***", _USER.sub("***@", _PASSWORD.sub(r"\1:***@", text)))
 
 
 class RelimitError(Exception):

@@ -10,6 +10,13 @@ from relimit.data.errors import DataError, mask_secrets
     [
         ("postgresql://risk:hunter2@db/mlflow", "postgresql://risk:***@db/mlflow"),
         ("postgresql://risk:h@nter2@db/mlflow", "postgresql://risk:***@db/mlflow"),
+        ("postgresql://risk:hun/ter2@db/mlflow", "postgresql://risk:***@db/mlflow"),
+        ("https://dapi0123456789abcdef@host/api", "https://***@host/api"),
+        ("ssh://git@host:22/a", "ssh://git@host:22/a"),
+        ("mysql://db?pwd=hunter2&passwd=hunter2", "mysql://db?pwd=***&passwd=***"),
+        ("https://h/?auth=hunter2&credential=hunter2", "https://h/?auth=***&credential=***"),
+        ("host=db password=hunter2", "host=db password=***"),
+        ("author=me", "author=me"),
         ("http://:hunter2@db", "http://:***@db"),
         ("s3://b/k?X-Amz-Signature=hunter2&part=1", "s3://b/k?X-Amz-Signature=***&part=1"),
         ("https://host:5000/a@b", "https://host:5000/a@b"),
