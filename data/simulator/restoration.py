@@ -1,6 +1,7 @@
 """From a prepayment to its freed limit: the decision, the timetable, what got stuck."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -58,15 +59,17 @@ def decide_again(block: Block, day: int) -> None:
     where decisions are taken nightly: a cure in the meantime opens the gate. A promise stands, and
     so does the log, which keeps the first arm. The wait of the new arm began with the decision.
     """
+    if not block.lender.nights:
+        return
+    log = block.decisions.columns()
     for elapsed in block.lender.nights:
         review = day - elapsed + block.settings.lender.review_days
         kept = np.flatnonzero((block.pending.day == review) & (block.pending.decision != NEVER))
         if len(kept):
-            _decide_kept(block, kept, day=day, elapsed=elapsed)
+            _decide_kept(block, kept, log, day=day, elapsed=elapsed)
 
 
-def _decide_kept(block: Block, kept: Ints, *, day: int, elapsed: int) -> None:
-    log = block.decisions.columns()
+def _decide_kept(block: Block, kept: Ints, log: dict[str, Any], *, day: int, elapsed: int) -> None:
     order = kept[np.argsort(block.pending.row[kept], kind="stable")]
     waiting = block.pending.select(order)
     now = np.full(len(order), block.calendar.instant(day) + int(_RELEASE_HOURS[1] * HOUR))
