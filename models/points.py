@@ -36,17 +36,18 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class BinnedFeature:
-    """One feature of the card: its bins, their weight of evidence, and its coefficient."""
+    """One feature of the card.
+
+    `evidence` is the bins' weight of evidence, `coefficient` what multiplies it beside the other
+    features' evidence, and `log_odds` what each bin adds to the log-odds of bad, fitted together
+    with all bins; the last bin is of missing values.
+    """
 
     name: str
     bins: Bins
     evidence: NDArray[np.float64]
     coefficient: float
-
-    @property
-    def log_odds(self) -> NDArray[np.float64]:
-        """What each bin adds to the log-odds of bad; the last is for missing values."""
-        return self.coefficient * self.evidence
+    log_odds: NDArray[np.float64]
 
     @property
     def mean(self) -> float:
@@ -70,7 +71,12 @@ class ScorecardHead:
     def along(self, slope: float, intercept: float) -> Self:
         """Return the card whose log-odds are `slope` times these plus `intercept`."""
         features = tuple(
-            replace(feature, coefficient=slope * feature.coefficient) for feature in self.features
+            replace(
+                feature,
+                coefficient=slope * feature.coefficient,
+                log_odds=slope * feature.log_odds,
+            )
+            for feature in self.features
         )
         return replace(self, intercept=slope * self.intercept + intercept, features=features)
 
@@ -104,8 +110,9 @@ class ScorecardHead:
 
         `lower` and `upper` (NaN for missing values, equal for a special code), `rows` and `bads`
         counted by weight, `row_share`, `bad_rate`, `weight_of_evidence` (above 0 is riskier),
-        `information_value`, the feature's `coefficient`, and whole `points`: a borrower's score is
-        the sum of one bin's points a feature, and differs from `credit_score` by rounding only.
+        `information_value`, the feature's `coefficient`, the bin's `log_odds` and whole `points`: a
+        borrower's score is the sum of one bin's points a feature, and differs from `credit_score`
+        by rounding only.
         """
         return pd.DataFrame([row for feature in self.features for row in self._rows(feature)])
 
@@ -171,6 +178,7 @@ class ScorecardHead:
                 "weight_of_evidence": feature.evidence[i],
                 "information_value": information[i],
                 "coefficient": feature.coefficient,
+                "log_odds": feature.log_odds[i],
                 "points": round(float(points[i])),
             }
             for i in range(len(points))
@@ -200,17 +208,19 @@ def _feature_to_json(feature: BinnedFeature) -> dict[str, Any]:
         "rows": feature.bins.rows,
         "bads": feature.bins.bads,
         "weight_of_evidence": feature.evidence,
+        "log_odds": feature.log_odds,
     }
 
 
 def _feature_from_json(item: Mapping[str, Any]) -> BinnedFeature:
-    edges, codes, rows, bads, evidence = (
+    edges, codes, rows, bads, evidence, log_odds = (
         np.array([float(value) for value in item[key]], dtype=np.float64)
-        for key in ("edges", "codes", "rows", "bads", "weight_of_evidence")
+        for key in ("edges", "codes", "rows", "bads", "weight_of_evidence", "log_odds")
     )
-    if not len(edges) + len(codes) + 2 == len(rows) == len(bads) == len(evidence):
+    sizes = {len(rows), len(bads), len(evidence), len(log_odds)}
+    if sizes != {len(edges) + len(codes) + 2}:
         raise ValueError(f"{item['name']}: bins of unequal length")
     if (np.diff(edges) <= 0).any():
         raise ValueError(f"{item['name']}: edges do not rise")
     bins = Bins(edges, rows, bads, tuple(codes.tolist()))
-    return BinnedFeature(str(item["name"]), bins, evidence, float(item["coefficient"]))
+    return BinnedFeature(str(item["name"]), bins, evidence, float(item["coefficient"]), log_odds)

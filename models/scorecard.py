@@ -1,6 +1,7 @@
 """The scorecard family: a logistic regression on binned features, written as points.
 
-Siddiqi, "Credit Risk Scorecards" (2006), with the weight of evidence signed towards risk.
+Siddiqi, "Credit Risk Scorecards" (2006), with the weight of evidence signed towards risk. The
+points of all bins are then fitted together, see `bin_points`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from relimit.data.errors import ModelError
 from relimit.models.arms import ARM_COLUMNS
 from relimit.models.base import Frame, RiskEstimator
+from relimit.models.bin_points import Characteristic, fit_bin_points
 from relimit.models.binning import Bins, chance_information, fit_bins, require_optbinning
 from relimit.models.points import BinnedFeature, Scale, ScorecardHead
 
@@ -38,7 +40,10 @@ class Scorecard(RiskEstimator):
         chance explains, correlates less than this with those already in, and there is room. Arm
         columns always enter.
     C
-        Inverse strength of the ridge penalty on the coefficients.
+        Inverse strength of the ridge penalty on the coefficients of the weight of evidence.
+    step_penalty
+        How strongly each bin is held to coefficient times weight of evidence when all bins are
+        fitted together, see `fit_bin_points`; a large one leaves the classical card.
     base_points, base_odds, points_to_double_odds
         The scale: `base_points` at `base_odds` goods to one bad.
 
@@ -64,6 +69,7 @@ class Scorecard(RiskEstimator):
         max_correlation: float = 0.95,
         max_features: int = 30,
         C: float = 1.0,
+        step_penalty: float = 10.0,
         base_points: float = 600.0,
         base_odds: float = 50.0,
         points_to_double_odds: float = 20.0,
@@ -77,6 +83,7 @@ class Scorecard(RiskEstimator):
         self.max_correlation = max_correlation
         self.max_features = max_features
         self.C = C
+        self.step_penalty = step_penalty
         self.base_points = base_points
         self.base_odds = base_odds
         self.points_to_double_odds = points_to_double_odds
@@ -122,9 +129,19 @@ class Scorecard(RiskEstimator):
         }
         chosen = self._select(columns, design, weight, least)
         chosen, coefficients, intercept = self._regress(columns, chosen, design, bad, weight)
-        card = tuple(
-            BinnedFeature(columns[i], bins[columns[i]], evidence[columns[i]], float(coefficient))
+        shapes = [
+            Characteristic(
+                bins[columns[i]].index(matrix[:, i]),
+                len(bins[columns[i]].edges) + 1,
+                coefficient * evidence[columns[i]],
+                directions[i],
+            )
             for i, coefficient in zip(chosen, coefficients, strict=True)
+        ]
+        points, intercept = fit_bin_points(shapes, intercept, bad, weight, self.step_penalty)
+        card = tuple(
+            BinnedFeature(columns[i], bins[columns[i]], evidence[columns[i]], coefficient, log_odds)
+            for i, coefficient, log_odds in zip(chosen, coefficients.tolist(), points, strict=True)
         )
         scale = Scale(self.base_points, self.base_odds, self.points_to_double_odds)
         self.head_: ScorecardHead = ScorecardHead(columns, intercept, card, scale)
@@ -148,6 +165,7 @@ class Scorecard(RiskEstimator):
             "smoothing": self.smoothing > 0,
             "max_features": self.max_features >= 1,
             "C": self.C > 0,
+            "step_penalty": self.step_penalty > 0,
             "base_odds": self.base_odds > 0,
             "points_to_double_odds": self.points_to_double_odds > 0,
         }
