@@ -100,7 +100,7 @@ def _chain(characteristics: Sequence[Characteristic]) -> Float:
         )
         for one in characteristics
     ]
-    return np.asarray(block_diag(*blocks, [[1.0]]), dtype=np.float64)
+    return np.asarray(block_diag(*blocks, np.ones((1, 1))), dtype=np.float64)
 
 
 def _one_hot(characteristics: Sequence[Characteristic]) -> csr_array:
