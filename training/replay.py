@@ -75,10 +75,11 @@ def facts_at(events: Path, labelled: Labelled, policy: Policy) -> Facts:
     points = Snapshots.from_table(table)
     rows, parts = [], []
     for block in iter_event_blocks(events, accounts=points.account_ids):
-        found, account = points.of_block(block.account_ids)
+        low, high, account = points.of_block(block.account_ids)
+        found = points.rows_of(low, high)
         rows.append(found)
         parts.append(gather_facts(History(block, account, points.as_of[found]), policy))
-    silent = points.without_events()
+    silent = np.setdiff1d(np.arange(table.num_rows), np.concatenate(rows or [np.empty(0, int)]))
     rows.append(silent)
     nowhere = np.full(len(silent), -1)
     parts.append(gather_facts(History(empty_block(), nowhere, points.as_of[silent]), policy))

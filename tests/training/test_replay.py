@@ -63,7 +63,7 @@ def test_the_mean_wait_is_weighted_by_what_returns(monkeypatch):
     timetable = Timetable(
         status=np.zeros(5, np.int8), restore_now=now, restore_later=then,
         withheld=1_000 - now - then, decided_on=decided_on, later_date=later, not_later_than=later,
-        signal=np.zeros(5, np.int8),
+        signal=np.zeros(5, np.int8), signal_on=later,
     )  # fmt: skip
     answer = SimpleNamespace(timetable=timetable, reasons=np.full((5, 4), -1))
     monkeypatch.setattr("relimit.training.replay.decide", lambda *_: answer)
