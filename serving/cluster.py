@@ -1,8 +1,10 @@
 """`relimit score --engine spark`: a cluster decides, and the files are those of a local run."""
 
 import os
+import re
 import shutil
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,17 +13,19 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from relimit.data.errors import DataError, RelimitError
+from relimit.data.events import Ids
 from relimit.data.stream import EventPlan
-from relimit.serving.answers import Progress, no_answers, with_missing
+from relimit.data.wanted import Tally, Wanted, within
+from relimit.serving.answers import no_answers, with_missing
 from relimit.serving.blocks import Answers
 from relimit.serving.clock import Clock
 from relimit.serving.requests import Request
 from relimit.serving.scorer import Scorer
 from relimit.serving.spark import (
-    PLACE,
     ClusterRun,
     ShippedModel,
     answers_of,
@@ -35,10 +39,17 @@ if TYPE_CHECKING:
 BUCKET_ROWS: Final = 1_000_000
 """Events of a bucket, about: its table and its blocks take some 200 MB on an executor."""
 
+BUCKET_ACCOUNTS: Final = 5_000
+"""Accounts of a bucket of a night, about."""
+
+MOST_SENT: Final = 100_000
+"""Accounts asked about that are sent to every executor, to leave out the others' events."""
+
 STAGED: Final = "_spark-"
 SETTINGS: Final = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
 }
 CHECKED: Final = {"parquet.page.verify-checksum.enabled": "true"}
 
@@ -75,7 +86,7 @@ class OnSpark:
         """Return no answers, with ids as the events have them."""
         return no_answers(self.plan.schema.field("account_id").type)
 
-    def iterate(self, after: Any, clock: Clock, progress: Progress | None) -> Iterator[Answers]:
+    def iterate(self, after: Any, clock: Clock, tally: Tally) -> Iterator[Answers]:
         """Yield the answers about the accounts after one, which is None for all.
 
         Raises
@@ -83,36 +94,53 @@ class OnSpark:
         DataError
             Spark gives up.
         """
-        if not self.plan.groups:
-            yield with_missing(self.empty(), self.request.without_events(_NOBODY, after, None))
-            return
         for left in self.staging.glob(f"{STAGED}*"):  # by a run that was killed
             shutil.rmtree(left)
         folder = Path(mkdtemp(prefix=STAGED, dir=self.staging))
         try:
-            with clock.stage("deciding"):
-                self._stage(folder / "answers", after)
+            if self.plan.groups:
+                with clock.stage("deciding"):
+                    self._stage(folder / "answers", after, tally)
             yield from self._read(sorted((folder / "answers").glob("*.parquet")), after)
         finally:
             shutil.rmtree(folder)
-        if progress is not None:
-            progress(self.plan.rows, self.plan.rows)
+        rest = self.plan if after is None else self.plan.following(after)
+        tally.add(rest.rows, _NOBODY)
 
-    def _stage(self, folder: Path, after: Any) -> None:
-        """Have the executors write their answers, an account's in one file."""
+    def _stage(self, folder: Path, after: Any, tally: Tally) -> None:
+        """Have the executors write their answers, a range of accounts in each file."""
         run = ClusterRun(self.shipped, self.scorer.policy, self.request)
-        buckets = max(2 * self.workers, -(-self.plan.rows // BUCKET_ROWS))
         with _session(self.workers) as spark:
-            answers = score_frame(spark, self._events(spark, after), run, buckets=buckets)
-            kept = answers.persist(_on_disk())  # finding the ranges would decide everything twice
-            ordered = kept.repartitionByRange(buckets, "account_id")
-            ordered.sortWithinPartitions("account_id", PLACE).write.parquet(str(folder))
-            kept.unpersist()
+            events = self._events(spark)
+            asked = within(self._asked(events, tally), after, None)
+            if len(asked):
+                chosen = _semi_joined(spark, events, asked)
+                answers = score_frame(spark, chosen, run, buckets=self._borders(asked))
+                answers.write.parquet(str(folder))
 
-    def _events(self, spark: "SparkSession", after: Any) -> "DataFrame":
+    def _events(self, spark: "SparkSession") -> "DataFrame":
         paths = dict.fromkeys(str(group.path) for group in self.plan.groups)
-        events = spark.read.options(**CHECKED).parquet(*paths)
-        return events if after is None else events.where(events["account_id"] > after)
+        return spark.read.options(**CHECKED).parquet(*paths)
+
+    def _asked(self, events: "DataFrame", tally: Tally) -> Ids:
+        """Return who is asked about, ascending; those due are counted apart from the decisions."""
+        wanted = self.request.wanted
+        named = _NOBODY if wanted.named is None else wanted.named
+        if wanted.kind is None:
+            return named
+        found = _asking(events, wanted).toArrow()
+        ids = found["account_id"]
+        tally.add(0, ids.filter(found["calls"]).to_numpy())
+        return np.unique(
+            np.concatenate([part for part in (named, ids.to_numpy()) if len(part)] or [_NOBODY])
+        )
+
+    def _borders(self, asked: Ids) -> Ids:
+        """Return the ids with which buckets begin, so that each has as many accounts."""
+        buckets = max(2 * self.workers, -(-self.plan.rows // BUCKET_ROWS))
+        if self.request.wanted.kind is not None:
+            buckets = min(buckets, max(2 * self.workers, len(asked) // BUCKET_ACCOUNTS))
+        return np.unique(asked[np.arange(1, buckets) * len(asked) // buckets])
 
     def _read(self, files: list[Path], after: Any) -> Iterator[Answers]:
         """Yield the staged answers; every account that was asked about and has events has some."""
@@ -125,6 +153,32 @@ class OnSpark:
                 yield with_missing(answers_of(table), missing)
                 after = through
         yield with_missing(self.empty(), self.request.without_events(_NOBODY, after, None))
+
+
+def _asking(events: "DataFrame", wanted: Wanted) -> "DataFrame":
+    """Return the accounts of the events that ask for something, and whether they are not of 0."""
+    from pyspark.sql.functions import coalesce, col, lit, timestamp_micros
+
+    times = [name for name in ("known_at", "ts") if name in events.columns]
+    known_at = coalesce(*times)
+    since, as_of = (timestamp_micros(lit(time)) for time in (wanted.since, wanted.as_of))
+    mine = events.where(
+        (col("kind") == lit(wanted.kind)) & (known_at > since) & (known_at <= as_of)
+    )
+    calls = coalesce(col("amount") != 0, lit(True))
+    return mine.select("account_id", calls.alias("calls")).distinct()
+
+
+def _semi_joined(spark: "SparkSession", events: "DataFrame", asked: Ids) -> "DataFrame":
+    """Return the events of those asked about, if they are few enough to send to each executor."""
+    from pyspark.sql.functions import broadcast
+
+    if len(asked) > MOST_SENT:
+        return events
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
+        ids = spark.createDataFrame(pa.table({"account_id": pa.array(asked)}))
+    return events.join(broadcast(ids), "account_id", "left_semi")
 
 
 @contextmanager
@@ -147,7 +201,8 @@ def _session(workers: int) -> Iterator["SparkSession"]:
             if there is None:
                 spark.stop()
     except pyspark.errors.PySparkException as error:
-        raise DataError(f"Spark gave up: {_first_line(error)}", mend=_ADVICE) from error
+        told = _line(str(error), str(error))
+        raise DataError(f"Spark gave up: {told}", mend=_ADVICE) from error
     except _java_error() as error:
         raise DataError(f"Spark gave up: {_cause(error)}", mend=_ADVICE) from error
 
@@ -169,12 +224,6 @@ def _pyspark() -> Any:
     return pyspark
 
 
-def _on_disk() -> Any:
-    from pyspark import StorageLevel
-
-    return StorageLevel.DISK_ONLY
-
-
 def _java_error() -> type[Exception]:
     from py4j.protocol import Py4JJavaError
 
@@ -182,13 +231,19 @@ def _java_error() -> type[Exception]:
     return error
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
-
-
 def _cause(error: Any) -> str:
     """Return the first line of the innermost Java exception: the outer ones only pass it on."""
     cause = error.java_exception
     while cause.getCause() is not None:
         cause = cause.getCause()
-    return str(cause.getMessage()).strip().splitlines()[0]
+    return _line(f"{error}\n{cause.getMessage()}", str(cause.getMessage()))
+
+
+def _line(told: str, short: str) -> str:
+    """Return what an executor of ours said in an exception's text, or else its first line."""
+    ours = _OURS.findall(told)
+    return str(ours[-1] if ours else short.strip().splitlines()[0]).rstrip(".")
+
+
+_OURS: Final = re.compile(r"^relimit\.[\w.]+Error: (.+)$", re.MULTILINE)
+"""How Python's traceback ends, which Spark passes on as a text."""

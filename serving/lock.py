@@ -26,8 +26,8 @@ def locked(out: Path) -> Iterator[None]:
     DataError
         Another process holds it (the message says which), or it can't be written to.
     """
-    made = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
+        made = [folder for folder in (out, *out.parents) if not folder.exists()]
         out.mkdir(parents=True, exist_ok=True)
         handle = _acquire(out / LOCK)
     except OSError as error:

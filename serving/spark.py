@@ -6,19 +6,20 @@ checks them as any other loading does.
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from relimit.data.errors import DataError
-from relimit.data.events import blocks_from_table, conform_events, group_by_account
+from relimit.data.events import Ids, blocks_from_table, conform_events, group_by_account
+from relimit.data.schema import events_schema
 from relimit.data.stream import BLOCK_ROWS
 from relimit.features import load_plugins, named_plugins
 from relimit.models import Predictor, RiskModel, load_model
@@ -32,11 +33,10 @@ from relimit.serving.requests import Request
 from relimit.serving.scorer import Scorer
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 REASON: Final = "quarantine_reason"
 PLACE: Final = "place"
-BUCKET: Final = "_bucket"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class ClusterRun:
 
 
 def score_frame(
-    spark: "SparkSession", events: "DataFrame", run: ClusterRun, *, buckets: int
+    spark: "SparkSession", events: "DataFrame", run: ClusterRun, *, buckets: int | Ids
 ) -> "DataFrame":
     """Return the answers about the accounts of a Spark frame, decided on its executors.
 
@@ -142,7 +142,9 @@ def score_frame(
     run
         What to decide, with which model and policy.
     buckets
-        How many groups of whole accounts the events are put into; about one for a million events.
+        How many groups of whole accounts the events are put into, about one for a million events;
+        or the ascending ids with which each but the first begins. Then the frame's partitions are
+        these buckets, and ascend by account.
 
     Returns
     -------
@@ -167,18 +169,35 @@ def score_frame(
             mend="Set it to UTC: Spark shifts times to its session's zone",
         )
 
-    def work(table: pa.Table) -> pa.Table:
-        return run.answer(table.drop_columns([BUCKET]))
+    def work(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        if arrived := list(batches):
+            yield from run.answer(pa.Table.from_batches(arrived)).to_batches()
 
     words = dict(events.dtypes)["account_id"] == "string"
     answers = answers_schema(pa.string() if words else pa.int64())
-    bucket = pmod(xxhash64("account_id"), lit(buckets))
-    parted = events.withColumn(BUCKET, bucket).repartition(buckets, BUCKET)  # not Spark's 200
-    grouped = parted.groupBy(BUCKET)
+    mine = events.select([name for name in events_schema().names if name in events.columns])
+    if isinstance(buckets, int):
+        place = pmod(xxhash64("account_id"), lit(buckets)).cast("int")
+        parted = mine.repartitionById(buckets, place)
+    else:
+        place = _bucket(mine["account_id"], buckets.tolist(), 0)
+        parted = mine.repartitionById(len(buckets) + 1, place)
     with warnings.catch_warnings():
         # Nothing of ours goes through pandas there; the tests hold both engines equal.
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
-        return grouped.applyInArrow(work, from_arrow_schema(answers))
+        return parted.mapInArrow(work, from_arrow_schema(answers))
+
+
+def _bucket(account_id: "Column", borders: Sequence[Any], first: int) -> "Column":
+    """Return how many borders an account is at or beyond, by halves, and `first` more."""
+    from pyspark.sql.functions import lit, when
+
+    if not borders:
+        return lit(first)
+    half = len(borders) // 2
+    below = _bucket(account_id, borders[:half], first)
+    beyond = _bucket(account_id, borders[half + 1 :], first + half + 1)
+    return when(account_id < lit(borders[half]), below).otherwise(beyond)
 
 
 def answers_schema(account_id: pa.DataType) -> pa.Schema:
@@ -209,7 +228,8 @@ def _as_table(answers: Answers) -> pa.Table:
     )
     whole = pa.concat_tables([answers.decided, refused], promote_options="default")
     place = pa.array(np.arange(whole.num_rows))
-    return whole.append_column(PLACE, place).select(schema.names).cast(schema)
+    whole = whole.append_column(PLACE, place).select(schema.names).cast(schema)
+    return whole.take(pa.array(np.argsort(whole["account_id"].to_numpy(), kind="stable")))
 
 
 def _parts(events: pa.Table) -> Iterator[pa.Table]:

@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from relimit.data.schema import TIME
 from relimit.data.stream import iter_event_blocks
 from relimit.models import load_model
 from relimit.policy import load_policy
-from relimit.serving import cluster
+from relimit.serving import batch, cluster
 from relimit.serving.batch import score
 from relimit.serving.blocks import decide_block
 from relimit.serving.earlier import OpenDecisions
@@ -36,12 +37,13 @@ from relimit.serving.spark import (
     answers_of,
     score_frame,
 )
+from relimit.serving.unfinished import Unfinished
 
 pytest.importorskip("pyspark", reason="the extra `spark` is not installed")
 needs_java = pytest.mark.skipif(
     shutil.which("java") is None and "JAVA_HOME" not in os.environ, reason="Java is not installed"
 )
-MANY_EVENTS = 300_000
+MANY_EVENTS = 1_000_000
 WHOLE_BOOK = 10**9
 
 
@@ -115,10 +117,11 @@ def test_a_lost_executor_costs_time_and_no_decision(
     here = locally(run, model_folder, events)
     application = spark.sparkContext.applicationId
     before = executors(application)
-    killer = threading.Thread(target=kill_one_at_work, args=(before,))
+    killer = threading.Thread(target=kill_one_at_work, args=(spark, before))
     killer.start()
     found = on_cluster(spark, run, events, 40)
     killer.join()
+    assert not executors(application) & {min(before)}, "it was killed while tasks were in flight"
     assert found == here
     deadline = time.monotonic() + 60
     while executors(application) <= before and time.monotonic() < deadline:
@@ -157,6 +160,67 @@ def test_the_command_writes_the_same_files_on_spark_as_here(
         files[engine] = (manifest["files"], manifest["counts"], manifest["money"])
         assert not list(out.glob("_*"))
     assert files["spark"] == files["local"]
+
+
+@needs_java
+def test_a_night_on_spark_that_was_killed_is_resumed_to_the_same_files(
+    spark: Any, book: Path, model_folder: Path, night: Night, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(batch, "LOT_ROWS", 100)
+    scorer, events = Scorer(load_model(model_folder), load_policy()), book / "events.parquet"
+    here = score(scorer, events, night, tmp_path / "here")
+    out = tmp_path / "out"
+    out.mkdir()
+    engine = partial(cluster.OnSpark, ShippedModel.of(model_folder), out)
+    write, written = Unfinished.write, []
+
+    def killed(*words: Any) -> None:
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(words)
+        write(*words)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Unfinished, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            score(scorer, events, night, out, engine=engine)
+    assert [path.name for path in out.iterdir()] == ["_unfinished"]
+    resumed = score(scorer, events, night, out, engine=engine)
+    assert resumed["counts"]["decided"] > 300
+    assert {**resumed, "timings": None} == {**here, "timings": None}
+
+
+@needs_java
+def test_a_bucket_that_gets_lost_fails_the_run(
+    spark: Any, book: Path, model_folder: Path, night: Night, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    scorer, events = Scorer(load_model(model_folder), load_policy()), book / "events.parquet"
+    read = cluster.OnSpark._read
+    monkeypatch.setattr(
+        cluster.OnSpark, "_read", lambda me, files, after: read(me, files[:1] + files[2:], after)
+    )
+    engine = partial(cluster.OnSpark, ShippedModel.of(model_folder), tmp_path)
+    with pytest.raises(DataError, match=r"accounts were asked about, .* of them have no answer"):
+        score(scorer, events, night, tmp_path / "out", engine=engine)
+
+
+@needs_java
+def test_what_an_executor_finds_wrong_is_told_in_its_own_words(
+    spark: Any, model_folder: Path, night: Night, tmp_path: Path
+) -> None:
+    ends = [night.as_of] * 3
+    rows = {"account_id": [1, 1, 1], "ts": ends, "kind": ["limit", None, "prepayment"]}
+    events = pa.table({**rows, "amount": [500, 1, 100]}).cast(
+        pa.schema([("account_id", pa.int64()), ("ts", TIME), ("kind", pa.string()),
+                   ("amount", pa.int64())])
+    )  # fmt: skip
+    pq.write_table(events, tmp_path / "events.parquet")
+    scorer = Scorer(load_model(model_folder), load_policy())
+    engine = partial(cluster.OnSpark, ShippedModel.of(model_folder), tmp_path)
+    with pytest.raises(DataError, match="Spark gave up: events: column kind is null in 1 of 3"):
+        score(scorer, tmp_path / "events.parquet", night, tmp_path / "out", engine=engine)
 
 
 def test_a_damaged_model_is_not_shipped(model_folder: Path, tmp_path: Path) -> None:
@@ -237,7 +301,14 @@ def executors(application: str) -> set[int]:
     return found
 
 
-def kill_one_at_work(known: set[int]) -> None:
-    """Kill an executor once its Python worker is busy."""
-    time.sleep(1.0)
-    os.kill(min(known), signal.SIGKILL)
+def kill_one_at_work(spark: Any, known: set[int]) -> None:
+    """Kill an executor while the stage that decides has tasks in flight, and more to come."""
+    status = spark.sparkContext.statusTracker()
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for stage in status.getActiveStageIds():
+            told = status.getStageInfo(stage)
+            if told and told.numTasks == 40 and told.numActiveTasks and told.numCompletedTasks:
+                os.kill(min(known), signal.SIGKILL)
+                return
+        time.sleep(0.02)

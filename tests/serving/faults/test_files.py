@@ -101,3 +101,18 @@ def test_a_finished_run_whose_part_has_changed_is_not_taken_for_whole(
     result = run()
     assert result.exit_code == 1
     assert "lacks decisions/part-00000.parquet, or they have changed" in result.output
+
+
+def test_a_file_without_rows_is_an_empty_night(run: Any, events: Path, night: Any) -> None:
+    pq.write_table(night.book(2, 6).slice(0, 0), events)
+    result = run()
+    assert result.exit_code == 0, result.output
+    assert "prepayments 0 = decided 0 + quarantined 0" in " ".join(result.output.split())
+
+
+def test_an_empty_folder_is_refused(run: Any, events: Path, tmp_path: Path) -> None:
+    events.mkdir()
+    result = run()
+    assert result.exit_code == 1
+    assert "the folder has no *.parquet file" in result.output
+    assert not (tmp_path / "out").exists()

@@ -1,5 +1,6 @@
 """A model or policy that can't be trusted decides nothing; a dying server is not waited for."""
 
+import hashlib
 import json
 import shutil
 import socket
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import relimit.policy as relimit_policy
+from relimit.models.serial import encode
 
 MOST_SECONDS = 30
 
@@ -44,22 +46,31 @@ def bend_a_threshold(model: Path) -> None:
     (model / "model.txt").write_text(text.replace("threshold=", "threshold=9", 1)[: len(text)])
 
 
+def redefine(name: str) -> Any:
+    """Give a feature another definition, or add it, in a manifest that fits its own hash."""
+
+    def change(manifest: Any) -> None:
+        definitions = manifest["feature_definitions"]
+        if name not in definitions:
+            manifest["features"].append(name)
+        definitions[name] = "another meaning"
+        told = encode([manifest["features"], definitions])
+        manifest["features_sha256"] = hashlib.sha256(told).hexdigest()
+
+    return lambda model: edit(model / "manifest.json", change)
+
+
 SPOILT = {
     "cut short": (cut_trees, "model.txt"),
     "tampered with": (bend_a_threshold, "model.txt"),
     "without its manifest": (lambda model: (model / "manifest.json").unlink(), "manifest.json"),
-    "of another catalogue": (
-        lambda model: edit(
-            model / "manifest.json",
-            lambda manifest: manifest["feature_definitions"].update(outstanding="another meaning"),
-        ),
-        "manifest.json",
-    ),
-    "over a feature that is not installed": (
+    "of another catalogue": (redefine("outstanding"), "outstanding"),
+    "over a feature that is not installed": (redefine("moon_phase"), "moon_phase"),
+    "whose features don't fit their hash": (
         lambda model: edit(
             model / "manifest.json", lambda manifest: manifest["features"].append("moon_phase")
         ),
-        "manifest.json",
+        "the feature list doesn't fit its hash",
     ),
 }
 

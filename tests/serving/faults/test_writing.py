@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -89,12 +90,27 @@ def test_a_file_in_the_folders_place_is_left_alone(run: Any, tmp_path: Path) -> 
     assert (tmp_path / "out").read_text() == "mine"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the modes of a folder don't bind root")
-def test_a_read_only_folder_is_refused(run: Any, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir(mode=0o500)
-    result = run()
-    assert result.exit_code == 1
-    assert "Permission denied. Choose a folder that can be written" in result.output
+@pytest.mark.parametrize("mode", [0o755, 0o700])  # others may look into its parent, or not even so
+def test_a_read_only_folder_is_refused(mode: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        out = Path(name) / "out"
+        out.mkdir(mode=0o500)
+        Path(name).chmod(mode)
+        child = os.fork()
+        if child == 0:
+            told = 1
+            try:
+                if os.geteuid() == 0:  # whom no mode binds
+                    os.setresuid(65_534, 65_534, 65_534)
+                with locked(out):
+                    pass
+            except DataError as error:
+                told = 0 if "Permission denied. Choose a folder that can" in str(error) else 2
+            finally:
+                os._exit(told)
+        found = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        Path(name).chmod(0o700)
+    assert found == 0
 
 
 def test_a_folder_on_a_read_only_disk_is_refused(scorer: Scorer, events: Path, night: Any) -> None:
