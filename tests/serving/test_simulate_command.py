@@ -42,6 +42,11 @@ def test_the_help_names_every_scenario_and_what_the_oracle_writes(
     assert "oracle_accounts.parquet" in said
 
 
+def test_the_page_on_the_world_tells_of_every_scenario() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    assert [name for name in scenarios() if f"| `{name}` |" not in page] == []
+
+
 @pytest.mark.parametrize(
     ("given", "meant"), [("shok", "Did you mean shock?"), ("no_exploration", "no-exploration?")]
 )
