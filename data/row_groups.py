@@ -64,9 +64,10 @@ def row_groups(path: Path) -> Iterator[RowGroup]:
         group = metadata.row_group(number)
         if group.num_rows:
             told = group.column(account).statistics
-            bounds = (told.min, told.max) if told is not None and told.has_min_max else (None, None)
+            there = told is not None and told.has_min_max
+            least, greatest = (told.min, told.max) if there else (None, None)
             latest = None if known is None else _latest(group.column(known).statistics)
-            yield RowGroup(path, number, group.num_rows, *bounds, latest)
+            yield RowGroup(path, number, group.num_rows, least, greatest, latest)
 
 
 def _latest(told: pq.Statistics | None) -> int | None:

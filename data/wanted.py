@@ -45,7 +45,7 @@ class Wanted:
         known_at = events["known_at"].take(pa.array(rows))
         if known_at.null_count:
             known_at = pc.coalesce(known_at, events["ts"].take(pa.array(rows)))
-        times = known_at.cast(pa.int64()).to_numpy()
+        times: NDArray[np.int64] = known_at.cast(pa.int64()).to_numpy()
         return rows[(times > self.since) & (times <= self.as_of)]
 
     def due(self, events: pa.Table) -> tuple[int, Ids]:

@@ -46,7 +46,7 @@ def fingerprint_of(file: Path) -> str:
     block = np.zeros(WORDS * 8 + 4, np.uint8)
     told, size = hashlib.sha256(), 0
     with file.open("rb") as stream:
-        while count := stream.readinto(memoryview(block)[: WORDS * 8]):
+        while count := stream.readinto(block.data[: WORDS * 8]):
             block[count:] = 0
             size += count
             for words, factors in ((block[:-4], first), (block[4:], second)):
@@ -58,5 +58,6 @@ def fingerprint_of(file: Path) -> str:
 @lru_cache(maxsize=1)
 def _multipliers() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Return two arrays of `WORDS` odd words, the same in every run."""
-    drawn = np.frombuffer(hashlib.shake_256(b"relimit").digest(2 * WORDS * 8), "<u8") | 1
+    drawn = np.frombuffer(hashlib.shake_256(b"relimit").digest(2 * WORDS * 8), np.uint64)
+    drawn = drawn | np.uint64(1)
     return drawn[:WORDS], drawn[WORDS:]
