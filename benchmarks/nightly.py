@@ -8,7 +8,7 @@ most 1.5 times the sum of its floors: reading, blocks and features, prediction, 
 for the decisions that read them, each by itself with two threads. Both under 1 GiB, and linear
 from a tenth of the accounts. (c) The same features and predictions as a data scientist writes them
 with pandas and LightGBM, an account at a time, on a sample: 30 times slower. Each run is a process
-of its own; every decision is counted before a ratio is printed.
+of its own; every decision is counted before a ratio is printed. Exits 1 if a target is missed.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from relimit.data.events import blocks_from_table
 from relimit.data.overlap import in_order
 from relimit.data.stream import EventPlan
 from relimit.features import History, feature_matrix
-from relimit.models import RiskModel, load_model
+from relimit.models import Predictor, RiskModel, load_model
 from relimit.policy import load_policy, reads_contributions
 from relimit.serving.batch import score
 from relimit.serving.requests import NamedPrepayments, Night, Request
@@ -49,9 +49,12 @@ TARGETS = {
     "(b) book / floors": 1.5,
     "(a) GiB": 1.0,
     "(b) GiB": 1.0,
+    "(a) ten times the accounts / ten times the time": 1.25,
     "(b) ten times the accounts / ten times the time": 1.25,
 }
 """At most so much."""
+FASTER_TARGET = 5.0
+"""Prediction is at least so many times faster than LightGBM's, on the same blocks and threads."""
 PLAIN_TARGET = 30.0
 """The plain job takes at least so many times as long, an account."""
 
@@ -65,9 +68,9 @@ def requests(folder: Path) -> dict[str, Request]:
     }
 
 
-def scorer_of(folder: Path) -> Scorer:
+def scorer_of(folder: Path, predictor: Predictor = "auto") -> Scorer:
     """Return the benchmark's model with the packaged policy."""
-    return Scorer(load_model(folder.parent / "model"), load_policy(None))
+    return Scorer(load_model(folder.parent / "model", predictor=predictor), load_policy(None))
 
 
 def run_read(folder: Path) -> dict[str, float]:
@@ -94,7 +97,8 @@ def run_score(folder: Path, case: str) -> dict[str, Any]:
 
 def run_floors(folder: Path) -> dict[str, Any]:
     """Time blocks with features, prediction and contributions on some blocks, each by itself."""
-    scorer, request = scorer_of(folder), requests(folder)["b"]
+    scorer, request = scorer_of(folder, "fast"), requests(folder)["b"]
+    slow = scorer_of(folder, "lightgbm").model
     plan = EventPlan.of(folder / "events.parquet", accounts=request.accounts)
     tables = [table for table, _ in zip(plan.tables(), range(SAMPLE_BLOCKS), strict=False)]
 
@@ -106,7 +110,10 @@ def run_floors(folder: Path) -> dict[str, Any]:
 
     took: dict[str, float] = {}
     computed = _timed(took, "features", features, tables)
+    scorer.model.restoration_risk(computed[0][2])  # loads the evaluator, once a run
     _timed(took, "prediction", lambda one: scorer.model.restoration_risk(one[2]), computed)
+    by_lightgbm: dict[str, float] = {}
+    _timed(by_lightgbm, "all", lambda one: slow.restoration_risk(one[2]), computed)
     shown = []
     for block, found, matrix in computed:
         cases = scorer.cases_of(block, found)
@@ -114,7 +121,9 @@ def run_floors(folder: Path) -> dict[str, Any]:
     _timed(took, "contributions", scorer.model.contributions, shown)
     rows = sum(len(matrix) for _, _, matrix in computed)
     explained = sum(len(matrix) for matrix in shown)
-    return {"wall": sum(took.values()), "rows": rows, "explained": explained, **took}
+    faster = by_lightgbm["all"] / took["prediction"]
+    counts = {"rows": rows, "explained": explained, "faster": faster}
+    return {"wall": sum(took.values()), **counts, **took}
 
 
 def _timed(
@@ -193,8 +202,8 @@ def measure(name: str, folder: Path, times: int = 1) -> dict[str, Any]:
     return min(runs, key=lambda run: run["wall"])
 
 
-def report(folder: Path, accounts: int) -> None:
-    """Run everything and print it beside its targets."""
+def report(folder: Path, accounts: int) -> bool:
+    """Run everything and print it beside its targets; return whether all are met."""
     large, small = folder / str(accounts), folder / str(accounts // 10)
     read = measure("read", large, 3)
     print(f"{accounts:,} accounts, {read['rows']:,} events; reading them {read['wall']:.2f} s")
@@ -210,20 +219,31 @@ def report(folder: Path, accounts: int) -> None:
     print(f"    contributions are read of {sample['explained'] / sample['rows']:.2%} of them")
     plain = measure("plain", large)
     slower = plain["wall"] / plain["rows"] / (found["b"]["wall"] / found["b"]["rows"])
-    tenth = measure("b", small, 2)
+    tenths = {name: measure(name, small, 2) for name in ("a", "b")}
     ratios = {
         "(a) night / reading": found["a"]["wall"] / read["wall"],
         "(b) book / floors": found["b"]["wall"] / sum(floors.values()),
         "(a) GiB": found["a"]["gib"],
         "(b) GiB": found["b"]["gib"],
-        "(b) ten times the accounts / ten times the time": found["b"]["wall"] / tenth["wall"] / 10,
+        **{
+            f"({name}) ten times the accounts / ten times the time": run["wall"]
+            / tenths[name]["wall"]
+            / 10
+            for name, run in found.items()
+        },
     }
     for name, ratio in ratios.items():
         verdict = "met" if ratio <= TARGETS[name] else "MISSED"
         print(f"{name:50} {ratio:7.2f}  at most {TARGETS[name]:.2f}  {verdict}")
-    verdict = "met" if slower >= PLAIN_TARGET else "MISSED"
-    print(
-        f"{'(c) plain pandas, times as long an account':50} {slower:7.1f}  at least 30  {verdict}"
+    least = {
+        "(b) prediction, times as fast as LightGBM's": (sample["faster"], FASTER_TARGET),
+        "(c) plain pandas, times as long an account": (slower, PLAIN_TARGET),
+    }
+    for name, (ratio, target) in least.items():
+        verdict = "met" if ratio >= target else "MISSED"
+        print(f"{name:50} {ratio:7.1f}  at least {target:.0f}  {verdict}")
+    return all(ratio <= TARGETS[name] for name, ratio in ratios.items()) and all(
+        ratio >= target for ratio, target in least.values()
     )
 
 
@@ -256,7 +276,8 @@ def main() -> None:
         for size in (accounts, accounts // 10):
             if not (folder / str(size) / "prepayments.parquet").exists():
                 make_book(seed, folder / str(size), size)
-        report(folder, accounts)
+        if not report(folder, accounts):
+            sys.exit(1)
 
 
 if __name__ == "__main__":
