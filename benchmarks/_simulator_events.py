@@ -13,7 +13,7 @@ from relimit.data.vocabulary import KINDS
 
 DAYS_PER_MONTH = 365.25 / 12
 TWINS = 10_000
-"""Accounts that are lived again without what the festival does."""
+"""Accounts at most that are lived again without what the festival does."""
 
 LIVES = """
 create table lives as
@@ -177,8 +177,10 @@ def habits(base: duckdb.DuckDBPyConnection, months: int, seed: int) -> list[Line
     """
     s = load_settings().calendar
     calm = load_settings("base", {"calendar": {"festival_arrears": 1.0}})
-    base.register("calm", run_block(make_world(months, seed, calm), 1, TWINS + 1).events)
-    words = {"days": s.festival_arrears_days, "last": TWINS}
+    (accounts,) = base.execute("select count(*) from types").fetchone()
+    last = min(accounts, TWINS)
+    base.register("calm", run_block(make_world(months, seed, calm), 1, last + 1).events)
+    words = {"days": s.festival_arrears_days, "last": last}
     words["festivals"] = ", ".join(f"date '{day}'" for day in s.spring_festivals)
     missed = {
         name: MISSED.format(events=of, **words)
