@@ -92,8 +92,9 @@ class Policy:
 def load_policy(path: Path | None = None) -> Policy:
     """Read and check a policy file; the packaged default if no path is given.
 
-    Every key must be in the file: a policy that is published says all that it decides by. `[value]`
-    alone may be absent: it says what the policy was optimised for, and no decision reads it.
+    Every key must be in the file: a policy that is published says all that it decides by. Without
+    `service.better_by` a later score counts as it is. `[value]` may be absent: it says what the
+    policy was optimised for, and no decision reads it.
 
     Raises
     ------

@@ -24,11 +24,14 @@ class Rule:
         Turns the value of the file into the one that the policy keeps.
     suffix
         What the key in the file adds to the attribute's name: `_yuan` where the file holds yuan.
+    absent
+        What a file says by leaving the key out; None if every file must have it.
     """
 
     expected: str
     read: Callable[[Any], Any]
     suffix: str = ""
+    absent: Any = None
 
 
 def whole(low: int, high: int) -> Any:
@@ -42,7 +45,7 @@ def whole(low: int, high: int) -> Any:
     return _declare(Rule(f"a whole number from {low} to {high}", read))
 
 
-def number(low: float, high: float) -> Any:
+def number(low: float, high: float, *, absent: float | None = None) -> Any:
     """Declare a number between two bounds, both allowed."""
 
     def read(value: Any) -> float:
@@ -52,7 +55,7 @@ def number(low: float, high: float) -> Any:
             raise ValueError
         return float(value)
 
-    return _declare(Rule(f"a number from {low:g} to {high:g}", read))
+    return _declare(Rule(f"a number from {low:g} to {high:g}", read, absent=absent))
 
 
 def yuan(low: int = 0) -> Any:
@@ -111,7 +114,7 @@ def _declare(rule: Rule) -> Any:
 
 
 def read_section(kind: type[T], table: object, *, name: str, where: str) -> T:
-    """Build a section from its table in the file; every key must be there and no other.
+    """Build a section from its table in the file: every key that says something, and no other.
 
     Raises
     ------
@@ -147,6 +150,8 @@ def _value(
     table: Mapping[str, object], key: str, declared: Field[Any], name: str, where: str
 ) -> object:
     rule: Rule = declared.metadata["rule"]
+    if key not in table and rule.absent is not None:
+        return rule.absent
     if key not in table:
         raise PolicyError(
             f"`{_path(name, key)}` is missing, expected {rule.expected}",

@@ -95,7 +95,7 @@ class ServiceSettings:
     review_days: int = whole(1, 365)
     payment_days: int = whole(0, 30)
     identity_days: int = whole(0, 30)
-    better_by: float = number(0.0, 10.0)
+    better_by: float = number(0.0, 10.0, absent=0.0)  # as files say that were written before it
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,15 @@ def test_a_policy_need_not_say_what_it_was_optimised_for(policy, tmp_path):
         _ = loaded.stated_value
 
 
+def test_a_file_from_before_better_by_takes_later_scores_as_they_are(policy, tmp_path):
+    start = DEFAULT.index("better_by")
+    path = tmp_path / "policy.toml"
+    path.write_text(DEFAULT[:start] + DEFAULT[DEFAULT.index("[value]") :], "utf-8")
+    loaded = load_policy(path)
+    assert loaded.service == replace(policy.service, better_by=0.0)
+    assert replace(loaded, service=policy.service) == policy
+
+
 def test_a_section_that_is_no_table_is_refused(tmp_path):
     path = tmp_path / "policy.toml"
     path.write_text('caps = "low"\n' + DEFAULT.replace("[caps]\nlimit_yuan", "[x]\nlimit"), "utf-8")
