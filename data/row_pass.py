@@ -1,5 +1,6 @@
 """One pass over the rows of events, batch after batch: rules, order, kinds, ids, quarantine."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from relimit.data.findings import ERROR, NOTE, WARNING, Finding, Tally
 from relimit.data.order import OrderWatch
 from relimit.data.quarantine import Sorter
 from relimit.data.rules import RULES, Clock, Mask, RowRule, rows_of
-from relimit.data.vocabulary import KINDS
+from relimit.data.unknown_kinds import count_unknown, names_of
 
 PENDING_IDS: Final = 1_000_000
 """Ids gathered before they are made distinct: often enough for memory, seldom enough for time."""
@@ -35,7 +36,7 @@ class RowPass:
         self._box = box
         self._tally = Tally()
         self._order = OrderWatch()
-        self._kinds: dict[str, int] = {}
+        self._kinds = Counter[str]()
         self._ids: list[Any] = []
         self._pending = 0
 
@@ -86,15 +87,11 @@ class RowPass:
             self.account_ids()
 
     def _count_kinds(self, kinds: Any) -> None:
-        for entry in pc.value_counts(kinds.cast(pa.string())).to_pylist():
-            kind = entry["values"]
-            if kind is not None and kind not in KINDS:
-                self._kinds[kind] = self._kinds.get(kind, 0) + entry["counts"]
+        self._kinds.update(count_unknown(kinds.cast(pa.string())))
 
     def _unknown_kinds(self, path: Path) -> Finding:
         """Return one warning that names all unknown kinds with their counts."""
-        names = ", ".join(f"{kind} ({count:,})" for kind, count in sorted(self._kinds.items()))
-        count = sum(self._kinds.values())
+        count, names = sum(self._kinds.values()), names_of(self._kinds)
         message = f"{count:,} of {self.rows:,} rows are of kinds that features ignore: {names}"
         mend = "Rename them to kinds of the contract if they are the same thing"
         return Finding(WARNING, "unknown_kind", "kind", count, str(path), None, message, mend)

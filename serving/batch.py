@@ -93,7 +93,8 @@ def score(
                 require_bearable(run.total("reasons"), run.found, max_quarantine, run.refuse)
                 sources.result().require_unchanged(events)
                 timings = clock.timings() | {"predictor": scorer.model.scored_by()}
-                manifest = {"inputs": inputs(), **_summary(run), "timings": timings}
+                strange = {"unknown_kinds": sources.result().unknown_kinds}
+                manifest = {"inputs": inputs(), **_summary(run), **strange, "timings": timings}
             run.commit(manifest)
             return manifest
 

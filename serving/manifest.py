@@ -105,7 +105,7 @@ def is_whole(file: Path, digest: str) -> bool:
 def _read(path: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        kept = ("inputs", "counts", "quarantined", "money", "files", "timings")
+        kept = ("inputs", "counts", "quarantined", "money", "files", "unknown_kinds", "timings")
         return {name: dict(manifest[name]) for name in kept}
     except (ValueError, TypeError, KeyError) as error:
         raise DataError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from relimit.data.errors import DataError
+from relimit.data.unknown_kinds import unknown_kinds
 from relimit.serving.fingerprint import fingerprint
 from relimit.serving.manifest import stamp
 from relimit.serving.requests import Request
@@ -15,9 +16,20 @@ from relimit.serving.scorer import Scorer
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The inputs of a run by name, and the state of the events when they were fingerprinted."""
+    """The inputs of a run by name, and the state of the events when they were fingerprinted.
+
+    Attributes
+    ----------
+    inputs
+        Fingerprints and versions.
+    unknown_kinds
+        How many events are of each kind that features ignore.
+    state
+        Sizes and times of the files.
+    """
 
     inputs: dict[str, Any]
+    unknown_kinds: dict[str, int]
     state: Mapping[str, Any]
 
     @classmethod
@@ -27,7 +39,7 @@ class Sources:
         Raises
         ------
         DataError
-            If there is nothing to read.
+            If there is nothing to read, or a page of kinds is damaged.
         """
         state = stamp(events)
         inputs = {
@@ -37,7 +49,7 @@ class Sources:
             "relimit_version": version("relimit"),
             **request.inputs(),
         }
-        return cls(inputs, state)
+        return cls(inputs, unknown_kinds(events), state)
 
     def require_unchanged(self, events: Path) -> None:
         """Raise DataError if the events are no longer the files that were fingerprinted."""

@@ -82,6 +82,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Decide every prepayment of a night and write decisions, quarantine and a manifest."""
+    from relimit.data.unknown_kinds import names_of
     from relimit.models import load_model
     from relimit.policy import load_policy
     from relimit.serving.answers import Answering
@@ -103,6 +104,10 @@ def command(
             progress=advance,
             engine=Answering if engine == "local" else _spark(folder, digest, predictor, out),
         )
+
+    if strange := manifest["unknown_kinds"]:
+        told = f"features ignore events of unknown kinds: {names_of(strange)}"
+        click.echo(f"warning: {events}: {told}", err=True)
 
     def show(console: Console) -> None:
         money = manifest["money"]

@@ -1,5 +1,6 @@
 """Strange events: each prepayment of the night is decided or quarantined, once."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,41 @@ def test_unknown_kinds_are_left_out(sound: Any, scored: Any, night: Any) -> None
     table, decisions = sound
     more = [(account, night.since - HOUR, "moon_phase", account) for account in range(30)]
     assert scored(with_more(table, night.table(more))).equals(decisions)
+
+
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_unknown_kinds_are_told_once_with_their_counts(
+    run: Any, events: Path, night: Any, tmp_path: Path, dictionary: bool
+) -> None:
+    strange = [
+        (account, night.since - HOUR, kind, None)
+        for account in range(30)
+        for kind in ("tide", *["moon_phase"] * 40)
+    ]
+    table = with_more(night.book(30, 8), night.table(strange))
+    pq.write_table(table, events, use_dictionary=dictionary, row_group_size=500)
+    said = "features ignore events of unknown kinds: moon_phase (1,200), tide (30)"
+    for _ in range(2):  # a finished run tells it again
+        result = run()
+        assert result.exit_code == 0, result.output
+        assert result.stderr.count(f"warning: {events}: {said}") == 1
+    assert json.loads(run("--json").stdout)["unknown_kinds"] == {"moon_phase": 1200, "tide": 30}
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["unknown_kinds"] == {"moon_phase": 1200, "tide": 30}
+
+
+def test_a_kind_of_few_rows_at_the_end_of_a_row_group_is_found(
+    run: Any, events: Path, night: Any
+) -> None:
+    table = with_more(night.book(30, 8), night.table([(29, night.since, "moon_phase", None)]))
+    pq.write_table(table, events, data_page_size=64)
+    assert "features ignore events of unknown kinds: moon_phase (1)" in run().stderr
+
+
+def test_a_night_of_known_kinds_warns_of_none(run: Any, events: Path, night: Any) -> None:
+    pq.write_table(night.book(30, 8), events)
+    assert "warning" not in run().output
+    assert json.loads(run("--json").stdout)["unknown_kinds"] == {}
 
 
 def test_an_account_of_100_000_events_is_decided_beside_its_neighbours(
