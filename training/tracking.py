@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -210,9 +210,11 @@ def start_run(
         with translated(uri):
             yield run
     except BaseException:
-        client.set_terminated(run.run_id, "FAILED")
+        with suppress(ModelError), translated(uri):  # what failed is told, not that this did too
+            client.set_terminated(run.run_id, "FAILED")
         raise
-    client.set_terminated(run.run_id, "FINISHED")
+    with translated(uri):
+        client.set_terminated(run.run_id, "FINISHED")
 
 
 def register_version(run: TrackedRun, name: str, artifact: LoggedArtifact) -> str:
