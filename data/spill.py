@@ -4,7 +4,7 @@ import itertools
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from relimit.data.errors import DataError
 from relimit.data.events import Ids, account_places, conform_events
 from relimit.data.overlap import in_order_of
 from relimit.data.row_groups import read_batches
@@ -55,10 +56,15 @@ def spill(
     ------
     pa.Table
         A bucket; none is empty.
+
+    Raises
+    ------
+    DataError
+        There is no room for the copy.
     """
     borders = _borders(files)
     paths = [folder / f"{number:03}.arrow" for number in range(len(borders) + 1)]
-    with ExitStack() as stack:
+    with _room_needed(folder), ExitStack() as stack:
         writers: dict[int, pa.RecordBatchStreamWriter] = {}
         for parts in _parted(_batches(files, names), borders, pool):
             for number, part in parts:
@@ -76,6 +82,21 @@ def spill(
         table = begun.popleft().result()
         begun.extend(pool.submit(_sorted_bucket, path) for path in itertools.islice(there, 1))
         yield table
+
+
+@contextmanager
+def _room_needed(folder: Path) -> Iterator[None]:
+    """Say what was being written, and what spares it, where the system refuses to."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataError(
+            f"events in no order are parted by account here, which can't be written: {reason}",
+            where=str(folder),
+            mend="Make room there, set TMPDIR to a disk with room for a copy of the events, or "
+            "sort them by account_id and known_at, which needs none",
+        ) from error
 
 
 def _sorted_bucket(path: Path) -> pa.Table:

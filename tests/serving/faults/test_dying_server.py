@@ -87,7 +87,7 @@ def test_a_server_that_dies_between_the_alias_and_the_files_decides_nothing(
 def test_a_server_that_dies_during_a_training_is_the_error_that_is_told(server: Any) -> None:
     server.answers.update(OPENS_A_RUN)
     with (
-        pytest.raises(ModelError, match="MLflow refuses: .*log-batch"),
+        pytest.raises(ModelError, match=r"MLflow refuses: .*log-batch"),
         start_run("e", "lightgbm", {}, server.uri) as run,
     ):
         run.metrics({"auc": 0.7})

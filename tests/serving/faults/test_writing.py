@@ -15,9 +15,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from relimit.data import choosing
 from relimit.data.errors import DataError
 from relimit.serving import answers, batch, clock
 from relimit.serving.batch import score
@@ -80,6 +83,25 @@ def test_the_systems_own_refusal_leaves_nothing(run: Any, tmp_path: Path, size: 
     assert "can't be written" in result.output
     assert "File too large" in result.output
     assert files_in(tmp_path) == ["events.parquet"]
+
+
+def test_no_room_for_events_in_no_order_decides_nothing(
+    run: Any, events: Path, night: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "MOST_GATHERED", 0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp"))
+    (tmp_path / "temp").mkdir()
+    table = night.book(40, 4)
+    shuffled = table.take(pa.array(np.random.default_rng(0).permutation(table.num_rows)))
+    pq.write_table(shuffled, events, row_group_size=50)
+    with no_file_larger_than(4_000):  # the lock has room, a bucket has none
+        result = run()
+    assert result.exit_code == 1, result.output
+    assert f"relimit: {tmp_path / 'temp'}/relimit-" in result.output
+    assert "parted by account here, which can't be written: " in result.output
+    assert "set TMPDIR to a disk with room for a copy of the events" in result.output
+    assert files_in(tmp_path) == ["events.parquet", "temp"]
+    assert run().exit_code == 0
 
 
 def test_a_file_in_the_folders_place_is_left_alone(run: Any, tmp_path: Path) -> None:
