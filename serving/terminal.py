@@ -91,10 +91,12 @@ def pairs(console: Console, title: str, rows: Mapping[str, object]) -> None:
 
 
 class _Rate(ProgressColumn):
-    """How much is done a second."""
+    """How much is done a second; of what was done at one stroke, since it began."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
+        if speed is None and task.completed and task.elapsed:
+            speed = task.completed / task.elapsed
         return Text("" if speed is None else f"{speed:,.0f}/s")
 
 
