@@ -116,6 +116,7 @@ def reject_nulls(table: pa.Table, schema: pa.Schema, *, where: str) -> pa.Table:
         nulls = table[field.name].null_count
         if nulls and not field.nullable:
             what = f"column {field.name} is null in {nulls} of {table.num_rows} rows"
-            mend = f"Fill {field.name} or leave these rows out"
+            mend = f"Fill {field.name} or leave these rows out, as relimit check --quarantine does"
+            mend += " with events"
             raise ColumnError(what, column=field.name, rows=nulls, where=where, mend=mend)
     return pa.Table.from_arrays(table.columns, schema=schema)
