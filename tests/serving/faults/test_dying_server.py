@@ -107,3 +107,17 @@ def test_what_failed_of_a_run_is_told_though_its_server_has_died(server: Any) ->
     server.answers.update(OPENS_A_RUN)
     with pytest.raises(ValueError, match="ours"), start_run("e", "lightgbm", {}, server.uri):
         raise ValueError("ours")
+
+
+def test_a_server_that_lives_makes_nobody_print_its_address(
+    server: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "false")  # as MLflow has it
+    about = OPENS_A_RUN["runs/create"]["run"]["info"] | {"status": "FINISHED", "run_name": "n"}
+    server.answers.update(OPENS_A_RUN)
+    server.answers["runs/update"] = {"run_info": about}
+    server.answers["runs/get"] = {"run": {"info": about, "data": {}}}
+    with start_run("e", "lightgbm", {}, server.uri.replace("//", "//risk:hunter2@")):
+        pass
+    assert any(path.endswith("runs/update") for path in server.asked)
+    assert capfd.readouterr().out == ""  # `--json` prints one object, and nothing else does
