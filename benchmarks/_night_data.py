@@ -1,8 +1,12 @@
 """A book of a million accounts and a model of a realistic size, for the benchmark of a night."""
 
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
@@ -14,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from relimit.data.schema import TIME, events_schema
+from relimit.data.vocabulary import MICROSECONDS_PER_DAY
 from relimit.features import compute_features, model_feature_names
 from relimit.models import BoostedTrees, RiskModel, assumed_loss, choose_calibration, save_model
 from relimit.models.boosting import BoostedHead
@@ -70,6 +75,43 @@ def make_book(seed: Path, folder: Path, accounts: int) -> None:
         "prepaid": np.full(accounts, 50_000),
     }
     pq.write_table(pa.table(named), folder / "prepayments.parquet")
+
+
+def make_days(book: Path, folder: Path) -> None:
+    """Write a book's events as a folder of parts, one of each day on which they became known.
+
+    Each is one row group, by account, as a log that is written day by day would have it.
+    """
+    parts = folder / "events.parquet"
+    parts.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(dir=folder) as staging,
+        pq.ParquetFile(book / "events.parquet") as file,
+    ):
+        with ExitStack() as stack:
+            writers: dict[int, pa.RecordBatchStreamWriter] = {}
+            for group in range(file.num_row_groups):
+                for day, rows in _by_day(file.read_row_group(group)):
+                    if day not in writers:
+                        sink = Path(staging) / f"{day:05}.arrow"
+                        writers[day] = stack.enter_context(pa.ipc.new_stream(sink, rows.schema))
+                    writers[day].write_table(rows)
+        for day in writers:
+            with pa.ipc.open_stream(Path(staging) / f"{day:05}.arrow") as stream:
+                table = stream.read_all()
+            pq.write_table(table, parts / f"day-{day:05}.parquet", row_group_size=table.num_rows)
+    shutil.copy(book / "prepayments.parquet", folder)
+
+
+def _by_day(events: pa.Table) -> Iterator[tuple[int, pa.Table]]:
+    day = events["known_at"].cast(pa.int64()).to_numpy() // MICROSECONDS_PER_DAY
+    events = events.set_column(
+        events.column_names.index("kind"), "kind", events["kind"].cast(pa.string())
+    ).set_column(events.column_names.index("detail"), "detail", events["detail"].cast(pa.string()))
+    parted = events.take(pa.array(np.argsort(day, kind="stable")))
+    days, counts = np.unique(day, return_counts=True)
+    for number, end, count in zip(days, np.cumsum(counts), counts, strict=True):
+        yield int(number), parted.slice(end - count, count)
 
 
 def _copy(events: pa.Table, place: np.ndarray, copy: int) -> pa.Table:
