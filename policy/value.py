@@ -12,6 +12,9 @@ account stay as the log's policy took them.
   Where it is, the model stands in, and its interval leaves out that part's error as DM's does.
 - Pooled DR: as DR, but corrected by all arms of the same share, see `pooling`. It trusts the model
   with the difference between delays alone.
+- Shrunk DR: pooled DR, its correction drawn to 0 as far as that is noise (the positive part of
+  James & Stein 1961). It moves by at most one standard error, within the limits of pooled DR, which
+  stay: what the log does not tell is taken from the model, and not passed off as known.
 """
 
 from collections.abc import Mapping
@@ -20,6 +23,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 from scipy.stats import t as student
 
 from relimit.data.errors import DataError
@@ -28,7 +32,7 @@ from relimit.policy.cases import Bools, Floats, Ints
 from relimit.policy.pooling import spread_delays
 from relimit.policy.resample import DRAWS, resampled_sums
 
-ESTIMATORS: Final = ("dm", "ips", "snips", "dr", "switch_dr", "pooled_dr")
+ESTIMATORS: Final = ("dm", "ips", "snips", "dr", "switch_dr", "pooled_dr", "shrunk_dr")
 HEAVY: Final = 20.0
 """A weight above this rests on a decision that the log's policy took less than once in twenty: the
 few there are stand for many, and Switch-DR leaves them to the model."""
@@ -185,10 +189,24 @@ def estimate_values(
     columns = np.hstack([part.columns for part in parts.values()])
     sums = np.hsplit(resampled_sums(columns, logged.account, draws=draws, seed=seed), len(parts))
     accounts = len(np.unique(logged.account))
-    return {
-        name: part.estimate(drawn, accounts).within(*within)
+    found = {
+        name: part.estimate(drawn, accounts)
         for (name, part), drawn in zip(parts.items(), sums, strict=True)
     }
+    # Of what was done itself the log tells all: there is nothing to take from a model.
+    own = bool((weight == 1.0).all())
+    found["shrunk_dr"] = found["dr"] if own else _shrunk(found["dm"], found["pooled_dr"])
+    return {name: found[name].within(*within) for name in ESTIMATORS}
+
+
+def _shrunk(model: Estimate, corrected: Estimate) -> Estimate:
+    """Return the corrected value, drawn to the model's as far as the correction is noise."""
+    correction = corrected.value - model.value
+    error = (corrected.high - corrected.low) / (2.0 * float(norm.ppf(0.975)))
+    if abs(correction) <= error:
+        return Estimate(model.value, corrected.low, corrected.high)
+    value = corrected.value - error**2 / correction
+    return Estimate(value, corrected.low, corrected.high)
 
 
 def _split(weight: Floats, heavy: float) -> tuple[Floats, Floats]:

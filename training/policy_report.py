@@ -31,7 +31,8 @@ ESTIMATOR_NOTES: Final = (
     "alone. dr: models corrected by weighted residuals, right if either is. switch dr: the same, "
     "but decisions that the log took against its odds are left to the models; narrower, and right "
     "only as far as these are. pooled dr: as dr, corrected by every delay of the same share; it "
-    "leaves to the models only what the delay changes."
+    "leaves to the models only what the delay changes. shrunk dr: pooled dr, drawn to dm as far as "
+    "its correction is noise, by one standard error at most; with the limits of pooled dr."
 )
 SUPPORT_NOTES: Final = (
     "Wanted: decisions in which the candidate takes the arm. Tried: of these, those that the log "

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from relimit.data.vocabulary import ARMS, FEN_PER_YUAN
 from relimit.models import RiskModel
-from relimit.models.arms import arm_grid
 from relimit.policy import Policy
 from relimit.policy.support import (
     Cell,
@@ -33,8 +32,9 @@ Floats = NDArray[np.float64]
 
 OUTCOMES: Final = ("bad_rate", "loss_yuan", "margin_yuan", "net_yuan")
 """Per decision; net is margin less loss."""
-HEADLINE: Final = "pooled_dr"
-"""Weighted by the propensities, it trusts the models only with what a few days more or less do."""
+HEADLINE: Final = "shrunk_dr"
+"""Where the log's correction of the models is within its noise, they stand; the limits are those of
+a correction that trusts them only with what a few days more or less do."""
 BESIDE: Final = "dr"
 """Unbiased if either the propensities or the outcome models are right; with much more noise."""
 SLACK_DAYS: Final = 1.0
@@ -169,7 +169,7 @@ def value_target(rows: LogRows, target: Target, *, seed: int = 0) -> Valued:
     chance = wanted if own else rows.chances
     support = support_of(logged, wanted)
     schedule, kept = target.schedule(rows.labelled.freed), promise_kept(rows, target)
-    extremes = {name: _extremes(rows, target, name) for name in OUTCOMES}
+    extremes = {name: _extremes(rows, name) for name in OUTCOMES}
     if not support.answered:
         bounds = {
             name: outcome_bounds(logged, wanted, came, extremes[name], seed=seed)
@@ -232,16 +232,16 @@ def _segment(rows: LogRows, targets: Sequence[Target], kind: str, name: str) -> 
     return Segment(kind, str(name), len(rows), valued)
 
 
-def _extremes(rows: LogRows, target: Target, outcome: str) -> tuple[Floats, Floats]:
+def _extremes(rows: LogRows, outcome: str) -> tuple[Floats, Floats]:
     """Return the lowest and highest outcome of each row: what no history is needed to know.
 
-    No more can be lost than is restored, times the loss given default. Margins, to the limit, stay
-    between the least and the greatest that the log has.
+    No more can be lost than was freed, times the loss given default: a review may bring back, too,
+    what a decision kept. Margins, to the limit, stay between the least and the greatest that the
+    log has.
     """
     n = len(rows)
     none: Floats = np.zeros(n)
-    share = arm_grid()[target.arm, 0]
-    loss = rows.assumptions.loss_given_default * rows.labelled.freed * share / FEN_PER_YUAN
+    loss = rows.assumptions.loss_given_default * rows.labelled.freed / FEN_PER_YUAN
     ratio = rows.outcomes.margin / rows.outcomes.limit
     low, high = (rows.outcomes.limit * end / FEN_PER_YUAN for end in (ratio.min(), ratio.max()))
     return {

@@ -212,3 +212,29 @@ def test_no_estimate_lies_where_the_outcome_cannot():
         assert 0.0 <= held[name].low <= held[name].value <= held[name].high <= 1.0
     assert held["dr"].value == 0.0
     assert held["dm"].value == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(("model", "expected"), [(0.34, 0.34), (0.9, None)])
+def test_a_correction_within_its_noise_leaves_the_value_to_the_model(model, expected):
+    """Of 200 decisions half were tried, with chance one half; 0.3 of them went bad."""
+    wanted = np.eye(25)[np.full(200, 20)]
+    arm = np.where(np.arange(200) % 2, 20, 0)
+    logged = Logged(arm, np.full(200, 0.5), np.arange(200))
+    outcome = (np.arange(200) % 20 < 6).astype(float)
+    found = values(logged, wanted, outcome, np.full((200, 25), model))
+    shrunk, pooled = found["shrunk_dr"], found["pooled_dr"]
+    assert (shrunk.low, shrunk.high) == (pooled.low, pooled.high)
+    if expected is not None:
+        assert shrunk.value == pytest.approx(expected)
+        assert pooled.value != pytest.approx(expected)
+    error = (pooled.high - pooled.low) / 3.92
+    assert abs(shrunk.value - pooled.value) <= error * 1.001
+    assert shrunk.low <= shrunk.value <= shrunk.high
+
+
+def test_what_the_log_did_itself_is_worth_what_came():
+    wanted = np.eye(25)[np.full(50, 20)]
+    logged = Logged(np.full(50, 20), np.ones(50), np.arange(50))
+    outcome = (np.arange(50) % 10 < 3).astype(float)
+    found = values(logged, wanted, outcome, np.full((50, 25), 0.35))
+    assert found["shrunk_dr"].value == pytest.approx(0.3)
