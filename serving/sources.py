@@ -39,7 +39,7 @@ class Sources:
         Raises
         ------
         DataError
-            If there is nothing to read, or a page of kinds is damaged.
+            If there is nothing to read, a page of kinds is damaged, or a file changed meanwhile.
         """
         state = stamp(events)
         inputs = {
@@ -49,13 +49,22 @@ class Sources:
             "relimit_version": version("relimit"),
             **request.inputs(),
         }
-        return cls(inputs, unknown_kinds(events), state)
+        try:
+            strange = unknown_kinds(events)
+        except DataError:
+            _require_same(state, events)  # a file that is being written looks damaged
+            raise
+        return cls(inputs, strange, state)
 
     def require_unchanged(self, events: Path) -> None:
         """Raise DataError if the events are no longer the files that were fingerprinted."""
-        if stamp(events) != self.state:
-            raise DataError(
-                "changed while it was read",
-                where=str(events),
-                mend="Score again once nothing writes to it",
-            )
+        _require_same(self.state, events)
+
+
+def _require_same(state: Mapping[str, Any], events: Path) -> None:
+    if stamp(events) != state:
+        raise DataError(
+            "changed while it was read",
+            where=str(events),
+            mend="Score again once nothing writes to it",
+        )

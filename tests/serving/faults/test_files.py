@@ -12,7 +12,7 @@ import pytest
 
 from relimit.data import choosing, write_parquet
 from relimit.data.errors import DataError
-from relimit.serving import answers, batch
+from relimit.serving import answers, batch, sources
 from relimit.serving.batch import score
 from relimit.serving.scorer import Scorer
 
@@ -87,6 +87,20 @@ def test_events_that_change_while_they_are_read_fail_the_run(
     with pytest.raises(DataError, match=r"events.parquet: changed while it was read"):
         score(scorer, events, night.request, tmp_path / "out", progress=write_again)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_looks_damaged_as_it_is_written_again_has_changed(
+    scorer: Scorer, events: Path, night: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pq.write_table(night.book(30, 6), events)
+
+    def meets_half_a_file(path: Path) -> None:
+        path.write_bytes(path.read_bytes()[:-100])
+        raise DataError("can't be read as Parquet", where=str(path))
+
+    monkeypatch.setattr(sources, "unknown_kinds", meets_half_a_file)
+    with pytest.raises(DataError, match=r"events.parquet: changed while it was read"):
+        score(scorer, events, night.request, tmp_path / "out")
 
 
 def test_a_finished_run_whose_part_has_changed_is_not_taken_for_whole(
