@@ -51,8 +51,6 @@ class Night:
         waits_for_due = np.isin(delay, _due_delays(policy))
         due_met = waits_for_due & _due_met(cases, decided_on, today)
         situation = situation_of(policy, aged)
-        opened = earlier.gate_closed & ~situation.closed.any(axis=1)
-        factor = np.where(due_met | opened, 1.0, 1.0 + policy.service.better_by)
         bounced = is_doubtful(policy, cases.facts) & (cases.facts.days_since_returned < elapsed)
         cleared = (_cleared_on(policy, cases) - today).astype(np.int64)
         left = np.where(promised, (earlier.promised_on - today).astype(np.int64), 0)
@@ -63,10 +61,11 @@ class Night:
             left=np.maximum(left, 0),
             by_tier=np.isin(delay, DELAYS_DAYS) & ~due_met,
             cleared=np.where(bounced, np.maximum(cleared, 0), 0),
+            factor=np.where(due_met, 1.0, 1.0 + policy.service.better_by),
+            was_closed=earlier.gate_closed,
         )
         situation = replace(
             situation,
-            loss_ratio=situation.loss_ratio * factor,
             elapsed_days=np.where(due_met, LONGEST, (today - decided_on).astype(np.int64)),
             promise=promise,
         )

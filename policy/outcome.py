@@ -22,7 +22,7 @@ class Situation:
     freed, room
         `[n]` fen freed by the prepayment, and fen left under the regulatory cap.
     loss_ratio
-        `[n]` expected loss over freed limit, as the tiers read it.
+        `[n]` expected loss over freed limit.
     closed
         `[n, 3]` which of `GATES` are closed.
     clearing_days, fault_days
@@ -45,6 +45,14 @@ class Situation:
 
     def __len__(self) -> int:
         return len(self.freed)
+
+    @property
+    def tier_ratio(self) -> Floats:
+        """`[n]` the loss ratio as the tiers read it: higher on a later night, but see `Promise`."""
+        if self.promise is None:
+            return self.loss_ratio
+        opened = self.promise.was_closed & ~self.closed.any(axis=1)
+        return np.where(opened, self.loss_ratio, self.loss_ratio * self.promise.factor)
 
     def take(self, rows: NDArray[Any]) -> Self:
         """Return some rows, by index or by mask."""
@@ -123,7 +131,7 @@ def promise_stands(situation: Situation, fresh: Outcome) -> Bools:
 
 def by_the_rules(policy: Policy, situation: Situation) -> Outcome:
     """Return how much returns and when: gates, then the tier, the cap and the longest wait."""
-    tier = tier_of(policy, situation.loss_ratio)
+    tier = tier_of(policy, situation.tier_ratio)
     amount = tier_amount(policy, tier, situation.freed)
     unit = policy.rounding.unit
     amount = np.where(amount > situation.room, situation.room // unit * unit, amount)

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relimit.policy.cases import Bools, Ints
+from relimit.policy.cases import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,10 @@ class Promise:
         Whether a tier set that date and still waits; else a fault or the payment's clearing did.
     cleared
         int64 days until a payment that bounced since the decision has cleared; 0 if none did.
+    factor
+        What the loss ratio is multiplied by before the tiers read it, unless a gate has opened.
+    was_closed
+        Whether a gate was closed when the last night ended.
     """
 
     decided_at: Ints
@@ -33,6 +37,8 @@ class Promise:
     left: Ints
     by_tier: Bools
     cleared: Ints
+    factor: Floats
+    was_closed: Bools
 
     def take(self, rows: NDArray[Any]) -> Self:
         """Return some rows, by index or by mask."""

@@ -126,7 +126,11 @@ def _offer_steps(  # noqa: PLR0917 - every one is needed, and all differ in type
     after: Cases,
 ) -> None:
     now = ruling.situation
-    promise = now.promise and replace(now.promise, amount=np.zeros(len(now), np.int64))
+    promise = now.promise and replace(
+        now.promise,
+        amount=np.zeros(len(now), np.int64),
+        was_closed=np.ones(len(now), np.bool_),
+    )
     situation = replace(
         situation_of(policy, after), elapsed_days=now.elapsed_days, promise=promise
     )  # a gate that closes ends a promise, and opening it brings none back

@@ -93,7 +93,7 @@ def days_after(dates: Dates, days: Ints) -> Dates:
 
 def tier_signals(policy: Policy, situation: Situation) -> NDArray[np.int8]:
     """Return `[n]` the place in `SIGNALS` of what each case's tier waits for."""
-    tier = tier_of(policy, situation.loss_ratio)
+    tier = tier_of(policy, situation.tier_ratio)
     return np.array([SIGNALS.index(t.signal) for t in policy.tiers], np.int8)[tier]
 
 

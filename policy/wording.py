@@ -66,10 +66,15 @@ class Story:
     remedies: Remedies
 
     @property
+    def loss_ratio(self) -> Floats:
+        """`[n]`: the expected loss over the freed limit, as the tiers read it."""
+        return self.situation.tier_ratio
+
+    @property
     def tier_bound(self) -> Floats:
         """`[n]`: the largest loss ratio of each case's tier."""
         bounds = np.array([tier.up_to for tier in self.policy.tiers])
-        return np.asarray(bounds[tier_of(self.policy, self.situation.loss_ratio)])
+        return np.asarray(bounds[tier_of(self.policy, self.loss_ratio)])
 
     def field(self, name: str, rows: Ints, language: str) -> pa.StringArray:
         """Return `[rows]` what a template's field says in a language."""
@@ -91,10 +96,6 @@ def _cases(story: Story) -> Any:
     return story.cases
 
 
-def _situation(story: Story) -> Any:
-    return story.situation
-
-
 def _story(story: Story) -> Any:
     return story
 
@@ -113,7 +114,7 @@ FIELDS: Final[Mapping[str, tuple[Callable[[Story], Any], Callable[[Any, str], pa
     "signal_on": (_timetable, dates),
     "next_due": (_facts, dates),
     "cycles_until": (_facts, dates),
-    "loss_ratio": (_situation, percentages),
+    "loss_ratio": (_story, percentages),
     "tier_bound": (_story, percentages),
     "overdue": (_facts, money),
     "unsettled_interest": (_facts, money),

@@ -1,4 +1,4 @@
-"""Features registered by a test are forgotten when it ends."""
+"""Features and plugins that a test registers are forgotten when it ends."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,8 @@ from relimit.features.registry import forget
 
 
 @pytest.fixture(autouse=True)
-def only_built_in_features() -> Iterator[None]:
+def only_built_in_features(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = len(feature_names())
+    monkeypatch.setattr("relimit.features.plugins._NAMED", {})
     yield
     forget(feature_names()[before:])

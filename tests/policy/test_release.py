@@ -263,6 +263,13 @@ def test_a_gate_that_opens_is_read_at_the_score_itself(again):
     assert again(first, 1, unsettled_interest=0)["restore_now"] == 50_000
 
 
+def test_a_score_that_binds_only_while_a_gate_is_closed_is_no_reason(again):
+    first = {"unsettled_interest": 1240, "loss_ratio": 0.029}
+    assert again(first, 1)["reasons"] == ["unsettled_interest"]
+    locked = again(first, 1, identity_changes=1, login_failures=3)
+    assert locked["reasons"] == ["unsettled_interest", "identity_lock"]
+
+
 DUE_10TH = {"loss_ratio": 0.12, "next_due": np.datetime64("2026-03-10")}
 AFTER_10TH = {"last_due": np.datetime64("2026-03-10"), "next_due": np.datetime64("2026-04-10")}
 
