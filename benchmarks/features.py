@@ -43,6 +43,7 @@ from _feature_peers import (
     run_pandas,
     run_polars,
 )
+from _peak import peak_gib
 
 from relimit.data.events import EventBlock, blocks_from_table
 from relimit.data.schema import events_schema
@@ -134,11 +135,11 @@ def run_one(name: str, folder: Path, case: str) -> None:
     if streams:
         deque(result, maxlen=0)
     took = time.perf_counter() - started
-    used = resource.getrusage(resource.RUSAGE_SELF)
+    used, gib = resource.getrusage(resource.RUSAGE_SELF), peak_gib()
     if result is not None and name != "relimit, all":
         table = pa.Table.from_batches(CONTENDERS[name](folder, case)) if streams else result
         pq.write_table(table, folder / f"{name}.{case}.result")
-    measured = {"wall": took, "cpu": used.ru_utime + used.ru_stime, "gib": used.ru_maxrss / 2**20}
+    measured = {"wall": took, "cpu": used.ru_utime + used.ru_stime, "gib": gib}
     print(json.dumps(measured))
 
 

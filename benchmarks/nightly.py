@@ -16,7 +16,6 @@ said. Exits 1 if a target is missed.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from _night_data import end_of, make_book, make_days, make_model, make_seed
+from _peak import peak_gib
 
 from relimit.data.events import blocks_from_table
 from relimit.data.files import parquet_files
@@ -307,8 +307,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.run:
         measured = RUNS[options.run](options.folder)
-        gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        print(json.dumps({**measured, "gib": gib}))
+        print(json.dumps({**measured, "gib": peak_gib()}))
         return
     accounts = 100_000 if options.small else options.accounts
     with tempfile.TemporaryDirectory() as temporary:
