@@ -106,11 +106,6 @@ def applied_arms(policy: Policy, situation: Situation) -> Ints:
     return np.stack(became, axis=1)
 
 
-def arm_under(policy: Policy, situation: Situation) -> Ints:
-    """Return `[n]` the place in `ARMS` of what a policy gives."""
-    return _nearest(situation, outcome_of(policy, situation))
-
-
 def _nearest(situation: Situation, outcome: Outcome) -> Ints:
     arm = grid_arm(outcome.amount, situation.freed, outcome.days)
     return np.where(ARM_SHARES[arm] > 0, arm, NOTHING)

@@ -1,6 +1,4 @@
 import json
-import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +13,7 @@ from hypothesis import strategies as st
 
 from relimit.data.check import check_events
 from relimit.data.check_accounts import more_than_owed, repeated
-from relimit.data.check_book import check, check_book
+from relimit.data.check_book import check
 from relimit.data.errors import DataError
 from relimit.data.events import blocks_from_table
 from relimit.data.findings import CheckReport, Finding
@@ -252,99 +250,6 @@ def block_order(plain: list[Any], own: list[int]) -> list[int]:
                                       plain[n][3]))  # fmt: skip
 
 
-# Files that break the contract: every one is an error that names file, column and count.
-
-
-def renamed(folder: Path) -> Path:
-    write_parquet(events(), folder / "a.parquet")
-    write_parquet(events().rename_columns({"known_at": "knowm_at"}), folder / "b.parquet")
-    return folder
-
-
-def mixed_ids(folder: Path) -> Path:
-    write_parquet(events(), folder / "a.parquet")
-    words = events().set_column(0, "account_id", pa.array(["1", "1"]))
-    write_parquet(words, folder / "b.parquet")
-    return folder
-
-
-def one_file(change: Callable[[pa.Table], pa.Table]) -> Callable[[Path], Path]:
-    def make(folder: Path) -> Path:
-        write_parquet(change(events()), folder / "events.parquet")
-        return folder / "events.parquet"
-
-    return make
-
-
-def with_type(name: str, kind: pa.DataType) -> Callable[[Path], Path]:
-    def change(table: pa.Table) -> pa.Table:
-        place = table.schema.get_field_index(name)
-        return table.set_column(place, name, table[name].cast(kind))
-
-    return one_file(change)
-
-
-def damaged(change: Callable[[bytes], bytes]) -> Callable[[Path], Path]:
-    def make(folder: Path) -> Path:
-        path = one_file(lambda table: table)(folder)
-        path.write_bytes(change(path.read_bytes()))
-        return path
-
-    return make
-
-
-def overflow(table: pa.Table) -> pa.Table:
-    place = table.schema.get_field_index("value")
-    return table.set_column(place, "value", pa.array([None, 2**40]))
-
-
-BROKEN: list[tuple[Callable[[Path], Path], str, str, int]] = [
-    (renamed, r"b\.parquet: column known_at is missing \(2 rows\), but a\.parq", "known_at", 2),
-    (mixed_ids, r"b\.parquet: column account_id is string \(2 rows\), but int64", "account_id", 2),
-    (one_file(lambda t: t.drop(["amount"])), r"column amount is missing \(2 rows", "amount", 2),
-    (with_type("amount", pa.float64()), r"amount is double \(2 rows\), expected int", "amount", 2),
-    (with_type("ts", pa.timestamp("us")), r"ts is timestamp\[us\] \(2 rows\), expected", "ts", 2),
-    (with_type("kind", pa.binary()), r"kind is binary \(2 rows\), expected string", "kind", 2),
-    (one_file(overflow), r"value \(int64\) doesn't fit int32 in 1 of 2 rows", "value", 1),
-    (damaged(lambda b: b""), r"can't be read as Parquet \(0 bytes\)", "", 1),
-    (damaged(lambda b: b"junk" * 9), r"\(36 bytes\): Parquet magic bytes not found", "", 1),
-    (damaged(lambda b: b[: len(b) // 2]), r"Parquet magic bytes not found", "", 1),
-    (damaged(lambda b: b[:30] + bytes([b[30] ^ 1]) + b[31:]), r"can't be read as Parquet", "", 1),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("make", "message", "column", "count"), BROKEN)
-def test_a_broken_file_is_an_error_and_quarantines_nothing(
-    make: Callable[[Path], Path], message: str, column: str, count: int, tmp_path: Path
-) -> None:
-    path = make(tmp_path / "in")
-    report = check_events(path, quarantine=tmp_path / "out", now=NOW)
-    assert not report.ok
-    (found,) = (finding for finding in report.findings if finding.level == "error")
-    assert found.message.startswith(("events.parquet", "b.parquet"))
-    assert re.search(message, found.message)
-    assert (found.column, found.count) == (column, count)
-    assert found.mend
-    assert report.quarantine is None
-    assert not (tmp_path / "out").exists()
-
-
-def test_every_faulty_part_is_told_at_once(tmp_path: Path) -> None:
-    write_parquet(events(), tmp_path / "a.parquet")
-    write_parquet(events().drop(["ts"]), tmp_path / "b.parquet")
-    (tmp_path / "c.parquet").write_bytes(b"")
-    messages = [finding.message for finding in check_events(tmp_path).findings]
-    assert [message.split(":")[0] for message in messages] == ["b.parquet", "c.parquet"]
-
-
-@pytest.mark.parametrize(
-    ("unit", "zone"), [("ns", "UTC"), ("ms", "Asia/Shanghai"), ("s", "+01:00")]
-)
-def test_other_units_and_zones_are_as_good(unit: str, zone: str, tmp_path: Path) -> None:
-    path = with_type("ts", pa.timestamp(unit, zone))(tmp_path)
-    assert check_events(path, now=NOW).findings == ()
-
-
 def test_columns_and_files_that_are_not_read_are_told(tmp_path: Path) -> None:
     table = events(without=("known_at",))
     table = table.append_column("known_At", table["ts"]).append_column("remark", table["kind"])
@@ -441,86 +346,3 @@ def test_nothing_there_is_told(tmp_path: Path) -> None:
         check(tmp_path / "nowhere")
     with pytest.raises(DataError, match=r"neither events\.parquet nor a folder events"):
         check(tmp_path)
-
-
-# Books
-
-
-def decisions(**columns: Any) -> pa.Table:
-    given = {"decision_id": ["a", "b"], "account_id": [1, 1], "decided_at": [NOON, NOON + DAY],
-             "prepaid": [5, 5], "freed": [5, 0], "share": [1.0, 0.25], "delay_days": [0, 30],
-             "propensity": [1.0, None], **columns}  # fmt: skip
-    return pa.table(given)
-
-
-def observations(**columns: Any) -> pa.Table:
-    given = {"account_id": [1, 1], "as_of": [NOON, NOON + DAY], "bad": [True, False], **columns}
-    return pa.table(given)
-
-
-def accounts(**columns: Any) -> pa.Table:
-    return pa.table({"account_id": [1, 7], **columns})
-
-
-def book_report(folder: Path, **tables: pa.Table) -> CheckReport:
-    write_parquet(events(), folder / "events.parquet")
-    for name, table in tables.items():
-        write_parquet(table, folder / f"{name}.parquet")
-    return check(folder, now=NOW)
-
-
-def test_a_good_book_has_only_a_note(tmp_path: Path) -> None:
-    report = book_report(
-        tmp_path, decisions=decisions(), observations=observations(), accounts=accounts()
-    )
-    assert [finding.code for finding in report.findings] == ["accounts_without_events"]
-    assert report.findings[0].level == "note"
-    assert report.path == str(tmp_path)
-    assert report.to_dict() == check_book(tmp_path, now=NOW).to_dict()
-
-
-BOOK_FAULTS: list[tuple[str, pa.Table, str, str, int]] = [
-    ("decisions", decisions(propensity=[0.0, None]), "propensity_range", "error", 1),
-    ("decisions", decisions(propensity=[1.5, float("nan")]), "propensity_range", "error", 2),
-    ("decisions", decisions(share=[1.01, -0.5]), "share_range", "error", 2),
-    ("decisions", decisions(share=[1.0, 0.3]), "share_off_grid", "warning", 1),
-    ("decisions", decisions(delay_days=[0, -1]), "negative_delay", "error", 1),
-    ("decisions", decisions(delay_days=[0, 5]), "delay_off_grid", "warning", 1),
-    ("decisions", decisions(freed=[6, 0]), "freed_over_prepaid", "error", 1),
-    ("decisions", decisions(freed=[-1, 0]), "negative_freed", "error", 1),
-    ("decisions", decisions(prepaid=[0, 5], freed=[0, 0]), "prepaid_not_positive", "error", 1),
-    ("decisions", decisions(decision_id=["a", "a"]), "repeated_decisions", "error", 1),
-    ("decisions", decisions(account_id=[1, 9]), "decisions_without_events", "warning", 1),
-    ("decisions", decisions(account_id=[8, 9]), "decisions_without_events", "error", 2),
-    ("decisions", decisions(account_id=["1", "1"]), "id_type", "error", 2),
-    ("decisions", decisions(prepaid=[5.0, 5.0]), "schema", "error", 2),
-    ("decisions", decisions(prepaid=[5, None]), "unreadable", "error", 1),
-    ("observations", observations(bad=[True, True]), "one_outcome", "warning", 2),
-    ("observations", observations(bad=[None, None]), "one_outcome", "warning", 2),
-    ("observations", observations(as_of=[NOON, NOON]), "repeated_observations", "warning", 1),
-    ("observations", observations(loss=[-1, 0]), "negative_loss", "error", 1),
-    ("observations", observations(share=[2.0, None]), "share_range", "error", 1),
-    ("accounts", accounts(account_id=[1, 1]), "repeated_accounts", "error", 1),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("name", "table", "code", "level", "count"), BOOK_FAULTS)
-def test_each_fault_of_a_book_is_told(
-    name: str, table: pa.Table, code: str, level: str, count: int, tmp_path: Path
-) -> None:
-    report = book_report(tmp_path, **{name: table})
-    found = by_code(report)[code]
-    assert (found.level, found.count) == (level, count)
-    assert found.message.startswith(f"{name}.parquet: ")
-    assert report.ok == (level != "error")
-
-
-def test_a_book_that_states_its_end_is_held_to_it(tmp_path: Path) -> None:
-    (tmp_path / "book.json").write_text('{"as_of": "2025-03-01T00:00:00Z"}')
-    found = by_code(book_report(tmp_path))["after_the_book"]
-    assert (found.level, found.count) == ("warning", 1)
-
-
-def test_a_folder_of_parts_is_events_and_not_a_book(tmp_path: Path) -> None:
-    write_parquet(events(), tmp_path / "part-0.parquet")
-    assert check(tmp_path, now=NOW).rows == 2

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from relimit.data.errors import DataError, PolicyError
 from relimit.data.vocabulary import ARMS
 from relimit.policy import load_policy
+from relimit.policy.arms import grid_arm
 from relimit.policy.optimise import Guardrails, Sample, optimise_tiers
-from relimit.policy.outcome import situation_of
-from relimit.policy.worth import applied_arms, arm_under, worth_of
+from relimit.policy.outcome import outcome_of, situation_of
+from relimit.policy.worth import applied_arms, worth_of
 
 SHARE, DAYS = np.array(ARMS).T
 AT_ONCE = (DAYS == 0) | (SHARE == 0)
@@ -45,7 +46,9 @@ def make_book(make):
 
 def deployed(policy, situation, book, tiers):
     """Net value, loss and restored yuan over freed under tiers, by the rules themselves."""
-    arm = arm_under(replace(policy, tiers=tiers), situation)
+    outcome = outcome_of(replace(policy, tiers=tiers), situation)
+    arm = grid_arm(outcome.amount, situation.freed, outcome.days)
+    arm = np.where(SHARE[arm] > 0, arm, 0)  # of what returns nothing the day is no question
     rows = np.arange(len(arm))
     # An arm's outcome under the rules is the outcome of what the rules made of it.
     first = (applied_arms(policy, situation) == arm[:, None]).argmax(axis=1)
