@@ -19,7 +19,6 @@ from relimit.features.funding import FROM_LENDER
 from relimit.features.history import Floats, History, Ints, Select, Window, pick
 from relimit.features.operations import operation_count
 from relimit.features.sequences import MINUTE, cycles
-from relimit.features.series import Series
 from relimit.features.state import in_arrears, interest_ledger, limit_now, outstanding
 from relimit.policy.cases import Dates, Facts
 from relimit.policy.config import Policy, load_policy
@@ -71,7 +70,7 @@ def gather_facts(history: History, policy: Policy | None = None) -> Facts:
 
 def _whole(amounts: Floats) -> Ints:
     """Return numbers that are whole already as int64; 0 where there are none."""
-    return np.nan_to_num(amounts, nan=0.0).astype(np.int64)
+    return np.where(np.isnan(amounts), 0.0, amounts).astype(np.int64)
 
 
 def _unsettled_interest(policy: Policy, history: History) -> Ints:
@@ -95,42 +94,48 @@ def _unsettled_interest(policy: Policy, history: History) -> Ints:
 def _paid_less_charged(history: History) -> tuple[Ints, Ints]:
     """Return payments of interest and, negative, the interest that no instalment billed."""
     ledger = interest_ledger(history)
-    billed = _at_instants(history, INTEREST, DUE).rows
-    kept = ~np.isin(ledger.rows, billed, assume_unique=True)
+    alone = np.ones(len(history.block.kind), np.bool_)
+    alone[_at_instants(history, INTEREST, DUE)] = False
+    kept = alone.take(ledger.rows)
     return ledger.rows[kept], -ledger.value[kept]
 
 
-def _at_instants(history: History, kind: str, other: str) -> Series:
-    """Return the events of a kind that happened at the very instant of another kind's."""
-    name = f"{kind} at the instant of {other}"
-    return history.derive(name, lambda: _coinciding(history, kind, other))
+def _at_instants(history: History, kind: str, other: str) -> Ints:
+    """Return the rows of a kind's events that happened at the very instant of another kind's."""
+    rows, others = history.series(kind).rows, history.series(other).rows
+    if len(rows) == 0 or len(others) == 0:
+        return rows[:0]
+    keys = np.sort(_moments(history, others), kind="stable")  # nearly in order
+    mine = _moments(history, rows)
+    near = np.minimum(keys.searchsorted(mine), len(keys) - 1)
+    return np.asarray(rows[keys[near] == mine])
 
 
-def _coinciding(history: History, kind: str, other: str) -> tuple[Ints, Ints]:
-    series, others = history.series(kind), history.series(other).rows
-    times, rank = np.unique(history.block.ts[others], return_inverse=True)
-    if len(times) == 0:
-        return series.rows[:0], series.value[:0]
-    ts = history.block.ts[series.rows]
-    place = np.minimum(np.searchsorted(times, ts), len(times) - 1)
-    account = history.row_start
-    key = account[series.rows] * len(times) + place
-    keys = np.sort(account[others] * len(times) + rank, kind="stable")  # nearly in order
-    near = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
-    same = (times[place] == ts) & (keys[near] == key)
-    return series.rows[same], series.value[same]
+def _moments(history: History, rows: Ints) -> Ints:
+    """Return a number for each row's account and `ts`; ranks if the times are too far apart."""
+    block = history.block
+    ts, first = block.ts, int(block.ts.min())
+    span = int(ts.max()) - first + 1
+    account = block.starts[1:].searchsorted(rows, side="right")
+    if span * len(block.account_ids) >= 2**62:
+        distinct, rank = np.unique(ts, return_inverse=True)
+        return account * len(distinct) + rank[rows]
+    return account * span + (ts[rows] - first)
 
 
 def _operations(policy: Policy, history: History, *kinds: str) -> Ints:
     """Return operations in the identity window, and since the identity was last confirmed."""
     window = Window(policy.gates.identity_window_days)
     confirmed = history.last_row(CONFIRMED)
+    ever = bool((confirmed >= 0).any())
     total = np.zeros(history.size, np.int64)
     for kind in kinds:
-        found = history.series(Select(OPERATION, detail=kind))
-        since = history.span(found)[1] - found.before(confirmed + 1)
-        count = operation_count(history, kind, window)
-        total += np.where(confirmed >= 0, np.minimum(count, since), count)
+        count: Ints = operation_count(history, kind, window).astype(np.int64)
+        if ever:
+            found = history.series(Select(OPERATION, detail=kind))
+            since = history.span(found)[1] - found.before(confirmed + 1)
+            count = np.where(confirmed >= 0, np.minimum(count, since), count)
+        total += count
     return total
 
 
@@ -139,6 +144,8 @@ def _outage_minutes(history: History, window_days: int) -> Ints:
     since = history.as_of - window_days * MICROSECONDS_PER_DAY
     minutes = history.values(OUTAGE)
     total = np.zeros(history.size, np.int64)
+    if len(minutes.rows) == 0:
+        return total
     for back in range(OUTAGES):
         start, there = history.last_ts(minutes, back)
         end = start + _whole(history.last_amount(minutes, back)) * MINUTE
@@ -182,11 +189,12 @@ def _cycles_until(policy: Policy, history: History) -> Dates:
     window = Window(policy.evidence.window_days)
     series = cycles(history)
     place, _ = history.last(series, policy.evidence.cycles - 1)
-    enough = history.count(series, window) >= policy.evidence.cycles
-    row = pick(series.rows, place, enough, 0)
-    known = pick(history.block.known_at, row, enough, 0)
-    until = local_dates(policy, known + window.days * MICROSECONDS_PER_DAY)
-    return np.where(enough, until, np.datetime64("NaT", "D"))
+    enough = np.flatnonzero(history.count(series, window) >= policy.evidence.cycles)
+    until = np.full(history.size, np.datetime64("NaT", "D"))
+    if len(enough):
+        known = history.block.known_at[series.rows[place[enough]]]
+        until[enough] = local_dates(policy, known + window.days * MICROSECONDS_PER_DAY)
+    return until
 
 
 def _score_drop(history: History, window: Window) -> Floats:
