@@ -13,7 +13,11 @@ from relimit.features.registry import Feature, catalogue, find_features
 from relimit.features.select import Windows
 
 
-def feature_matrix(history: History, names: Sequence[str] | None = None) -> Floats:
+def feature_matrix(
+    history: History,
+    names: Sequence[str] | None = None,
+    needed: frozenset[str] | None = None,
+) -> Floats:
     """Return the features at a history's snapshots.
 
     Parameters
@@ -22,6 +26,8 @@ def feature_matrix(history: History, names: Sequence[str] | None = None) -> Floa
         A block with its snapshots.
     names
         Which features, in which order; None takes the catalogue.
+    needed
+        Those that anybody looks at: the others are not computed, and null. None takes all.
 
     Returns
     -------
@@ -34,29 +40,34 @@ def feature_matrix(history: History, names: Sequence[str] | None = None) -> Floa
         A name is unknown.
     """
     features = catalogue() if names is None else find_features(names)
-    return np.ascontiguousarray(matrix_of(history, features))
+    return np.ascontiguousarray(matrix_of(history, features, needed))
 
 
-def matrix_of(history: History, features: Sequence[Feature]) -> Floats:
+def matrix_of(
+    history: History, features: Sequence[Feature], needed: frozenset[str] | None = None
+) -> Floats:
     """Return `[snapshots, features]`, column after column in memory: so they are written."""
-    columns = np.empty((len(features), history.size))
+    shape = (len(features), history.size)
+    columns = np.empty(shape) if needed is None else np.full(shape, np.nan)
     if history.few:
-        for place, compute in _calls(tuple(features)):
+        for place, compute in _calls(tuple(features), needed):
             columns[place] = compute(history)
         return columns.T
     for column, known in zip(columns, features, strict=True):
-        column[:] = known.compute(history)
+        if needed is None or known.name in needed:
+            column[:] = known.compute(history)
     return columns.T
 
 
 @lru_cache(16)
 def _calls(
-    features: tuple[Feature, ...],
+    features: tuple[Feature, ...], needed: frozenset[str] | None
 ) -> tuple[tuple[int | list[int], Callable[[History], Floats | Ints]], ...]:
     """Return which columns to compute by which calls: those that can be had together, together."""
     groups: dict[Any, list[int]] = {}
     for place, known in enumerate(features):
-        groups.setdefault(known.together or known.name, []).append(place)
+        if needed is None or known.name in needed:
+            groups.setdefault(known.together or known.name, []).append(place)
     return tuple(_call(features, places) for places in groups.values())
 
 
