@@ -9,7 +9,7 @@ import numpy as np
 from relimit.data.events import EventBlock, blocks_from_table
 from relimit.data.schema import events_schema
 from relimit.features.history import Floats, History, Ints
-from relimit.features.registry import Feature, catalogue, find_features
+from relimit.features.registry import Feature, catalogue, feature_names, find_features
 from relimit.features.select import Windows
 
 
@@ -37,37 +37,45 @@ def feature_matrix(
     Raises
     ------
     DataError
-        A name is unknown.
+        A name of those computed is unknown.
     """
-    features = catalogue() if names is None else find_features(names)
-    return np.ascontiguousarray(matrix_of(history, features, needed))
+    if needed is None:
+        features = catalogue() if names is None else find_features(names)
+        return np.ascontiguousarray(matrix_of(history, features))
+    names = feature_names() if names is None else tuple(names)
+    places, computed = _needed_of(names, needed)
+    matrix = np.full((history.size, len(names)), np.nan)
+    matrix[:, places] = matrix_of(history, find_features(computed))
+    return matrix
 
 
-def matrix_of(
-    history: History, features: Sequence[Feature], needed: frozenset[str] | None = None
-) -> Floats:
+@lru_cache(16)
+def _needed_of(names: tuple[str, ...], needed: frozenset[str]) -> tuple[Ints, tuple[str, ...]]:
+    """Return which of the names are needed: their places, and themselves."""
+    places = [place for place, name in enumerate(names) if name in needed]
+    return np.array(places, np.int64), tuple(names[place] for place in places)
+
+
+def matrix_of(history: History, features: Sequence[Feature]) -> Floats:
     """Return `[snapshots, features]`, column after column in memory: so they are written."""
-    shape = (len(features), history.size)
-    columns = np.empty(shape) if needed is None else np.full(shape, np.nan)
+    columns = np.empty((len(features), history.size))
     if history.few:
-        for place, compute in _calls(tuple(features), needed):
+        for place, compute in _calls(tuple(features)):
             columns[place] = compute(history)
         return columns.T
     for column, known in zip(columns, features, strict=True):
-        if needed is None or known.name in needed:
-            column[:] = known.compute(history)
+        column[:] = known.compute(history)
     return columns.T
 
 
 @lru_cache(16)
 def _calls(
-    features: tuple[Feature, ...], needed: frozenset[str] | None
+    features: tuple[Feature, ...],
 ) -> tuple[tuple[int | list[int], Callable[[History], Floats | Ints]], ...]:
     """Return which columns to compute by which calls: those that can be had together, together."""
     groups: dict[Any, list[int]] = {}
     for place, known in enumerate(features):
-        if needed is None or known.name in needed:
-            groups.setdefault(known.together or known.name, []).append(place)
+        groups.setdefault(known.together or known.name, []).append(place)
     return tuple(_call(features, places) for places in groups.values())
 
 

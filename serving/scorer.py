@@ -36,6 +36,7 @@ from relimit.policy import (
     gather_facts,
     reads_contributions,
 )
+from relimit.policy.facts import gather_standing
 from relimit.policy.next_due import PAY_NEXT_DUE, days_to_due
 from relimit.serving.history import WHERE, Asked, block_of
 from relimit.serving.quarantine import undecidable
@@ -222,7 +223,7 @@ class _Rescore:
         history = History(supposed, np.arange(len(rows)), at + pays * MICROSECONDS_PER_DAY)
         matrix = self.scorer.matrix_of(history)
         risk, loss = _scores(self.scorer.model, matrix, asked.freed)
-        return Rescored(risk, loss, gather_facts(history, self.scorer.policy))
+        return Rescored(risk, loss, gather_standing(history, self.scorer.policy, facts))
 
 
 def _scores(model: RiskModel, matrix: Floats, freed: Ints) -> tuple[Floats, Floats]:
