@@ -42,7 +42,7 @@ def _cause_of(causes: CauseSettings, name: str, family: str | None) -> str | Non
 def cause_contributions(policy: Policy, cases: Cases) -> Floats:
     """Return `[n, 4]` the log-odds that the features of each of `CAUSES` add; 0 if unknown."""
     total = np.zeros((len(cases), len(CAUSES)))
-    if cases.contributions is None:
+    if cases.contributions is None or not cases.contributions.any():
         return total
     families = families_of(cases.feature_names)
     for place, columns in enumerate(_columns_of(policy.causes, cases.feature_names, families)):

@@ -69,6 +69,8 @@ def reasons_of(policy: Policy, ruling: Ruling) -> NDArray[np.int8]:
 
 def _pull(policy: Policy, cases: Cases) -> Pull:
     contribution = cause_contributions(policy, cases)
+    if not contribution.any():
+        return Pull(contribution, np.ones(contribution.shape))
     named = (contribution > 0) & evidence(policy, cases)
     contribution = np.where(named, contribution, 0.0)
     left = [loss_without(cases, contribution[:, place]) for place in range(len(CAUSES))]
@@ -77,8 +79,11 @@ def _pull(policy: Policy, cases: Cases) -> Pull:
 
 def _true_reasons(policy: Policy, situation: Situation, now: Outcome, pull: Pull) -> Bools:
     """Return `[n, reasons]`: the reasons that ablation bears out."""
-    alone = _outcomes_of(policy, [without(situation, code, pull) for code in REASONS])
-    true = np.stack([then.better_than(now) for then in alone], axis=1)
+    true = np.zeros((len(situation), len(REASONS)), bool)
+    asked = [code for code in REASONS if _is_there(situation, code, pull)]
+    alone = _outcomes_of(policy, [without(situation, code, pull) for code in asked])
+    for code, then in zip(asked, alone, strict=True):
+        true[:, REASONS.index(code)] = then.better_than(now)
     joint = np.flatnonzero(~true.any(axis=1))
     if len(joint):
         true[joint] = _jointly_true(policy, situation.take(joint), pull)
@@ -113,6 +118,19 @@ def _without_all(situation: Situation, codes: tuple[str, ...], pull: Pull) -> Si
     for code in codes:
         situation = without(situation, code, pull)
     return situation
+
+
+def _is_there(situation: Situation, code: str, pull: Pull) -> bool:
+    """Return whether undoing a reason's cause changes any row of the situation."""
+    if code == SYSTEM_FAULT:
+        return bool(situation.fault_days.any())
+    if code == PAYMENT_CLEARING:
+        return bool(situation.clearing_days.any())
+    if code == REGULATORY_CAP:
+        return bool((situation.room < situation.freed).any())
+    if code in GATES:
+        return bool(situation.closed[:, GATES.index(code)].any())
+    return code == ASSESSMENT or bool((pull.scale[:, CAUSES.index(code)] != 1.0).any())
 
 
 def without(situation: Situation, code: str, pull: Pull) -> Situation:
