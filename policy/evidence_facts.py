@@ -30,10 +30,10 @@ def _cycles_until(policy: Policy, history: History) -> Dates:
     """Return the last day on which the cycles in the evidence window are as many as count."""
     window = Window(policy.evidence.window_days)
     series = cycles(history)
-    place, _ = history.last(series, policy.evidence.cycles - 1)
     enough = np.flatnonzero(history.count(series, window) >= policy.evidence.cycles)
     until = np.full(history.size, np.datetime64("NaT", "D"))
     if len(enough):
+        place, _ = history.last(series, policy.evidence.cycles - 1)
         known = history.block.known_at[series.rows[place[enough]]]
         until[enough] = local_dates(policy, known + window.days * MICROSECONDS_PER_DAY)
     return until

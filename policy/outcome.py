@@ -164,9 +164,8 @@ def bound_by_risk(policy: Policy, cases: Cases, *, again: bool = False) -> Bools
     Only these need the model's contributions, which are dear. On a later night (`again`) the tier
     is that of a higher loss.
     """
-    situation = situation_of(policy, cases)
     factor = 1.0 + policy.service.better_by if again else 1.0
-    tier = tier_of(policy, situation.loss_ratio * factor)
-    late = tier_days(policy, tier, situation.elapsed_days) > 0
+    tier = tier_of(policy, loss_ratio(cases.expected_loss, cases.freed) * factor)
+    late = tier_days(policy, tier, np.zeros(len(cases), np.int64)) > 0
     short = late | (tier_amount(policy, tier, cases.freed) < cases.freed)
-    return short & ~situation.closed.any(axis=1) & (cases.freed > 0)
+    return short & ~closed_gates(policy, cases.facts).any(axis=1) & (cases.freed > 0)

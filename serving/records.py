@@ -50,7 +50,6 @@ def _block(account_id: int | str, fields: dict[str, list[Any]]) -> EventBlock:
         If a value isn't what JSON has for the field, or doesn't fit it.
     """
     _require(fields["ts"], {str, datetime})
-    _require(fields["kind"], {str})
     instants = {time: _instant(time) for time in {*fields["ts"], *fields["known_at"]} - {None}}
     ts = [instants[time] for time in fields["ts"]]
     told = zip(fields["known_at"], ts, strict=True)
@@ -61,11 +60,11 @@ def _block(account_id: int | str, fields: dict[str, list[Any]]) -> EventBlock:
         _require(fields[name], {int, type(None)})
         columns[f"has_{name}"] = np.array([number is not None for number in fields[name]])
         columns[name] = np.array([number or 0 for number in fields[name]], kind)
-    _require(fields["detail"], {str, type(None)})
     details = sorted({word for word in fields["detail"] if word is not None})
     place: dict[str | None, int] = {word: number for number, word in enumerate(details)}
     columns["detail"] = np.array([place.get(word, -1) for word in fields["detail"]], np.int32)
-    "".join([str(account_id), *details, *fields["kind"]]).encode()  # a lone surrogate is no text
+    # What is no text can't be joined, and a lone surrogate can't be written.
+    "".join([str(account_id), *details, *fields["kind"]]).encode()
     starts = np.array([0, len(ts)])
     order = total_order(starts, columns)
     if order is not None:

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from types import ModuleType
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
 
 import lightgbm as lgb
 import numpy as np
@@ -21,7 +21,7 @@ from relimit.models import prediction
 from relimit.models.arm_trees import arm_tree
 from relimit.models.arms import arm_grid
 from relimit.models.bitvector import BLOCK, evaluate
-from relimit.models.ensemble import UnsuitableError, read_ensemble
+from relimit.models.ensemble import UnsuitableError, columns_read, read_ensemble
 from relimit.models.prediction import WIDE_BLOCK, TreeScores
 
 QUIET = {"verbosity": -1, "num_threads": 1, "deterministic": True, "seed": 1}
@@ -326,3 +326,9 @@ def test_a_tree_that_was_written_reads_its_columns_though_they_gained_nothing() 
         r"split_gain=.*", lambda line: re.sub(r"[1-9]", "0", line[0]), tree.model_to_string()
     )
     assert TreeScores(lgb.Booster(model_str=text)).reads == {"restored_share", "delay_days"}
+
+
+def test_what_a_linear_leaf_weighs_is_read_too() -> None:
+    text = "Tree=0\nsplit_feature=4 1\nleaf_features=2 7 \nTree=1\nsplit_feature=\n"
+    told = cast("lgb.Booster", SimpleNamespace(model_to_string=lambda: text))
+    assert columns_read(told) == [1, 2, 4, 7]
