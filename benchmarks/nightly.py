@@ -117,7 +117,7 @@ def run_floors(folder: Path) -> dict[str, Any]:
         block = blocks_from_table(table)
         found = request.prepayments(block)
         history = History(block, found.account, found.as_of)
-        return block, found, feature_matrix(history, scorer.model.feature_names)
+        return block, found, scorer.matrix_of(history)
 
     took: dict[str, float] = {}
     computed = _timed(took, "features", features, tables)

@@ -1,5 +1,7 @@
 """What a block's ledger says: outstanding principal, the limit, and what a prepayment frees."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,10 +52,19 @@ def freed_limit(
 
 def principal_movements(block: EventBlock) -> NDArray[np.int64]:
     """Return what each event adds to the outstanding principal, `[events]` fen."""
-    adds = block.kind == KINDS.index(DRAW)
-    takes = np.isin(block.kind, [KINDS.index(k) for k in (REPAYMENT, PREPAYMENT, CHARGE_OFF)])
-    signs: NDArray[np.int64] = adds.astype(np.int64) - takes
+    signs: NDArray[np.int64] = _SIGNS.take(block.kind)
     return block.amount * signs
+
+
+def _signs() -> NDArray[np.int64]:
+    """Return the sign of each kind's amount; the last is of kinds unknown, whose place is -1."""
+    signs = np.zeros(len(KINDS) + 1, np.int64)
+    signs[KINDS.index(DRAW)] = 1
+    signs[[KINDS.index(kind) for kind in (REPAYMENT, PREPAYMENT, CHARGE_OFF)]] = -1
+    return signs
+
+
+_SIGNS: Final = _signs()
 
 
 def latest_limit(

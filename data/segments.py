@@ -1,9 +1,14 @@
 """Binary search inside many sorted segments of one array at once."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 Integers = NDArray[np.int64]
+
+FEW: Final = 16
+"""Up to so many queries are answered one by one."""
 
 
 def first_after(times: Integers, low: Integers, high: Integers, query: Integers) -> Integers:
@@ -29,6 +34,10 @@ def first_after(times: Integers, low: Integers, high: Integers, query: Integers)
     >>> first_after(times, low, high, np.array([5, 0, 7])).tolist()
     [3, 0, 6]
     """
+    if len(low) <= FEW:
+        ranges = zip(low.tolist(), high.tolist(), query.tolist(), strict=True)
+        found = [begin + times[begin:end].searchsorted(at, "right") for begin, end, at in ranges]
+        return np.array(found, np.int64)
     low, high = low.copy(), high.copy()
     while (open_ := np.flatnonzero(low < high)).size:
         middle = (low[open_] + high[open_]) // 2

@@ -59,16 +59,17 @@ def suppose(
         seen = block.known_at[rows] <= known_by[code]
         rows, code = rows[seen], code[seen]
     names = [field.name for field in fields(EventBlock) if field.name not in _NOT_COLUMNS]
-    columns = {name: getattr(block, name)[rows] for name in names}
+    codes, parts = [code], [{name: getattr(block, name)[rows] for name in names}]
     for kind, amount in payments.items():
         chosen = np.flatnonzero(amount > 0)
-        code = np.concatenate([code, chosen])
-        paid = None if amount.dtype == bool else amount[chosen].astype(np.int64)
-        detail = block.details.index(details[kind]) if kind in details else -1
-        added = _events(kind, at[chosen], paid, detail)
-        columns = {name: np.concatenate([columns[name], added[name]]) for name in names}
+        if len(chosen):
+            paid = None if amount.dtype == bool else amount[chosen].astype(np.int64)
+            detail = block.details.index(details[kind]) if kind in details else -1
+            codes.append(chosen)
+            parts.append(_events(kind, at[chosen], paid, detail))
+    code = np.concatenate(codes)
     by_account = np.argsort(code, kind="stable")
-    columns = {name: column[by_account] for name, column in columns.items()}
+    columns = {name: np.concatenate([part[name] for part in parts])[by_account] for name in names}
     starts = np.searchsorted(code[by_account], np.arange(len(account) + 1)).astype(np.int64)
     order = total_order(starts, columns)
     if order is not None:

@@ -12,6 +12,7 @@ from relimit.data.errors import DataError
 from relimit.data.vocabulary import CALENDAR, MICROSECONDS_PER_DAY
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def microseconds(time: datetime) -> int:
@@ -22,7 +23,7 @@ def microseconds(time: datetime) -> int:
     >>> microseconds(datetime(2025, 1, 1, 8, microsecond=1, tzinfo=UTC))
     1735718400000001
     """
-    return (time - EPOCH) // timedelta(microseconds=1)
+    return (time - EPOCH) // _MICROSECOND
 
 
 def parse_time(text: object, *, where: str) -> datetime:

@@ -9,11 +9,15 @@ import numpy as np
 from relimit.data.events import EventBlock, blocks_from_table
 from relimit.data.schema import events_schema
 from relimit.features.history import Floats, History, Ints
-from relimit.features.registry import Feature, catalogue, find_features
+from relimit.features.registry import Feature, catalogue, feature_names, find_features
 from relimit.features.select import Windows
 
 
-def feature_matrix(history: History, names: Sequence[str] | None = None) -> Floats:
+def feature_matrix(
+    history: History,
+    names: Sequence[str] | None = None,
+    needed: frozenset[str] | None = None,
+) -> Floats:
     """Return the features at a history's snapshots.
 
     Parameters
@@ -22,6 +26,8 @@ def feature_matrix(history: History, names: Sequence[str] | None = None) -> Floa
         A block with its snapshots.
     names
         Which features, in which order; None takes the catalogue.
+    needed
+        Those that anybody looks at: the others are not computed, and null. None takes all.
 
     Returns
     -------
@@ -31,10 +37,23 @@ def feature_matrix(history: History, names: Sequence[str] | None = None) -> Floa
     Raises
     ------
     DataError
-        A name is unknown.
+        A name of those computed is unknown.
     """
-    features = catalogue() if names is None else find_features(names)
-    return np.ascontiguousarray(matrix_of(history, features))
+    if needed is None:
+        features = catalogue() if names is None else find_features(names)
+        return np.ascontiguousarray(matrix_of(history, features))
+    names = feature_names() if names is None else tuple(names)
+    places, computed = _needed_of(names, needed)
+    matrix = np.full((history.size, len(names)), np.nan)
+    matrix[:, places] = matrix_of(history, find_features(computed))
+    return matrix
+
+
+@lru_cache(16)
+def _needed_of(names: tuple[str, ...], needed: frozenset[str]) -> tuple[Ints, tuple[str, ...]]:
+    """Return which of the names are needed: their places, and themselves."""
+    places = [place for place, name in enumerate(names) if name in needed]
+    return np.array(places, np.int64), tuple(names[place] for place in places)
 
 
 def matrix_of(history: History, features: Sequence[Feature]) -> Floats:

@@ -203,6 +203,11 @@ def catalogue() -> tuple[Feature, ...]:
     return tuple(_CATALOGUE.values())
 
 
+def families_of(names: Iterable[str]) -> tuple[str | None, ...]:
+    """Return the family of each name; None where no feature is called so."""
+    return tuple(known.family if known else None for known in map(_CATALOGUE.get, names))
+
+
 def feature_names() -> tuple[str, ...]:
     """Return the names of every feature, in the order of the columns."""
     return tuple(_CATALOGUE)

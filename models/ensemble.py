@@ -1,5 +1,6 @@
 """LightGBM's trees as flat arrays, in the order in which the bit-vector evaluator reads them."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -80,6 +81,16 @@ def read_ensemble(booster: lgb.Booster) -> Ensemble:
         first_leaf=np.cumsum([0, *(len(tree.leaves) for tree in trees)], dtype=np.int64)[:-1],
         value=np.array([value for tree in trees for value in tree.values()], np.float64),
     )
+
+
+def columns_read(booster: lgb.Booster) -> list[int]:
+    """Return the columns that a split compares or a linear leaf weighs, ascending.
+
+    No score and no contribution depends on the others. LightGBM's importances don't count splits
+    without a gain, such as those of a tree that was written, not grown.
+    """
+    read = re.findall(r"^(?:split_feature|leaf_features)=(.*)$", booster.model_to_string(), re.M)
+    return sorted({int(word) for line in read for word in line.split()})
 
 
 class _Node(NamedTuple):

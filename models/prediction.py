@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from importlib.util import find_spec
 from threading import Lock
 from typing import Final, Literal, get_args
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relimit.data.errors import ModelError
-from relimit.models.ensemble import UnsuitableError, read_ensemble
+from relimit.models.ensemble import UnsuitableError, columns_read, read_ensemble
 
 Predictor = Literal["auto", "lightgbm", "fast"]
 """Who scores wide blocks: LightGBM, the evaluator, or the evaluator once it is worth loading."""
@@ -82,6 +82,12 @@ class TreeScores:
         """
         if rows * self.booster.num_trees() >= WORK_WORTH_LOADING:
             self._work_to_come = 0
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The columns that a score or a contribution depends on."""
+        names = self.booster.feature_name()
+        return frozenset(names[column] for column in columns_read(self.booster))
 
     @property
     def scored_by(self) -> str:

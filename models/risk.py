@@ -103,6 +103,14 @@ class RiskModel:
         told = {scores.scored_by for scores in self._tree_scores()}
         return "; ".join(sorted(told)) or "the scorecard"
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """The features that anything depends on that is returned here: trees leave some out."""
+        if not isinstance(self.head, BoostedHead):
+            return frozenset(self.feature_names)
+        read = frozenset[str]().union(*(scores.reads for scores in self._tree_scores()))
+        return read.difference(ARM_COLUMNS)
+
     def _tree_scores(self) -> list[TreeScores]:
         holders = (self.head, self.loss)
         return [one.scores for one in holders if isinstance(one, BoostedHead | TreeSeverity)]

@@ -106,7 +106,7 @@ def setting_words(policy: Policy, language: str) -> dict[str, str]:
 
 def _setting(value: Any, name: str, suffix: str, language: str) -> str:
     if suffix == "_yuan":
-        return str(money(np.array([value]))[0])
+        return money(np.array([value]))[0]
     if name.endswith("_days") or name == "days_past_due":
         return days(value, language)
     return _share(value) if isinstance(value, float) else str(value)
@@ -134,7 +134,7 @@ def _tier_table(policy: Policy, language: str, says: Says) -> TermsTable:
         for tier, amount in zip(policy.tiers, returned, strict=True)
     )
     return TermsTable(
-        says("tiers.caption", freed=str(money(np.array([FREED]))[0])),
+        says("tiers.caption", freed=money(np.array([FREED]))[0]),
         tuple(says(f"tiers.{column}") for column in columns),
         tuple(rows),
     )
@@ -164,8 +164,8 @@ def _worked_examples(policy: Policy, language: str, says: Says) -> TermsSection:
     decided = decide(policy, cases_of(examples))
     texts = {"zh": decided.text_zh, "en": decided.text_en}[language].to_pylist()
     rows = zip((_situation(one, says) for one in examples), texts, strict=True)
-    date = str(dates(np.array([WHEN], "datetime64[D]"), language)[0])
-    caption = says("examples.rule", freed=str(money(np.array([FREED]))[0]), date=date)
+    date = dates(np.array([WHEN], "datetime64[D]"), language)[0]
+    caption = says("examples.rule", freed=money(np.array([FREED]))[0], date=date)
     columns = (says("examples.situation"), says("examples.answer"))
     return TermsSection(says("heading.examples"), (), TermsTable(caption, columns, tuple(rows)))
 
@@ -173,7 +173,7 @@ def _worked_examples(policy: Policy, language: str, says: Says) -> TermsSection:
 def _situation(example: Example, says: Says) -> str:
     return says(
         f"example.{example.name}",
-        amount=str(money(np.array([example.amount]))[0]),
+        amount=money(np.array([example.amount]))[0],
         count=str(example.count),
         share=_share(example.loss_ratio),
     )

@@ -87,9 +87,12 @@ class Facts:
     def __len__(self) -> int:
         return len(self.overdue)
 
-    def take(self, rows: NDArray[Any]) -> Self:
+    def take(self, rows: NDArray[Any] | slice) -> Self:
         """Return some rows, by index or by mask."""
-        return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+        return type(self)(*(getattr(self, name)[rows] for name in FACTS))
+
+
+FACTS = tuple(f.name for f in fields(Facts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +141,15 @@ class Cases:
 
     def take(self, rows: NDArray[Any]) -> Self:
         """Return some rows, by index or by mask."""
-        parts = {f.name: getattr(self, f.name) for f in fields(self)}
-        parts["decision_id"] = np.asarray(self.decision_id, dtype=object)
-        parts |= {name: parts[name][rows] for name in COLUMNS}
-        parts["facts"] = self.facts.take(rows)
-        if self.contributions is not None:
-            parts["contributions"] = self.contributions[rows]
-        return type(self)(**parts)
+        ids = np.asarray(self.decision_id, dtype=object)[rows]
+        return type(self)(
+            decision_id=ids,
+            **{name: getattr(self, name)[rows] for name in COLUMNS[1:]},
+            facts=self.facts.take(rows),
+            contributions=None if self.contributions is None else self.contributions[rows],
+            feature_names=self.feature_names,
+            model_version=self.model_version,
+        )
 
 
 COLUMNS = ("decision_id", "account_id", "as_of", "prepaid", "freed", "risk", "expected_loss")
@@ -153,7 +158,7 @@ COLUMNS = ("decision_id", "account_id", "as_of", "prepaid", "freed", "risk", "ex
 def check_cases(cases: Cases) -> None:
     """Raise DataError if a case can't be decided; a decision is never a silent guess."""
     lengths = {name: len(getattr(cases, name)) for name in COLUMNS}
-    lengths |= {f.name: len(getattr(cases.facts, f.name)) for f in fields(Facts)}
+    lengths |= {name: len(getattr(cases.facts, name)) for name in FACTS}
     wrong = {name: size for name, size in lengths.items() if size != len(cases)}
     if wrong:
         raise DataError(f"{len(cases)} cases, but {wrong}", where="cases")

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from relimit.features.registry import catalogue
+from relimit.features.registry import families_of
 from relimit.policy.cases import Bools, Cases, Floats
 from relimit.policy.config import Policy
 from relimit.policy.settings import CauseSettings
@@ -42,15 +42,23 @@ def _cause_of(causes: CauseSettings, name: str, family: str | None) -> str | Non
 def cause_contributions(policy: Policy, cases: Cases) -> Floats:
     """Return `[n, 4]` the log-odds that the features of each of `CAUSES` add; 0 if unknown."""
     total = np.zeros((len(cases), len(CAUSES)))
-    if cases.contributions is None:
+    if cases.contributions is None or not cases.contributions.any():
         return total
-    families = {feature.name: feature.family for feature in catalogue()}
-    causes = [cause_of(policy, name, families.get(name)) for name in cases.feature_names]
-    for place, cause in enumerate(CAUSES):
-        columns = [column for column, its in enumerate(causes) if its == cause]
-        for column in columns:  # in a fixed order: a row must not depend on its neighbours
-            total[:, place] += cases.contributions[:, column]
+    families = families_of(cases.feature_names)
+    for place, columns in enumerate(_columns_of(policy.causes, cases.feature_names, families)):
+        if columns:  # added in a fixed order: a row must not depend on its neighbours
+            added = np.add.accumulate(cases.contributions[:, columns], axis=1)
+            total[:, place] = added[:, -1]
     return total
+
+
+@lru_cache(maxsize=16)
+def _columns_of(
+    causes: CauseSettings, names: tuple[str, ...], families: tuple[str | None, ...]
+) -> tuple[list[int], ...]:
+    """Return the columns of the features that speak for each of `CAUSES`."""
+    its = [_cause_of(causes, *feature) for feature in zip(names, families, strict=True)]
+    return tuple([column for column, one in enumerate(its) if one == cause] for cause in CAUSES)
 
 
 def evidence(policy: Policy, cases: Cases) -> Bools:

@@ -1,11 +1,12 @@
 """The facts that gates, finality and reasons read, gathered from what was known at each moment."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 
 from relimit.data.vocabulary import (
-    DRAW,
     DUE,
-    EXTERNAL_SCORE,
     IDENTITY_CONFIRMED,
     INTEREST,
     MICROSECONDS_PER_DAY,
@@ -15,14 +16,13 @@ from relimit.data.vocabulary import (
     PAYMENT_RETURNED,
     PREPAYMENT,
 )
-from relimit.features.funding import FROM_LENDER
 from relimit.features.history import Floats, History, Ints, Select, Window, pick
 from relimit.features.operations import operation_count
-from relimit.features.sequences import MINUTE, cycles
-from relimit.features.series import Series
+from relimit.features.sequences import MINUTE
 from relimit.features.state import in_arrears, interest_ledger, limit_now, outstanding
 from relimit.policy.cases import Dates, Facts
 from relimit.policy.config import Policy, load_policy
+from relimit.policy.evidence_facts import evidence_facts
 from relimit.policy.timetable import days_after, local_dates
 
 IDENTITY_CHANGES = ("device_change", "phone_change", "card_change")
@@ -38,40 +38,50 @@ def gather_facts(history: History, policy: Policy | None = None) -> Facts:
     nothing outstanding.
     """
     policy = policy or load_policy()
-    evidence = Window(policy.evidence.window_days)
+    return Facts(**_standing_facts(history, policy), **evidence_facts(history, policy))
+
+
+def gather_standing(history: History, policy: Policy, known: Facts) -> Facts:
+    """Return the facts that the gates and the timetable read; those of evidence are as known."""
+    return replace(known, **_standing_facts(history, policy))
+
+
+def _standing_facts(history: History, policy: Policy) -> dict[str, Any]:
     limit = limit_now(history)
-    late = in_arrears(history)
     owed = outstanding(history)
+    overdue, days_past_due = _arrears(history)
     last_due, next_due = _due_dates(policy, history, owed)
-    return Facts(
-        overdue=_whole(np.where(late, np.maximum(history.last_amount(OVERDUE), 0), 0)),
-        days_past_due=_whole(np.where(late, history.last_value(OVERDUE), 0)),
-        unsettled_interest=_unsettled_interest(policy, history),
-        identity_changes=_operations(policy, history, *IDENTITY_CHANGES),
-        login_failures=_operations(policy, history, "login_failed"),
-        limit=_whole(limit),
-        has_limit=np.isfinite(limit),
-        outstanding=owed,
-        returned_payments=history.count(
-            PAYMENT_RETURNED, Window(policy.finality.returned_window_days)
-        ),
-        days_since_returned=_days_since_known(history, PAYMENT_RETURNED),
-        prepayment_age_days=history.since(PREPAYMENT),
-        outage_minutes=_outage_minutes(history, policy.fault.window_days),
-        last_due=last_due,
-        next_due=next_due,
-        cycles=history.count(cycles(history), evidence),
-        cycles_until=_cycles_until(policy, history),
-        days_since_draw=history.since(DRAW),
-        lender_inflow=history.sum(FROM_LENDER, evidence),
-        score_drop=_score_drop(history, evidence),
-        overdues=history.count(OVERDUE, evidence),
-    )
+    returned_window = Window(policy.finality.returned_window_days)
+    return {
+        "overdue": overdue,
+        "days_past_due": days_past_due,
+        "unsettled_interest": _unsettled_interest(policy, history),
+        "identity_changes": _operations(policy, history, *IDENTITY_CHANGES),
+        "login_failures": _operations(policy, history, "login_failed"),
+        "limit": _whole(limit),
+        "has_limit": np.isfinite(limit),
+        "outstanding": owed,
+        "returned_payments": history.count(PAYMENT_RETURNED, returned_window),
+        "days_since_returned": _days_since_known(history, PAYMENT_RETURNED),
+        "prepayment_age_days": history.since(PREPAYMENT),
+        "outage_minutes": _outage_minutes(history, policy.fault.window_days),
+        "last_due": last_due,
+        "next_due": next_due,
+    }
+
+
+def _arrears(history: History) -> tuple[Ints, Ints]:
+    """Return arrears now, fen, and the days past due that go with them."""
+    late = in_arrears(history)
+    if not late.any():
+        return np.zeros(history.size, np.int64), np.zeros(history.size, np.int64)
+    overdue = _whole(np.where(late, np.maximum(history.last_amount(OVERDUE), 0), 0))
+    return overdue, _whole(np.where(late, history.last_value(OVERDUE), 0))
 
 
 def _whole(amounts: Floats) -> Ints:
     """Return numbers that are whole already as int64; 0 where there are none."""
-    return np.nan_to_num(amounts, nan=0.0).astype(np.int64)
+    return np.where(np.isnan(amounts), 0.0, amounts).astype(np.int64)
 
 
 def _unsettled_interest(policy: Policy, history: History) -> Ints:
@@ -95,50 +105,62 @@ def _unsettled_interest(policy: Policy, history: History) -> Ints:
 def _paid_less_charged(history: History) -> tuple[Ints, Ints]:
     """Return payments of interest and, negative, the interest that no instalment billed."""
     ledger = interest_ledger(history)
-    billed = _at_instants(history, INTEREST, DUE).rows
-    kept = ~np.isin(ledger.rows, billed, assume_unique=True)
+    alone = np.ones(len(history.block.kind), np.bool_)
+    alone[_at_instants(history, INTEREST, DUE)] = False
+    kept = alone.take(ledger.rows)
     return ledger.rows[kept], -ledger.value[kept]
 
 
-def _at_instants(history: History, kind: str, other: str) -> Series:
-    """Return the events of a kind that happened at the very instant of another kind's."""
-    name = f"{kind} at the instant of {other}"
-    return history.derive(name, lambda: _coinciding(history, kind, other))
+def _at_instants(history: History, kind: str, other: str) -> Ints:
+    """Return the rows of a kind's events that happened at the very instant of another kind's."""
+    rows, others = history.series(kind).rows, history.series(other).rows
+    if len(rows) == 0 or len(others) == 0:
+        return rows[:0]
+    keys = np.sort(_moments(history, others), kind="stable")  # nearly in order
+    mine = _moments(history, rows)
+    near = np.minimum(keys.searchsorted(mine), len(keys) - 1)
+    return np.asarray(rows[keys[near] == mine])
 
 
-def _coinciding(history: History, kind: str, other: str) -> tuple[Ints, Ints]:
-    series, others = history.series(kind), history.series(other).rows
-    times, rank = np.unique(history.block.ts[others], return_inverse=True)
-    if len(times) == 0:
-        return series.rows[:0], series.value[:0]
-    ts = history.block.ts[series.rows]
-    place = np.minimum(np.searchsorted(times, ts), len(times) - 1)
-    account = history.row_start
-    key = account[series.rows] * len(times) + place
-    keys = np.sort(account[others] * len(times) + rank, kind="stable")  # nearly in order
-    near = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
-    same = (times[place] == ts) & (keys[near] == key)
-    return series.rows[same], series.value[same]
+def _moments(history: History, rows: Ints) -> Ints:
+    """Return a number for each row's account and `ts`; ranks if the times are too far apart."""
+    block = history.block
+    ts, first = block.ts, int(block.ts.min())
+    span = int(ts.max()) - first + 1
+    account = block.starts[1:].searchsorted(rows, side="right")
+    if span * len(block.account_ids) >= 2**62:
+        distinct, rank = np.unique(ts, return_inverse=True)
+        return account * len(distinct) + rank[rows]
+    return account * span + (ts[rows] - first)
 
 
 def _operations(policy: Policy, history: History, *kinds: str) -> Ints:
     """Return operations in the identity window, and since the identity was last confirmed."""
     window = Window(policy.gates.identity_window_days)
-    confirmed = history.last_row(CONFIRMED)
     total = np.zeros(history.size, np.int64)
-    for kind in kinds:
-        found = history.series(Select(OPERATION, detail=kind))
-        since = history.span(found)[1] - found.before(confirmed + 1)
-        count = operation_count(history, kind, window)
-        total += np.where(confirmed >= 0, np.minimum(count, since), count)
+    asked = {kind: Select(OPERATION, detail=kind) for kind in kinds}
+    there = [kind for kind, select in asked.items() if select.among(history.block.details)]
+    if not there:
+        return total
+    confirmed = history.last_row(CONFIRMED)
+    ever = bool((confirmed >= 0).any())
+    for kind in there:
+        count: Ints = operation_count(history, kind, window).astype(np.int64)
+        if ever:
+            found = history.series(asked[kind])
+            since = history.span(found)[1] - found.before(confirmed + 1)
+            count = np.where(confirmed >= 0, np.minimum(count, since), count)
+        total += count
     return total
 
 
 def _outage_minutes(history: History, window_days: int) -> Ints:
     """Return by how many minutes the last outages overlap the fault window."""
+    total = np.zeros(history.size, np.int64)
+    if len(history.series(OUTAGE).rows) == 0:
+        return total
     since = history.as_of - window_days * MICROSECONDS_PER_DAY
     minutes = history.values(OUTAGE)
-    total = np.zeros(history.size, np.int64)
     for back in range(OUTAGES):
         start, there = history.last_ts(minutes, back)
         end = start + _whole(history.last_amount(minutes, back)) * MINUTE
@@ -175,21 +197,3 @@ def _days_since_known(history: History, kind: str) -> Floats:
     row = history.last_row(kind)
     known = pick(history.block.known_at, np.maximum(row, 0), row >= 0, 0)
     return np.where(row >= 0, (history.as_of - known) / MICROSECONDS_PER_DAY, np.nan)
-
-
-def _cycles_until(policy: Policy, history: History) -> Dates:
-    """Return the last day on which the cycles in the evidence window are as many as count."""
-    window = Window(policy.evidence.window_days)
-    series = cycles(history)
-    place, _ = history.last(series, policy.evidence.cycles - 1)
-    enough = history.count(series, window) >= policy.evidence.cycles
-    row = pick(series.rows, place, enough, 0)
-    known = pick(history.block.known_at, row, enough, 0)
-    until = local_dates(policy, known + window.days * MICROSECONDS_PER_DAY)
-    return np.where(enough, until, np.datetime64("NaT", "D"))
-
-
-def _score_drop(history: History, window: Window) -> Floats:
-    """Return the points between the highest score in the window and the last; NaN without one."""
-    scores = history.values(EXTERNAL_SCORE)
-    return history.largest(scores, window) - history.last_amount(scores)

@@ -6,52 +6,49 @@ from typing import Final
 import numpy as np
 
 from relimit.data.vocabulary import MICROSECONDS_PER_DAY
-from relimit.policy.cases import Bools, Cases, Facts, Ints, check_cases
+from relimit.policy.cases import Bools, Cases, Dates, Ints
 from relimit.policy.config import Policy
 from relimit.policy.earlier import Earlier
 from relimit.policy.night import Night
 from relimit.policy.outcome import Outcome, Ruling, by_the_rules, outcome_of
-from relimit.policy.rescore import Rescore
+from relimit.policy.rescore import Rescored
 from relimit.policy.timetable import NEXT_DUE, Timetable, local_dates
 
 PAY_NEXT_DUE: Final = "pay_next_due"
 
 
-def days_to_due(policy: Policy, as_of: Ints, facts: Facts) -> Ints:
+def days_to_due(policy: Policy, as_of: Ints, next_due: Dates) -> Ints:
     """Return `[n]` the days from an instant to the next due date; 0 without one."""
-    days = facts.next_due - local_dates(policy, as_of)
+    days = next_due - local_dates(policy, as_of)
     return np.where(np.isnat(days), 0, np.maximum(days.astype(np.int64), 0))
 
 
-def _days(policy: Policy, cases: Cases) -> Ints:
-    return days_to_due(policy, cases.as_of, cases.facts)
-
-
-def may_help(policy: Policy, ruling: Ruling, timetable: Timetable) -> Bools:
-    """Return `[n]`: the tier holds something back that a due date which is known could end."""
-    situation = ruling.situation
-    withholds = (timetable.withheld > 0) & (
-        by_the_rules(policy, replace(situation, loss_ratio=np.zeros(len(situation)))).amount
-        > ruling.outcome.amount
-    )
+def may_help(policy: Policy, ruling: Ruling, timetable: Timetable, among: Bools) -> Ints:
+    """Return the rows among some whose tier holds back what a known due date could bring."""
+    situation, cases = ruling.situation, ruling.cases
     waits = timetable.signal == NEXT_DUE
-    known = _days(policy, ruling.cases) > 0
-    return np.asarray(known & (waits | withholds) & ~situation.closed.any(axis=1))
+    holds = among & (waits | (timetable.withheld > 0)) & ~situation.closed.any(axis=1)
+    rows = np.flatnonzero(holds & ~np.isnat(cases.facts.next_due))
+    if not len(rows):
+        return rows
+    rows = rows[days_to_due(policy, cases.as_of[rows], cases.facts.next_due[rows]) > 0]
+    part = situation.take(rows)
+    best = by_the_rules(policy, replace(part, loss_ratio=np.zeros(len(rows))))
+    return np.asarray(rows[waits[rows] | (best.amount > ruling.outcome.amount[rows])])
 
 
 def once_met(
-    policy: Policy, ruling: Ruling, timetable: Timetable, rows: Ints, rescore: Rescore | None
+    policy: Policy, part: Ruling, timetable: Timetable, rows: Ints, rescored: Rescored | None
 ) -> Outcome:
-    """Return `[rows]` what the night after the due date gives, days counted from that night."""
-    part = ruling.take(rows)
-    days = _days(policy, part.cases) + 1
-    after = _after(part.cases, days)
-    if rescore is not None:
-        risk, expected_loss, facts = rescore(rows, [PAY_NEXT_DUE] * len(rows))
-        age = after.facts.prepayment_age_days
-        facts = replace(facts, prepayment_age_days=age)
-        after = replace(after, risk=risk, expected_loss=expected_loss, facts=facts)
-        check_cases(after)
+    """Return `[rows]` what the night after the due date gives, days counted from that night.
+
+    `part` and `rescored` are of these rows; the timetable is of all.
+    """
+    cases = part.cases
+    days = days_to_due(policy, cases.as_of, cases.facts.next_due) + 1
+    after = _after(cases, days)
+    if rescored is not None:
+        after = rescored.of(after)
     stands = _what_stands(part, timetable, rows)
     return outcome_of(policy, Night.of(policy, after, stands).situation)
 

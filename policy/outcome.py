@@ -1,7 +1,8 @@
 """The heart of a decision: how much returns and after how many days, from a few numbers a row."""
 
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,9 +57,29 @@ class Situation:
 
     def take(self, rows: NDArray[Any]) -> Self:
         """Return some rows, by index or by mask."""
-        parts = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "promise"}
+        parts = {name: getattr(self, name)[rows] for name in _COLUMNS}
         promise = None if self.promise is None else self.promise.take(rows)
         return type(self)(**parts, promise=promise)
+
+    @classmethod
+    def joined(cls, parts: Sequence["Situation"]) -> "Situation":
+        """Return the rows of all parts, which were made of one situation."""
+        columns: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS
+        }
+        promises = [part.promise for part in parts if part.promise is not None]
+        return cls(**columns, promise=Promise.joined(promises) if promises else None)
+
+
+_COLUMNS: Final = (
+    "freed",
+    "room",
+    "loss_ratio",
+    "closed",
+    "clearing_days",
+    "fault_days",
+    "elapsed_days",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +92,7 @@ class Outcome:
     amount: Ints
     days: Ints
 
-    def take(self, rows: NDArray[Any]) -> Self:
+    def take(self, rows: NDArray[Any] | slice) -> Self:
         """Return some rows, by index or by mask."""
         return type(self)(self.amount[rows], self.days[rows])
 
@@ -109,24 +130,20 @@ def situation_of(policy: Policy, cases: Cases) -> Situation:
 
 def outcome_of(policy: Policy, situation: Situation) -> Outcome:
     """Return how much returns and when, by the rules or by an earlier promise that stands."""
+    return outcome_and_promise(policy, situation)[0]
+
+
+def outcome_and_promise(policy: Policy, situation: Situation) -> tuple[Outcome, Bools]:
+    """Return the outcome, and `[n]` where it is an earlier promise that the rules don't better."""
     fresh, promise = by_the_rules(policy, situation), situation.promise
     if promise is None:
-        return fresh
-    stands = promise_stands(situation, fresh)
-    wait = promise.wait(situation.clearing_days, situation.fault_days)
-    more = np.where(stands, promise.amount, np.maximum(fresh.amount - promise.restored, 0))
-    days = np.where(stands, wait, fresh.days)
-    return Outcome(promise.restored + more, np.where(more > 0, days, 0))
-
-
-def promise_stands(situation: Situation, fresh: Outcome) -> Bools:
-    """Return `[n]`: an earlier promise holds, which what the rules give tonight does not better."""
-    promise = situation.promise
-    if promise is None:
-        return np.zeros(len(situation), bool)
+        return fresh, np.zeros(len(situation), bool)
     wait = promise.wait(situation.clearing_days, situation.fault_days)
     blocked = np.asarray(situation.closed.any(axis=1))
-    return promise.stands(wait, fresh.amount, fresh.days, blocked)
+    stands = promise.stands(wait, fresh.amount, fresh.days, blocked)
+    more = np.where(stands, promise.amount, np.maximum(fresh.amount - promise.restored, 0))
+    days = np.where(stands, wait, fresh.days)
+    return Outcome(promise.restored + more, np.where(more > 0, days, 0)), stands
 
 
 def by_the_rules(policy: Policy, situation: Situation) -> Outcome:
@@ -147,9 +164,8 @@ def bound_by_risk(policy: Policy, cases: Cases, *, again: bool = False) -> Bools
     Only these need the model's contributions, which are dear. On a later night (`again`) the tier
     is that of a higher loss.
     """
-    situation = situation_of(policy, cases)
     factor = 1.0 + policy.service.better_by if again else 1.0
-    tier = tier_of(policy, situation.loss_ratio * factor)
-    late = tier_days(policy, tier, situation.elapsed_days) > 0
+    tier = tier_of(policy, loss_ratio(cases.expected_loss, cases.freed) * factor)
+    late = tier_days(policy, tier, np.zeros(len(cases), np.int64)) > 0
     short = late | (tier_amount(policy, tier, cases.freed) < cases.freed)
-    return short & ~situation.closed.any(axis=1) & (cases.freed > 0)
+    return short & ~closed_gates(policy, cases.facts).any(axis=1) & (cases.freed > 0)

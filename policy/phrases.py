@@ -1,82 +1,83 @@
 """Amounts, dates and spans of days as borrowers read them, in Chinese and English."""
 
-from datetime import date
+from datetime import timedelta
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from relimit.data.times import EPOCH
 from relimit.data.vocabulary import FEN_PER_YUAN
 from relimit.policy.cases import Dates, Floats, Ints
 
 LANGUAGES: Final = ("zh", "en")
 
 
-def money(fen: Ints | Floats, _language: str = "") -> pa.StringArray:
+def money(fen: Ints | Floats, _language: str = "") -> list[str]:
     """Return amounts in yuan, rounded to the fen.
 
     Examples
     --------
-    >>> money(np.array([1240, 123456789])).tolist()
+    >>> money(np.array([1240, 123456789]))
     ['¥12.40', '¥1,234,567.89']
     """
-    whole = np.rint(fen).astype(np.int64)
-    parts = zip(*(part.tolist() for part in np.divmod(whole, FEN_PER_YUAN)), strict=True)
-    return pa.array([f"¥{yuan:,}.{cents:02d}" for yuan, cents in parts], pa.string())
+    return [_yuan(amount) for amount in np.rint(fen).astype(np.int64).tolist()]
 
 
-def dates(days: Dates, language: str) -> pa.StringArray:
-    """Return dates in words; each distinct one is written once.
+@lru_cache(maxsize=65_536)  # most amounts are round, and so come again
+def _yuan(fen: int) -> str:
+    yuan, cents = divmod(fen, FEN_PER_YUAN)
+    return f"¥{yuan:,}.{cents:02d}"
+
+
+def dates(days: Dates, language: str) -> list[str]:
+    """Return dates in words.
 
     Examples
     --------
-    >>> dates(np.array(["2026-03-05"], "datetime64[D]"), "zh").tolist()
+    >>> dates(np.array(["2026-03-05"], "datetime64[D]"), "zh")
     ['2026年3月5日']
-    >>> dates(np.array(["2026-03-05"], "datetime64[D]"), "en").tolist()
+    >>> dates(np.array(["2026-03-05"], "datetime64[D]"), "en")
     ['5 March 2026']
     """
-    distinct, place = np.unique(days, return_inverse=True)
-    write = _date_zh if language == "zh" else _date_en
-    words = [write(day) for day in distinct.astype("datetime64[D]").tolist()]
-    return pa.array(words, pa.string()).take(pa.array(place))
+    since_1970 = days.astype("datetime64[D]").astype(np.int64)
+    return [_date(day, language) for day in since_1970.tolist()]
 
 
-def spans(days: NDArray[np.int32], language: str) -> pa.StringArray:
+def spans(days: NDArray[np.int32], language: str) -> list[str]:
     """Return spans of days.
 
     Examples
     --------
-    >>> spans(np.array([0, 1, 7], np.int32), "en").tolist()
+    >>> spans(np.array([0, 1, 7], np.int32), "en")
     ['the day', '1 day', '7 days']
     """
-    distinct, place = np.unique(days, return_inverse=True)
     write = _span_zh if language == "zh" else _span_en
-    words = [write(span) for span in distinct.tolist()]
-    return pa.array(words, pa.string()).take(pa.array(place))
+    return [write(span) for span in days.tolist()]
 
 
-def percentages(shares: Floats, _language: str = "") -> pa.StringArray:
+def percentages(shares: Floats, _language: str = "") -> list[str]:
     """Return shares in per cent.
 
     Examples
     --------
-    >>> percentages(np.array([0.0314])).tolist()
+    >>> percentages(np.array([0.0314]))
     ['3.1%']
     """
-    return pa.array([f"{share:.1%}" for share in shares.tolist()], pa.string())
+    return [f"{share:.1%}" for share in shares.tolist()]
 
 
-def counts(values: Ints, _language: str = "") -> pa.StringArray:
+def counts(values: Ints, _language: str = "") -> list[str]:
     """Return whole numbers in digits."""
-    return pa.array([str(value) for value in values.tolist()], pa.string())
+    return [str(value) for value in values.tolist()]
 
 
-def _date_zh(day: date) -> str:
-    return f"{day.year}年{day.month}月{day.day}日"
-
-
-def _date_en(day: date) -> str:
+@lru_cache(maxsize=4096)
+def _date(since_1970: int, language: str) -> str:
+    day = EPOCH.date() + timedelta(days=since_1970)
+    if language == "zh":
+        return f"{day.year}年{day.month}月{day.day}日"
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 

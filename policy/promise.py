@@ -1,5 +1,6 @@
 """An earlier promise on a later night: what it still waits for, and whether it is bettered."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -43,6 +44,12 @@ class Promise:
     def take(self, rows: NDArray[Any]) -> Self:
         """Return some rows, by index or by mask."""
         return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+    @classmethod
+    def joined(cls, parts: Sequence["Promise"]) -> "Promise":
+        """Return the rows of all parts."""
+        names = [f.name for f in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     def wait(self, clearing_days: Ints, fault_days: Ints) -> Ints:
         """Return `[n]` the days that it waits: to its date, or until nothing is left to wait for.

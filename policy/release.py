@@ -15,9 +15,7 @@ from relimit.policy.outcome import (
     Outcome,
     Ruling,
     Situation,
-    by_the_rules,
-    outcome_of,
-    promise_stands,
+    outcome_and_promise,
 )
 from relimit.policy.rescore import Rescore
 from relimit.policy.timetable import Timetable, tier_signals, timetable_of
@@ -57,11 +55,10 @@ def decide_again(
     _check_same(cases, earlier)
     night = Night.of(policy, cases, earlier)
     situation = night.situation
-    whole = outcome_of(policy, situation)
+    whole, stands = outcome_and_promise(policy, situation)
     to_come = Outcome(whole.amount - earlier.restored, whole.days)
     left = replace(cases, freed=cases.freed - earlier.restored)
     open_now = replace(situation, freed=left.freed)
-    stands = promise_stands(situation, by_the_rules(policy, situation))
     signal = np.where(stands, night.waits_for.signal, tier_signals(policy, situation))
     waits_for = replace(night.waits_for, signal=signal)
     timetable = timetable_of(policy, open_now, to_come, cases.as_of, waits_for)

@@ -7,12 +7,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from relimit.policy.cases import Bools, Cases, Facts, Ints, check_cases
+from relimit.policy.cases import Bools, Cases, Facts, Ints
 from relimit.policy.config import Policy
 from relimit.policy.gates import GATES
 from relimit.policy.next_due import PAY_NEXT_DUE, days_to_due, may_help, once_met
 from relimit.policy.outcome import Ruling, outcome_of, situation_of
-from relimit.policy.rescore import Rescore
+from relimit.policy.rescore import Rescore, Rescored
 from relimit.policy.timetable import Timetable
 
 STEPS: Final = ("clear_arrears", "settle_interest", "unlock_identity")
@@ -70,38 +70,57 @@ def remedies_of(
         days=np.zeros(n, np.int32),
         restores=np.zeros(n, np.int64),
     )
-    mask = ruling.situation.closed @ (1 << np.arange(len(GATES)))
-    rows = np.flatnonzero(mask)
-    after = _after(cases.take(rows), rows, mask[rows], rescore)
-    for place, steps in enumerate(STEPS_OF_MASK):
-        mine = np.flatnonzero(mask[rows] == place + 1)
-        if len(mine):
-            _offer_steps(
-                found, policy, ruling.take(rows[mine]), rows[mine], steps, after.take(mine)
-            )
     _offer_wait(found, policy, ruling, timetable.restore_later)
-    _offer_due(found, policy, ruling, timetable, rescore)
+    mask = ruling.situation.closed @ (1 << np.arange(len(GATES)))
+    blocked = np.flatnonzero(mask)
+    due = may_help(policy, ruling, timetable, found.action == NO_ACTION)
+    gates, met = _rescored(rescore, (blocked, mask[blocked]), due)
+    if len(blocked):
+        _offer_gates(found, policy, ruling, (blocked, mask[blocked]), gates)
+    if len(due):
+        _offer_due(found, policy, ruling, timetable, due, met)
     return found
+
+
+def _rescored(
+    rescore: Rescore | None, blocked: tuple[Ints, Ints], due: Ints
+) -> tuple[Rescored | None, Rescored | None]:
+    """Return what is known once the gates' steps are done, and once the due dates are met.
+
+    Both are asked for at once: each time costs much, however few the rows are.
+    """
+    rows, mask = blocked
+    if rescore is None or not len(rows) + len(due):
+        return None, None
+    actions = [ACTIONS[one - 1] for one in mask.tolist()] + [PAY_NEXT_DUE] * len(due)
+    every = rescore(np.concatenate([rows, due]), actions)
+    return every.take(slice(len(rows))), every.take(slice(len(rows), None))
+
+
+def _offer_gates(
+    found: Remedies,
+    policy: Policy,
+    ruling: Ruling,
+    blocked: tuple[Ints, Ints],
+    rescored: Rescored | None,
+) -> None:
+    rows, mask = blocked
+    part = ruling.take(rows)
+    after = (
+        replace(part.cases, facts=_cured(part.cases.facts, mask))
+        if rescored is None
+        else rescored.of(part.cases)
+    )
+    for place, steps in enumerate(STEPS_OF_MASK):
+        mine = np.flatnonzero(mask == place + 1)
+        if len(mine):
+            _offer_steps(found, policy, part.take(mine), rows[mine], steps, after.take(mine))
 
 
 def _bare(cases: Cases) -> Cases:
     """Return the cases without what no remedy reads, which is dear to take rows of."""
     ids = np.asarray(cases.decision_id, dtype=object)
     return replace(cases, decision_id=ids, contributions=None, feature_names=())
-
-
-def _after(cases: Cases, rows: Ints, mask: Ints, rescore: Rescore | None) -> Cases:
-    """Return the cases, which are those of the rows, once the steps for their gates are done.
-
-    The prepayment stays as old as it is: the account's last one may be another.
-    """
-    if rescore is None or not len(rows):
-        return replace(cases, facts=_cured(cases.facts, mask))
-    risk, expected_loss, facts = rescore(rows, [ACTIONS[one - 1] for one in mask.tolist()])
-    facts = replace(facts, prepayment_age_days=cases.facts.prepayment_age_days)
-    after = replace(cases, risk=risk, expected_loss=expected_loss, facts=facts)
-    check_cases(after)
-    return after
 
 
 def _cured(facts: Facts, mask: Ints) -> Facts:
@@ -164,6 +183,8 @@ def _working_days(policy: Policy, steps: tuple[str, ...]) -> int:
 def _offer_wait(found: Remedies, policy: Policy, ruling: Ruling, later: Ints) -> None:
     """Offer to wait only where the payment's clearing is what sets the date."""
     waiting = np.flatnonzero((ruling.situation.clearing_days > 0) & (later > 0))
+    if not len(waiting):
+        return
     part = ruling.take(waiting)
     cleared = replace(part.situation, clearing_days=np.zeros(len(waiting), np.int64))
     rows = waiting[outcome_of(policy, cleared).better_than(part.outcome)]
@@ -172,23 +193,21 @@ def _offer_wait(found: Remedies, policy: Policy, ruling: Ruling, later: Ints) ->
     found.restores[rows] = later[rows]
 
 
-def _offer_due(
+def _offer_due(  # noqa: PLR0917 - every one is needed, and all differ in type
     found: Remedies,
     policy: Policy,
     ruling: Ruling,
     timetable: Timetable,
-    rescore: Rescore | None,
+    rows: Ints,
+    rescored: Rescored | None,
 ) -> None:
     """Offer to pay on the due date where the night after it gives more, or the same sooner."""
-    free = found.action == NO_ACTION
-    rows = np.flatnonzero(may_help(policy, ruling, timetable) & free)
-    if not len(rows):
-        return
-    then = once_met(policy, ruling, timetable, rows, rescore)
-    gain = then.amount - ruling.outcome.amount[rows]
-    cases = ruling.cases.take(rows)
-    days = days_to_due(policy, cases.as_of, cases.facts) + 1 + then.days
-    sooner = (gain == 0) & (days < ruling.outcome.days[rows])
+    part = ruling.take(rows)
+    then = once_met(policy, part, timetable, rows, rescored)
+    gain = then.amount - part.outcome.amount
+    cases = part.cases
+    days = days_to_due(policy, cases.as_of, cases.facts.next_due) + 1 + then.days
+    sooner = (gain == 0) & (days < part.outcome.days)
     works = (gain > 0) | sooner
     place = rows[works]
     found.action[place] = ACTIONS.index(PAY_NEXT_DUE)

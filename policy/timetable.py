@@ -1,7 +1,8 @@
 """When the limit returns: dates in the borrower's calendar, the last date and the signal."""
 
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,9 @@ SIGNALS = ("none", "score_refresh", "next_due", "payment_clearing", "fault_mende
 
 RESTORED, STAGED, HELD, DECLINED, FAULT = range(len(STATUSES))
 NONE, SCORE_REFRESH, NEXT_DUE, PAYMENT_CLEARING, FAULT_MENDED = range(len(SIGNALS))
+
+FEW: Final = 16
+"""Up to so many instants are looked up one by one, in what is remembered of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +85,21 @@ def local_dates(policy: Policy, as_of: Ints) -> Dates:
     >>> local_dates(load_policy(), noon_and_night.astype(np.int64)).tolist()
     [datetime.date(2026, 3, 1), datetime.date(2026, 3, 2)]
     """
-    instants = pa.array(as_of, pa.timestamp("us", tz=policy.timetable.calendar))
-    local: Any = pc.local_timestamp(instants)
+    calendar = policy.timetable.calendar
+    if len(as_of) > FEW:
+        return _dates(calendar, as_of)
+    return np.array([_date(calendar, at) for at in as_of.tolist()], "datetime64[D]")
+
+
+def _dates(calendar: str, as_of: Ints) -> Dates:
+    local: Any = pc.local_timestamp(pa.array(as_of, pa.timestamp("us", tz=calendar)))
     return np.asarray(local.to_numpy(zero_copy_only=False).astype("datetime64[D]"))
+
+
+@lru_cache(maxsize=1024)  # a live decision asks for the same few instants again and again
+def _date(calendar: str, at: int) -> np.datetime64:
+    day: np.datetime64 = _dates(calendar, np.array([at]))[0]
+    return day
 
 
 def days_after(dates: Dates, days: Ints) -> Dates:

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from string import Formatter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from relimit.data.vocabulary import STATUSES
 from relimit.policy.arms import tier_of
@@ -27,31 +26,29 @@ from relimit.policy.timetable import DECLINED, NONE, RESTORED, SIGNALS, Timetabl
 Sentence = tuple[str, ...]
 """The names of templates, to be written one after another without a gap."""
 
-Piece = tuple[str, str]
-"""A literal, and the field that follows it; empty where none does."""
-
-Said = dict[tuple[int, str], pa.Array]
+Said = dict[tuple[int, str], list[str]]
 """What a field says in the rows of a plan, by the plan's place and the field's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Template(NamedTuple):
+    """A text with a gap for each of the fields that it shows, in their order."""
+
+    gaps: str
+    fields: tuple[str, ...]
+
+
+class Plan(NamedTuple):
     """Rows that are told the same, and how."""
 
     rows: Ints
-    pieces: tuple[Piece, ...]
+    template: Template
 
-    @property
-    def fields(self) -> list[str]:
-        """The fields that are shown, each once."""
-        return list(dict.fromkeys(name for _, name in self.pieces if name))
-
-    def text(self, number: int, said: Said) -> pa.Array:
+    def texts(self, number: int, said: Said) -> list[str]:
         """Return `[rows]` texts; `number` is the plan's place."""
-        columns: list[Any] = [pa.repeat("", len(self.rows))]
-        for literal, name in self.pieces:
-            columns += [literal, said[number, name]] if name else [literal]
-        return pc.binary_join_element_wise(*columns, "")
+        gaps, fields = self.template
+        if not fields:
+            return [gaps.format()] * len(self.rows)
+        return list(map(gaps.format, *(said[number, name] for name in fields)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +73,10 @@ class Story:
         bounds = np.array([tier.up_to for tier in self.policy.tiers])
         return np.asarray(bounds[tier_of(self.policy, self.loss_ratio)])
 
-    def field(self, name: str, rows: Ints, language: str) -> pa.StringArray:
+    def field(self, name: str, rows: Ints, language: str) -> list[str]:
         """Return `[rows]` what a template's field says in a language."""
         if name in SETTINGS:
-            return pa.repeat(SETTINGS[name](self.policy), len(rows))
+            return [SETTINGS[name](self.policy)] * len(rows)
         holder, write = FIELDS[name]
         return write(getattr(holder(self), name)[rows], language)
 
@@ -104,7 +101,7 @@ def _remedies(story: Story) -> Any:
     return story.remedies
 
 
-FIELDS: Final[Mapping[str, tuple[Callable[[Story], Any], Callable[[Any, str], pa.StringArray]]]] = {
+FIELDS: Final[Mapping[str, tuple[Callable[[Story], Any], Callable[[Any, str], list[str]]]]] = {
     "decided_on": (_timetable, dates),
     "later_date": (_timetable, dates),
     "not_later_than": (_timetable, dates),
@@ -136,7 +133,7 @@ FIELDS: Final[Mapping[str, tuple[Callable[[Story], Any], Callable[[Any, str], pa
 
 
 def _yuan(fen: int) -> str:
-    return str(money(np.array([fen]))[0])
+    return money(np.array([fen]))[0]
 
 
 SETTINGS: Final[Mapping[str, Callable[[Policy], str]]] = {
@@ -160,35 +157,35 @@ def write_texts(story: Story, table: str) -> dict[str, pa.StringArray]:
     n = len(story.cases)
     if n == 0:
         return {language: pa.array([], pa.string()) for language in LANGUAGES}
-    rows, sentences = zip(*_plans(story), strict=True)
-    place = np.empty(n, np.int64)
-    place[np.concatenate(rows)] = np.arange(n)
+    told = list(_plans(story))
     said: Said = {}
     texts = {}
     for language in LANGUAGES:
-        plans = [
-            Plan(its, _pieces(table, told, language))
-            for its, told in zip(rows, sentences, strict=True)
-        ]
+        plans = [Plan(rows, _template(table, sentences, language)) for rows, sentences in told]
         said = _say(story, plans, language, said)
-        parts = [plan.text(number, said) for number, plan in enumerate(plans)]
-        texts[language] = pa.concat_arrays(parts).take(pa.array(place))
+        written = np.empty(n, dtype=object)
+        for number, plan in enumerate(plans):
+            written[plan.rows] = plan.texts(number, said)
+        texts[language] = pa.array(written, pa.string())
     return texts
 
 
 def _plans(story: Story) -> Iterator[tuple[Ints, tuple[Sentence, ...]]]:
     """Yield the rows that have the same sentences, with those sentences."""
     columns = _plan_columns(story)
-    key = np.zeros(len(story.cases), np.int64)
-    for column in columns:
-        key = key * (int(column.max()) + 2) + column + 1
+    if columns.shape[1] == 1:
+        yield np.zeros(1, np.int64), _sentences(columns[:, 0].tolist())
+        return
+    sizes = columns.max(axis=1) + 2
+    key = np.append(np.cumprod(sizes[:0:-1])[::-1], 1) @ (columns + 1)
     _, first, group = np.unique(key, return_index=True, return_inverse=True)
     bounds = np.cumsum(np.bincount(group))[:-1]
     for one, rows in zip(first, np.split(np.argsort(group, kind="stable"), bounds), strict=True):
-        yield rows, _sentences([int(column[one]) for column in columns])
+        yield rows, _sentences(columns[:, one].tolist())
 
 
-def _plan_columns(story: Story) -> list[Ints]:
+def _plan_columns(story: Story) -> Ints:
+    """Return `[columns, n]` what a row's sentences depend on; -1 and more."""
     timetable, facts = story.timetable, story.cases.facts
     parts = [
         timetable.status,
@@ -200,7 +197,7 @@ def _plan_columns(story: Story) -> list[Ints]:
         story.remedies.action,
         *story.reasons.T,
     ]
-    return [np.asarray(part).astype(np.int64) for part in parts]
+    return np.array(parts, dtype=np.int64)
 
 
 def _sentences(plan: Sequence[int]) -> tuple[Sentence, ...]:
@@ -243,12 +240,19 @@ def _remedy(action: str, arrears_known: bool) -> Sentence:
 
 
 @lru_cache(maxsize=4096)
-def _pieces(table: str, sentences: tuple[Sentence, ...], language: str) -> tuple[Piece, ...]:
+def _template(table: str, sentences: tuple[Sentence, ...], language: str) -> Template:
     templates = load_wording(table)
     template = templates["join.sentences"][language].join(
         "".join(templates[name][language] for name in sentence) for sentence in sentences
     )
-    return tuple((literal, name or "") for literal, name, _, _ in Formatter().parse(template))
+    pieces = [(literal, name or "") for literal, name, _, _ in Formatter().parse(template)]
+    gaps = (_literal(literal) + ("{}" if name else "") for literal, name in pieces)
+    return Template("".join(gaps), tuple(name for _, name in pieces if name))
+
+
+def _literal(text: str) -> str:
+    """Return a text that a template shows as it is."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _say(story: Story, plans: Sequence[Plan], language: str, before: Said) -> Said:
@@ -259,16 +263,17 @@ def _say(story: Story, plans: Sequence[Plan], language: str, before: Said) -> Sa
     said = {key: words for key, words in before.items() if _is_plain(key[1])}
     shown: dict[str, list[int]] = {}
     for number, plan in enumerate(plans):
-        for name in plan.fields:
+        for name in dict.fromkeys(plan.template.fields):
             if (number, name) not in said:
                 shown.setdefault(name, []).append(number)
     for name, numbers in shown.items():
         rows = [plans[number].rows for number in numbers]
         words = story.field(name, np.concatenate(rows), language)
-        ends = np.cumsum([len(its) for its in rows]).tolist()
-        for number, end in zip(numbers, ends, strict=True):
-            size = len(plans[number].rows)
-            said[number, name] = words.slice(end - size, size)
+        begin = 0
+        for number in numbers:
+            end = begin + len(plans[number].rows)
+            said[number, name] = words[begin:end]
+            begin = end
     return said
 
 

@@ -17,6 +17,7 @@ from relimit.data.schema import events_schema
 from relimit.data.tables import conform
 from relimit.data.times import microseconds
 from relimit.data.vocabulary import KINDS, PREPAYMENT
+from relimit.serving.records import plain_block
 
 WHERE: Final = "history"
 EVER: Final = int(np.iinfo(np.int64).min)
@@ -125,7 +126,7 @@ def block_of(events: Any, account_id: int | str | None = None) -> EventBlock:
         raise DataError("events is not a list of objects", where=WHERE, mend="Give [{...}, ...]")
     if account_id is None and isinstance(events[0], Mapping):
         account_id = events[0].get("account_id")
-    return blocks_from_table(_table(account_id, events))
+    return plain_block(account_id, events) or blocks_from_table(_table(account_id, events))
 
 
 def _last_prepayment(block: EventBlock) -> int:

@@ -1,7 +1,7 @@
 """Prepayments that can't be decided: kept with their reason, counted, never dropped."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,17 @@ ABSURD_AMOUNT: Final = "an event of the account's ledger has an amount above ten
 REPEATED: Final = "an event of the account's ledger was delivered twice"
 
 
+def _among(kinds: Iterable[str]) -> NDArray[np.bool_]:
+    """Return by place which kinds are meant; the last is of kinds unknown, whose place is -1."""
+    chosen = np.zeros(len(KINDS) + 1, np.bool_)
+    chosen[[KINDS.index(kind) for kind in kinds]] = True
+    return chosen
+
+
+_IN_LEDGER: Final = _among(LEDGER)
+_REPEATS_WITH_LOAN: Final = _among((DRAW, REPAYMENT))
+
+
 def quarantine_schema(account_id: pa.DataType | None = None) -> pa.Schema:
     """Return the schema of the quarantine, money in fen, `account_id` int64 unless said."""
     return pa.schema(
@@ -44,7 +55,7 @@ def undecidable(block: EventBlock, prepayments: Prepayments) -> NDArray[np.objec
 
     Only what was known at the prepayment counts, so that a later fault changes nothing.
     """
-    ledger = np.isin(block.kind, [KINDS.index(kind) for kind in LEDGER])
+    ledger = _IN_LEDGER.take(block.kind)
     reasons = np.full(len(prepayments.account), None, dtype=object)
     for fault, reason in (
         (_repeated(block), REPEATED),
@@ -67,9 +78,8 @@ def _repeated(block: EventBlock) -> NDArray[np.bool_]:
     Two prepayments of one instant, or two events of one loan, are a delivery that came twice; two
     purchases of one day may be just that where a log has neither times nor loans.
     """
-    suspects = (block.kind == KINDS.index(PREPAYMENT)) | (
-        block.has_loan_id & np.isin(block.kind, [KINDS.index(kind) for kind in (DRAW, REPAYMENT)])
-    )
+    suspects = _REPEATS_WITH_LOAN.take(block.kind) & block.has_loan_id
+    suspects |= block.kind == KINDS.index(PREPAYMENT)
     same = suspects[1:] & suspects[:-1]
     columns: tuple[NDArray[Any], ...] = (
         block.known_at,
@@ -84,6 +94,8 @@ def _repeated(block: EventBlock) -> NDArray[np.bool_]:
         block.detail,
     )
     for column in columns:
+        if not same.any():
+            break
         same &= column[1:] == column[:-1]
     repeated = np.append(False, same)
     starts = block.starts[:-1]

@@ -22,7 +22,6 @@ from relimit.data.vocabulary import (
     REPAYMENT,
 )
 from relimit.features import History, feature_matrix
-from relimit.features.state import outstanding
 from relimit.models import RiskModel, expected_loss
 from relimit.policy import (
     Cases,
@@ -37,6 +36,7 @@ from relimit.policy import (
     gather_facts,
     reads_contributions,
 )
+from relimit.policy.facts import gather_standing
 from relimit.policy.next_due import PAY_NEXT_DUE, days_to_due
 from relimit.serving.history import WHERE, Asked, block_of
 from relimit.serving.quarantine import undecidable
@@ -115,8 +115,7 @@ class Scorer:
         if reason is not None:
             raise DataError(reason, where=WHERE, mend="Mend the account's events")
         decisions = self.decide_block(asked.block, last)
-        row: dict[str, Any]
-        (row,) = decisions.to_table().to_pylist()
+        row = decisions.row(0)
         if analyst:
             texts = analyst_texts(self.policy, decisions)
             row |= {f"text_analyst_{name}": told[0].as_py() for name, told in texts.items()}
@@ -128,8 +127,9 @@ class Scorer:
         A row depends on its own account's visible events alone, so that a night and a live call
         agree to the last bit.
         """
-        cases = self.cases_of(block, prepayments)
-        return decide(self.policy, cases, _Rescore(self, block, prepayments, cases.facts))
+        history = History(block, prepayments.account, prepayments.as_of)
+        cases = self._cases(history, prepayments)
+        return decide(self.policy, cases, _Rescore(self, history, prepayments, cases.facts))
 
     def decide_again(
         self, block: EventBlock, prepayments: Prepayments, earlier: Earlier
@@ -139,8 +139,9 @@ class Scorer:
         The prepayments are those of the earlier decisions, in their order, with what they freed at
         first and tonight as their `as_of`; see `relimit.policy.decide_again`.
         """
-        cases = self.cases_of(block, prepayments, again=True)
-        rescore = _Rescore(self, block, prepayments, cases.facts)
+        history = History(block, prepayments.account, prepayments.as_of)
+        cases = self._cases(history, prepayments, again=True)
+        rescore = _Rescore(self, history, prepayments, cases.facts)
         return decide_again(self.policy, cases, earlier, rescore)
 
     def cases_of(
@@ -151,11 +152,15 @@ class Scorer:
         `again` if they were decided on an earlier night.
         """
         history = History(block, prepayments.account, prepayments.as_of)
-        matrix = feature_matrix(history, self.model.feature_names)
+        return self._cases(history, prepayments, again=again)
+
+    def _cases(self, history: History, prepayments: Prepayments, *, again: bool = False) -> Cases:
+        """Return the cases at the snapshots of a history, which are those of the prepayments."""
+        matrix = self.matrix_of(history)
         risk, loss = _scores(self.model, matrix, prepayments.freed)
         cases = Cases(
             decision_id=prepayments.decision_id,
-            account_id=block.account_ids[prepayments.account],
+            account_id=history.block.account_ids[prepayments.account],
             as_of=prepayments.as_of,
             prepaid=prepayments.prepaid,
             freed=prepayments.freed,
@@ -165,6 +170,10 @@ class Scorer:
             model_version=self.model.version,
         )
         return self._explained(cases, matrix, again=again)
+
+    def matrix_of(self, history: History) -> Floats:
+        """Return the model's features, `[snapshots, features]`; null where it reads none."""
+        return feature_matrix(history, self.model.feature_names, self.model.reads)
 
     def _explained(self, cases: Cases, matrix: Floats, *, again: bool) -> Cases:
         """Add the model's contributions where a reason may hang on them."""
@@ -184,7 +193,7 @@ class _Rescore:
     """
 
     scorer: Scorer
-    block: EventBlock
+    history: History
     prepayments: Prepayments
     facts: Facts
 
@@ -196,8 +205,9 @@ class _Rescore:
             for step in ("clear_arrears", "settle_interest", "unlock_identity", PAY_NEXT_DUE)
         )
         facts = self.facts.take(rows)
-        days = np.where(pays, days_to_due(self.scorer.policy, asked.as_of, facts), 0)
-        instalment = np.where(pays, self._last_instalment(asked), 0)
+        days = np.where(pays, days_to_due(self.scorer.policy, asked.as_of, facts.next_due), 0)
+        last = np.nan_to_num(self.history.last_amount(DUE)[rows]).astype(np.int64)
+        instalment = np.where(pays, np.clip(last, 0, facts.outstanding), 0)
         at = asked.as_of + days * MICROSECONDS_PER_DAY
         done = {
             DUE: instalment,
@@ -207,20 +217,13 @@ class _Rescore:
             OPERATION: confirmed,
         }
         supposed = suppose(
-            self.block, asked.account, at, done, {OPERATION: IDENTITY_CONFIRMED},
+            self.history.block, asked.account, at, done, {OPERATION: IDENTITY_CONFIRMED},
             known_by=asked.as_of,
         )  # fmt: skip
         history = History(supposed, np.arange(len(rows)), at + pays * MICROSECONDS_PER_DAY)
-        model = self.scorer.model
-        matrix = feature_matrix(history, model.feature_names)
-        risk, loss = _scores(model, matrix, asked.freed)
-        return Rescored(risk, loss, gather_facts(history, self.scorer.policy))
-
-    def _last_instalment(self, asked: Prepayments) -> Ints:
-        """Return what last fell due, fen, and no more than is owed."""
-        history = History(self.block, asked.account, asked.as_of)
-        last = np.nan_to_num(history.last_amount(DUE)).astype(np.int64)
-        return np.clip(last, 0, outstanding(history))
+        matrix = self.scorer.matrix_of(history)
+        risk, loss = _scores(self.scorer.model, matrix, asked.freed)
+        return Rescored(risk, loss, gather_standing(history, self.scorer.policy, facts))
 
 
 def _scores(model: RiskModel, matrix: Floats, freed: Ints) -> tuple[Floats, Floats]:

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from relimit.data import events as event_blocks
 from relimit.data.errors import DataError
 from relimit.data.events import EventBlock, blocks_from_table
 from relimit.data.schema import TIME, events_schema
@@ -50,6 +51,13 @@ def tied() -> pa.Table:
     )
 
 
+@pytest.fixture(params=["as few rows", "as many rows"])
+def sorted_as(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few rows and many are sorted in two ways; these tests hold both to the same order."""
+    monkeypatch.setattr(event_blocks, "FEW_ROWS", 100 if request.param == "as few rows" else 0)
+
+
+@pytest.mark.usefixtures("sorted_as")
 def test_rows_in_any_order_give_the_same_block(tied: pa.Table) -> None:
     expected = blocks_from_table(tied)
     for seed in range(20):
@@ -57,6 +65,7 @@ def test_rows_in_any_order_give_the_same_block(tied: pa.Table) -> None:
         assert same(blocks_from_table(tied.take(pa.array(order))), expected)
 
 
+@pytest.mark.usefixtures("sorted_as")
 def test_ties_are_ordered_by_content_nulls_first(tied: pa.Table) -> None:
     block = blocks_from_table(tied)
     assert block.starts.tolist() == [0, 2, 8]

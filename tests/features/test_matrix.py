@@ -195,6 +195,19 @@ def test_a_live_account_has_the_bits_of_a_batch_of_many_snapshots(size: int) -> 
         assert np.array_equal(alone[0], batch[row], equal_nan=True)
 
 
+@pytest.mark.parametrize("size", [1, 40])
+def test_what_nobody_needs_is_null_and_the_rest_as_it_is(events: pa.Table, size: int) -> None:
+    block = blocks_from_table(events)
+    account, as_of = np.arange(size) % 40, np.full(size, START + 200 * DAY)
+    whole = feature_matrix(History(block, account, as_of))
+    names = feature_names()
+    needed = frozenset(names[::3])
+    part = feature_matrix(History(block, account, as_of), names, needed)
+    assert np.array_equal(part[:, ::3], whole[:, ::3], equal_nan=True)
+    others = [place for place, name in enumerate(names) if name not in needed]
+    assert np.isnan(part[:, others]).all()
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [

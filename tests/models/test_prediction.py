@@ -1,12 +1,13 @@
 """The bit-vector evaluator scores as LightGBM does, to the last bit, or leaves it to LightGBM."""
 
 import logging
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from types import ModuleType
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
 
 import lightgbm as lgb
 import numpy as np
@@ -17,8 +18,10 @@ from numba.core.errors import NumbaError
 
 from relimit.data.errors import ModelError
 from relimit.models import prediction
+from relimit.models.arm_trees import arm_tree
+from relimit.models.arms import arm_grid
 from relimit.models.bitvector import BLOCK, evaluate
-from relimit.models.ensemble import UnsuitableError, read_ensemble
+from relimit.models.ensemble import UnsuitableError, columns_read, read_ensemble
 from relimit.models.prediction import WIDE_BLOCK, TreeScores
 
 QUIET = {"verbosity": -1, "num_threads": 1, "deterministic": True, "seed": 1}
@@ -297,3 +300,35 @@ def test_trees_of_another_version_are_not_guessed_at(
     monkeypatch.setattr(booster, "model_to_string", lambda: text)
     with pytest.raises(UnsuitableError, match="version is v5"):
         read_ensemble(booster)
+
+
+@pytest.mark.parametrize("changes", [{}, {"linear_tree": True}, {"num_leaves": 4}])
+def test_no_score_and_no_contribution_depends_on_a_column_that_is_not_read(
+    changes: dict[str, Any],
+) -> None:
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(300, 30))
+    booster = grow(X, (X[:, 3] + X[:, 8] * X[:, 20] > 0).astype(float), trees=3, **changes)
+    reads = TreeScores(booster).reads
+    assert {"Column_3"} <= reads < {f"Column_{place}" for place in range(30)}
+    others = [place for place in range(30) if f"Column_{place}" not in reads]
+    changed = X.copy()
+    changed[:, others] = np.nan
+    assert np.array_equal(lightgbm_scores(booster, changed), lightgbm_scores(booster, X))
+    if "linear_tree" not in changes:
+        given, again = (booster.predict(rows, pred_contrib=True) for rows in (X, changed))
+        assert np.array_equal(given, again)
+
+
+def test_a_tree_that_was_written_reads_its_columns_though_they_gained_nothing() -> None:
+    tree = arm_tree(("x", "restored_share", "delay_days"), arm_grid() @ [0.5, -0.01])
+    text = re.sub(
+        r"split_gain=.*", lambda line: re.sub(r"[1-9]", "0", line[0]), tree.model_to_string()
+    )
+    assert TreeScores(lgb.Booster(model_str=text)).reads == {"restored_share", "delay_days"}
+
+
+def test_what_a_linear_leaf_weighs_is_read_too() -> None:
+    text = "Tree=0\nsplit_feature=4 1\nleaf_features=2 7 \nTree=1\nsplit_feature=\n"
+    told = cast("lgb.Booster", SimpleNamespace(model_to_string=lambda: text))
+    assert columns_read(told) == [1, 2, 4, 7]

@@ -1,12 +1,16 @@
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from relimit.data.errors import DataError
 from relimit.policy import bound_by_risk, decide, decisions_schema
+from relimit.policy.timetable import local_dates
 
 COLUMNS = (
     "decision_id,account_id,as_of,prepaid,freed,risk,expected_loss,status,restore_now,"
@@ -177,3 +181,31 @@ def test_string_account_ids_stay_strings(policy, make):
 def test_only_decisions_bound_by_their_tier_need_contributions(policy, make):
     cases = make.cases({}, {"loss_ratio": 0.05}, {"loss_ratio": 0.05, "overdue": 9}, {"freed": 0})
     assert bound_by_risk(policy, cases).tolist() == [False, True, False, False]
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_a_single_row_is_as_the_table_has_it(policy, make, rows_strategy, data):
+    cases = make.cases(*data.draw(st.lists(rows_strategy, min_size=1, max_size=4)))
+    decisions = decide(policy, cases)
+    table = decisions.to_table().to_pylist()
+    for place, row in enumerate(table):
+        assert decisions.row(place) == row
+        assert list(decisions.row(place)) == list(row)
+
+
+def test_a_single_row_has_an_id_that_is_a_word(policy, make):
+    cases = replace(make.cases({}), account_id=np.array(["a7"], object))
+    assert decide(policy, cases).row(0)["account_id"] == "a7"
+
+
+@pytest.mark.parametrize("calendar", ["Asia/Shanghai", "Europe/Berlin", "America/St_Johns"])
+def test_few_instants_have_the_dates_that_many_have(policy, calendar):
+    local = replace(policy, timetable=replace(policy.timetable, calendar=calendar))
+    hours = np.arange(24 * 400) * 3_600_000_000 + 1_767_225_599_999_999
+    many = local_dates(local, hours)
+    few = [local_dates(local, hours[place : place + 2]) for place in range(0, len(hours), 2)]
+    assert np.array_equal(np.concatenate(few), many)
+    zone = ZoneInfo(calendar)
+    told = [datetime.fromtimestamp(int(at) // 10**6, zone).date() for at in hours]
+    assert many.tolist() == told
