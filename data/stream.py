@@ -30,6 +30,9 @@ back to the system after each block, and a block takes half as long again (see `
 NEARLY: Final = 0.75
 """Share of its rows from which a block is closed: a table without its last account is enough."""
 
+BLOCKS_READ: Final = 2
+"""Blocks read at once: only the first is put together from pieces, and both stay in the cache."""
+
 LARGEST_GROUP: Final = 4_000_000
 """Rows of a row group that is still sorted in memory."""
 
@@ -159,7 +162,7 @@ class EventPlan:
     def _ascending_tables(self, rows: int, pool: Executor | None) -> Iterator[pa.Table]:
         ordered = _ascending(self.groups)
         if ordered is not None:
-            groups = read_groups(ordered, self.schema, rows, pool)
+            groups = read_groups(ordered, self.schema, BLOCKS_READ * rows, pool)
             yield from _whole_accounts(groups, self.accounts, rows)
             return
         with tempfile.TemporaryDirectory(prefix="relimit-") as folder:
