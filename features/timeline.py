@@ -108,11 +108,7 @@ class Timeline:
         """
         key = self._key[0]
         row = self.start - 1
-        ahead, met = np.empty_like(row), np.empty_like(row)
         for step in self._steps:
-            np.add(row, step, out=ahead)
-            key.take(ahead, out=met, mode="clip")
-            np.multiply(met <= least, step, out=ahead)
-            row += ahead
+            row += (key.take(row + step, mode="clip") <= least) * step
         row += 1
         return row
