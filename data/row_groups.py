@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -13,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from relimit.data.events import Ids, conform_events
+from relimit.data.events import Ids, conform_columns, conform_events, group_by_account
 from relimit.data.files import unreadable
 from relimit.data.times import microseconds
 
@@ -115,20 +114,73 @@ class Lot:
         except (OSError, pa.ArrowException) as error:
             raise unreadable(self.path, error) from error
 
+    def pieces(
+        self, names: Sequence[str], rows: int, *, threads: bool = False
+    ) -> Iterator[pa.Table]:
+        """Read some columns in tables of at most `rows`: the processor's cache can hold these.
+
+        Raises
+        ------
+        DataError
+            A page is damaged.
+        """
+        numbers = [group.number for group in self.groups]
+        try:
+            with _open(self.path, self.footer) as file:
+                for batch in file.iter_batches(
+                    rows, row_groups=numbers, columns=list(names), use_threads=threads
+                ):
+                    yield pa.Table.from_batches([batch])
+        except (OSError, pa.ArrowException) as error:
+            raise unreadable(self.path, error) from error
+
 
 def read_groups(
     groups: Sequence[RowGroup], schema: pa.Schema, rows: int, pool: Executor | None = None
 ) -> Iterator[pa.Table]:
-    """Read row groups one after another, small ones of a file together until they make `rows`.
+    """Read row groups one after another, in tables of about `rows`.
 
-    With a pool its threads read ahead, see `read_ahead`.
+    Small ones of a file are read together. A larger one is read piece by piece if its accounts
+    ascend, which they tell first; else at once, for it is still to be sorted. With a pool one of
+    its threads reads the next table before it is asked for.
     """
+    read = (
+        conform_events(table, where=str(lot.path))
+        for lot in lots_of(groups, rows)
+        for table in _tables(lot, schema, rows, threads=pool is None)
+    )
+    yield from read if pool is None else one_ahead(read, pool)
 
-    def read(lot: Lot) -> pa.Table:
-        names = [name for name in schema.names if name in lot.names]
-        return conform_events(lot.read(names, threads=pool is None), where=str(lot.path))
 
-    yield from read_ahead((partial(read, lot) for lot in lots_of(groups, rows)), pool)
+def _tables(lot: Lot, schema: pa.Schema, rows: int, *, threads: bool) -> Iterator[pa.Table]:
+    names = [name for name in schema.names if name in lot.names]
+    told = lot.read(["account_id"], threads=threads) if lot.rows > rows else None
+    if told is None or not _ascends(told, lot):
+        yield lot.read(names, threads=threads)
+        return
+    names.remove("account_id")
+    begin = 0
+    for piece in lot.pieces(names, rows, threads=threads):
+        mine = told["account_id"].slice(begin, piece.num_rows)
+        yield piece.add_column(0, told.schema.field(0), mine)
+        begin += piece.num_rows
+
+
+def _ascends(told: pa.Table, lot: Lot) -> bool:
+    ids = conform_columns(told, ["account_id"], where=str(lot.path))["account_id"]
+    return group_by_account(ids)[2] is None
+
+
+def one_ahead(items: Iterator[Item], pool: Executor) -> Iterator[Item]:
+    """Yield the items; a thread of the pool makes the next one meanwhile."""
+
+    def take() -> list[Item]:
+        return list(itertools.islice(items, 1))
+
+    begun = pool.submit(take)
+    while taken := begun.result():
+        begun = pool.submit(take)
+        yield from taken
 
 
 def read_ahead(reads: Iterator[Callable[[], Item]], pool: Executor | None) -> Iterator[Item]:

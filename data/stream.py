@@ -27,6 +27,12 @@ All features at a snapshot per prepayment then hold 53 MiB. Beyond 62 MiB the C 
 back to the system after each block, and a block takes half as long again (see `worker_pool`).
 """
 
+NEARLY: Final = 0.75
+"""Share of its rows from which a block is closed: a table without its last account is enough."""
+
+BLOCKS_READ: Final = 2
+"""Blocks read at once: only the first is put together from pieces, and both stay in the cache."""
+
 LARGEST_GROUP: Final = 4_000_000
 """Rows of a row group that is still sorted in memory."""
 
@@ -48,8 +54,8 @@ def iter_event_blocks(
     accounts
         Ascending ids to keep; None keeps all.
     rows
-        A block is closed once it has this many; it has less than twice as many, unless its last
-        account is larger than that by itself.
+        A block is closed once it has nearly this many (`NEARLY`); it has less than twice as many,
+        unless its last account is larger than that by itself.
 
     Yields
     ------
@@ -156,7 +162,7 @@ class EventPlan:
     def _ascending_tables(self, rows: int, pool: Executor | None) -> Iterator[pa.Table]:
         ordered = _ascending(self.groups)
         if ordered is not None:
-            groups = read_groups(ordered, self.schema, rows, pool)
+            groups = read_groups(ordered, self.schema, BLOCKS_READ * rows, pool)
             yield from _whole_accounts(groups, self.accounts, rows)
             return
         with tempfile.TemporaryDirectory(prefix="relimit-") as folder:
@@ -262,7 +268,7 @@ def _cuts(starts: np.ndarray[Any, Any], rows: int) -> Iterator[tuple[int, int]]:
 
 
 class _Batch:
-    """Tables put together until they have enough rows."""
+    """Tables put together until they have nearly enough rows."""
 
     def __init__(self, rows: int) -> None:
         self.rows = rows
@@ -271,7 +277,7 @@ class _Batch:
     def add(self, tables: list[pa.Table]) -> Iterator[pa.Table]:
         """Take in the tables of whole accounts; yield what has come together if it is enough."""
         self.tables += tables
-        if sum(table.num_rows for table in self.tables) >= self.rows:
+        if sum(table.num_rows for table in self.tables) >= NEARLY * self.rows:
             yield from self.rest()
 
     def rest(self) -> Iterator[pa.Table]:

@@ -158,9 +158,10 @@ class SparseTable:
     def __init__(self, value: Ints) -> None:
         self._value = value
         self._flat = value
-        self._starts = np.zeros(1, np.int64)
-        self._level = np.zeros(2, np.int64)
+        self._levels = 1
         self._highest = value
+        self._ahead = np.zeros(2, np.int64)
+        self._behind = np.array([0, -1])
 
     def largest(self, first: Ints, last: Ints) -> Floats:
         """Return the largest of the values `first:last`; NaN where that is empty."""
@@ -171,12 +172,9 @@ class SparseTable:
         if longest == 0:
             return np.full(length.shape, np.nan)
         self._grow(longest)
-        there = length > 0
-        level = self._level[length]
-        start = self._starts[level]
-        left = self._flat[np.where(there, start + first, 0)]
-        right = self._flat[np.where(there, start + last - (1 << level), 0)]
-        return np.where(there, np.maximum(left, right), np.nan)
+        left = self._flat.take(self._ahead.take(length) + first, mode="clip")
+        right = self._flat.take(self._behind.take(length) + last, mode="clip")
+        return np.where(length > 0, np.maximum(left, right, out=left), np.nan)
 
     def _largest_of_few(self, first: Ints, last: Ints, length: Ints) -> Floats:
         """Look at every value of the ranges: levels would cost more calls."""
@@ -192,15 +190,18 @@ class SparseTable:
         return np.append(self._value, 0)
 
     def _grow(self, longest: int) -> None:
-        levels: list[Ints] = []
-        while 2 ** (len(self._starts) + len(levels)) <= longest:
-            half = 2 ** (len(self._starts) + len(levels) - 1)
-            self._highest = np.maximum(self._highest[:-half], self._highest[half:])
-            levels.append(self._highest)
-        if levels:
-            level = np.arange(len(self._starts), len(self._starts) + len(levels))
-            self._level = np.append(self._level, np.repeat(level, 1 << level))
-            sizes = [len(level) for level in levels]
-            begins = len(self._flat) + np.cumsum([0, *sizes[:-1]])
-            self._starts = np.concatenate((self._starts, begins))
-            self._flat = np.concatenate((self._flat, *levels))
+        """Add levels, and by a range's length how far its halves lie from its ends.
+
+        An empty range has any halves.
+        """
+        flat, ahead, behind = [self._flat], [self._ahead], [self._behind]
+        begin = len(self._flat)
+        while (width := 1 << self._levels) <= longest:
+            self._highest = np.maximum(self._highest[: -width // 2], self._highest[width // 2 :])
+            flat.append(self._highest)
+            ahead.append(np.full(width, begin))
+            behind.append(np.full(width, begin - width))
+            begin += len(self._highest)
+            self._levels += 1
+        if len(flat) > 1:
+            self._flat, self._ahead, self._behind = map(np.concatenate, (flat, ahead, behind))

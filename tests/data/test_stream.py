@@ -230,3 +230,29 @@ def test_reading_can_begin_after_an_account(tmp_path: Path, words: bool, sorted_
             account for account in table["account_id"].to_pylist() if account > after
         )
         assert after == ids[0] or not sorted_file or rest.rows < whole.rows
+
+
+@pytest.mark.parametrize("words", [False, True])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_row_group_in_no_order_is_not_cut_into_pieces(
+    tmp_path: Path, words: bool, workers: int
+) -> None:
+    table = book(words=words)
+    path = tmp_path / "events.parquet"
+    pq.write_table(shuffled(table), path, row_group_size=10_000)
+    with ThreadPoolExecutor(2) as pool:
+        tables = iter_event_tables(path, rows=50, pool=pool if workers else None)
+        assert joined([blocks_from_table(part) for part in tables]) == expected(table)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_large_row_group_is_read_in_small_pieces(tmp_path: Path, workers: int) -> None:
+    table = book(words=True)
+    path = tmp_path / "events.parquet"
+    pq.write_table(table, path, row_group_size=10_000)
+    plan = EventPlan.of(path)
+    with ThreadPoolExecutor(2) as pool:
+        pieces = stream.read_groups(plan.groups, plan.schema, 50, pool if workers else None)
+        sizes = [piece.num_rows for piece in pieces]
+    assert max(sizes) == 50
+    assert sum(sizes) == table.num_rows
