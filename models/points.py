@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from relimit.data.errors import ModelError
 from relimit.models.binning import Bins
+from relimit.models.crosses import CELL_COLUMNS, Cross, cross_from_json, cross_to_json
 from relimit.models.serial import decode, encode
 
 SCORECARD_FILE: Final = "scorecard.json"
@@ -57,9 +58,10 @@ class BinnedFeature:
 
 @dataclass(frozen=True, slots=True)
 class ScorecardHead:
-    """A scorecard that scores: the log-odds are the intercept plus one number a feature.
+    """A scorecard that scores: the intercept plus one number a feature and one a cross.
 
-    The sum goes feature by feature, so a row scores to the last bit as it does in a batch.
+    The sum goes feature by feature, then cross by cross, so a row scores to the last bit as it
+    does in a batch. Crosses are of features on the card.
     """
 
     family: ClassVar[str] = "scorecard"
@@ -67,6 +69,7 @@ class ScorecardHead:
     intercept: float
     features: tuple[BinnedFeature, ...]
     scale: Scale
+    crosses: tuple[Cross, ...] = ()
 
     def along(self, slope: float, intercept: float) -> Self:
         """Return the card whose log-odds are `slope` times these plus `intercept`."""
@@ -78,7 +81,9 @@ class ScorecardHead:
             )
             for feature in self.features
         )
-        return replace(self, intercept=slope * self.intercept + intercept, features=features)
+        crosses = tuple(replace(one, log_odds=slope * one.log_odds) for one in self.crosses)
+        line = slope * self.intercept + intercept
+        return replace(self, intercept=line, features=features, crosses=crosses)
 
     @property
     def size(self) -> int:
@@ -88,17 +93,31 @@ class ScorecardHead:
     def log_odds(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log-odds of bad, float64 [n]; in a `RiskModel` after calibration if that is a line."""
         total = np.full(len(X), self.intercept)
+        bins = self._bins(X)
         for feature in self.features:
-            total += self._part(feature, X)
+            total += feature.log_odds[bins[feature.name]]
+        for cross in self.crosses:
+            total += cross.part(bins)
         return total
 
     def contributions(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Log-odds by column against the average training row, [n, columns + 1], base last."""
+        """Log-odds by column against the average training row, [n, columns + 1], base last.
+
+        A cross's part goes to its two features, half to each: their Shapley values, as it is what
+        neither says alone.
+        """
         out = np.zeros((len(X), len(self.columns) + 1))
         out[:, -1] = self.intercept
+        bins = self._bins(X)
         for feature in self.features:
-            out[:, self.columns.index(feature.name)] = self._part(feature, X) - feature.mean
+            part = feature.log_odds[bins[feature.name]]
+            out[:, self.columns.index(feature.name)] = part - feature.mean
             out[:, -1] += feature.mean
+        for cross in self.crosses:
+            half = (cross.part(bins) - cross.mean) / 2.0
+            for name in cross.features:
+                out[:, self.columns.index(name)] += half
+            out[:, -1] += cross.mean
         return out
 
     def credit_score(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -111,10 +130,32 @@ class ScorecardHead:
         `lower` and `upper` (NaN for missing values, equal for a special code), `rows` and `bads`
         counted by weight, `row_share`, `bad_rate`, `weight_of_evidence` (above 0 is riskier),
         `information_value`, the feature's `coefficient`, the bin's `log_odds` and whole `points`: a
-        borrower's score is the sum of one bin's points a feature, and differs from `credit_score`
-        by rounding only.
+        borrower's score is the sum of one bin's points a feature and one cell's points a cross (see
+        `crosses_table`), and differs from `credit_score` by rounding only.
         """
         return pd.DataFrame([row for feature in self.features for row in self._rows(feature)])
+
+    def crosses_table(self) -> pd.DataFrame:
+        """Return the card's crosses, one row a cell; none if the card is additive.
+
+        `first` and `second` feature with the cell's `first_bin` and `second_bin`, each of which is
+        one or more neighbouring bins of `points_table`; `rows` and `bads` counted by weight,
+        `row_share`, `bad_rate` (NaN without rows), `log_odds` and whole `points` to add, below 0
+        where the two together are riskier than their own points say.
+        """
+        labels = {feature.name: _bin_limits(feature.bins) for feature in self.features}
+        cells = [
+            cell
+            for cross in self.crosses
+            for cell in cross.cells(
+                [
+                    [_interval(*limits) for limits in _joined(labels[name], levels)]
+                    for name, levels in zip(cross.features, cross.levels, strict=True)
+                ],
+                self.scale.factor,
+            )
+        ]
+        return pd.DataFrame(cells, columns=list(CELL_COLUMNS))
 
     def files(self) -> dict[str, bytes]:
         """Return the file that `from_files` reads."""
@@ -122,6 +163,7 @@ class ScorecardHead:
             "intercept": self.intercept,
             "scale": {name: getattr(self.scale, name) for name in Scale.__slots__},
             "features": [_feature_to_json(feature) for feature in self.features],
+            "crosses": [cross_to_json(cross) for cross in self.crosses],
         }
         return {SCORECARD_FILE: encode(card)}
 
@@ -143,7 +185,11 @@ class ScorecardHead:
         card = decode(files[SCORECARD_FILE], SCORECARD_FILE)
         try:
             features = tuple(_feature_from_json(item) for item in card["features"])
-            head = cls(columns, float(card["intercept"]), features, Scale(**card["scale"]))
+            sizes = {feature.name: len(feature.log_odds) for feature in features}
+            # Cards were written without crosses before there were any.
+            crosses = tuple(cross_from_json(item, sizes) for item in card.get("crosses", ()))
+            scale = Scale(**card["scale"])
+            head = cls(columns, float(card["intercept"]), features, scale, crosses)
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"not a scorecard ({error!r})", where=SCORECARD_FILE) from error
         strangers = [feature.name for feature in features if feature.name not in columns]
@@ -151,14 +197,15 @@ class ScorecardHead:
             raise ModelError(f"points for unknown columns {strangers}", where=SCORECARD_FILE)
         return head
 
-    def _part(self, feature: BinnedFeature, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        column = X[:, self.columns.index(feature.name)]
-        return feature.log_odds[feature.bins.index(column)]
+    def _bins(self, X: NDArray[np.float64]) -> dict[str, NDArray[np.intp]]:
+        return {
+            feature.name: feature.bins.index(X[:, self.columns.index(feature.name)])
+            for feature in self.features
+        }
 
     def _rows(self, feature: BinnedFeature) -> list[dict[str, Any]]:
         bins = feature.bins
-        lower = [-np.inf, *bins.edges, *bins.codes, np.nan]
-        upper = [*bins.edges, np.inf, *bins.codes, np.nan]
+        limits = _bin_limits(bins)
         base = (self.scale.offset - self.scale.factor * self.intercept) / len(self.features)
         points = base - self.scale.factor * feature.log_odds
         information = bins.information(feature.evidence)
@@ -168,9 +215,9 @@ class ScorecardHead:
         return [
             {
                 "feature": feature.name,
-                "bin": _interval(lower[i], upper[i]),
-                "lower": lower[i],
-                "upper": upper[i],
+                "bin": _interval(*limits[i]),
+                "lower": limits[i][0],
+                "upper": limits[i][1],
                 "rows": bins.rows[i],
                 "bads": bins.bads[i],
                 "row_share": bins.rows[i] / bins.rows.sum(),
@@ -183,6 +230,22 @@ class ScorecardHead:
             }
             for i in range(len(points))
         ]
+
+
+def _bin_limits(bins: Bins) -> list[tuple[float, float]]:
+    """Return where each bin begins and ends: equal for a code, NaN for missing values."""
+    lower = [-np.inf, *bins.edges.tolist(), *bins.codes, np.nan]
+    upper = [*bins.edges.tolist(), np.inf, *bins.codes, np.nan]
+    return list(zip(lower, upper, strict=True))
+
+
+def _joined(
+    limits: list[tuple[float, float]], levels: NDArray[np.intp]
+) -> list[tuple[float, float]]:
+    """Return where each level begins and ends, that joins neighbouring bins."""
+    firsts = np.flatnonzero(np.diff(levels, prepend=-1))
+    lasts = np.append(firsts[1:], len(levels)) - 1
+    return [(limits[a][0], limits[b][1]) for a, b in zip(firsts, lasts, strict=True)]
 
 
 def _interval(lower: float, upper: float) -> str:

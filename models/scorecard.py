@@ -1,7 +1,8 @@
 """The scorecard family: a logistic regression on binned features, written as points.
 
 Siddiqi, "Credit Risk Scorecards" (2006), with the weight of evidence signed towards risk. The
-points of all bins are then fitted together, see `bin_points`.
+points of all bins are then fitted together, see `bin_points`, with those of a few two-way tables
+where they say more on held-out rows, see `cross_points`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,8 +17,9 @@ from sklearn.utils.validation import check_is_fitted
 from relimit.data.errors import ModelError
 from relimit.models.arms import ARM_COLUMNS
 from relimit.models.base import Frame, RiskEstimator
-from relimit.models.bin_points import Characteristic, fit_bin_points
+from relimit.models.bin_points import Characteristic
 from relimit.models.binning import Bins, chance_information, fit_bins, require_optbinning
+from relimit.models.cross_points import fit_card
 from relimit.models.points import BinnedFeature, Scale, ScorecardHead
 
 
@@ -44,6 +46,9 @@ class Scorecard(RiskEstimator):
     step_penalty
         How strongly each bin is held to coefficient times weight of evidence when all bins are
         fitted together, see `fit_bin_points`; a large one leaves the classical card.
+    max_crosses, cross_penalty
+        At most so many two-way tables of what two features say together, each taken only if
+        held-out rows confirm it, see `choose_pairs`; and how strongly their points are held to 0.
     base_points, base_odds, points_to_double_odds
         The scale: `base_points` at `base_odds` goods to one bad.
 
@@ -70,6 +75,8 @@ class Scorecard(RiskEstimator):
         max_features: int = 30,
         C: float = 1.0,
         step_penalty: float = 10.0,
+        max_crosses: int = 8,
+        cross_penalty: float = 50.0,
         base_points: float = 600.0,
         base_odds: float = 50.0,
         points_to_double_odds: float = 20.0,
@@ -84,11 +91,19 @@ class Scorecard(RiskEstimator):
         self.max_features = max_features
         self.C = C
         self.step_penalty = step_penalty
+        self.max_crosses = max_crosses
+        self.cross_penalty = cross_penalty
         self.base_points = base_points
         self.base_odds = base_odds
         self.points_to_double_odds = points_to_double_odds
 
-    def fit(self, X: Frame, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: Frame,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Bin, select and fit.
 
         Parameters
@@ -99,6 +114,8 @@ class Scorecard(RiskEstimator):
             1 or true for bad; none null.
         sample_weight
             [n], at least 0, on average about 1: binning counts rows by weight.
+        groups
+            [n], the account of each row: rows of one account don't confirm a cross to each other.
 
         Raises
         ------
@@ -129,28 +146,44 @@ class Scorecard(RiskEstimator):
         }
         chosen = self._select(columns, design, weight, least)
         chosen, coefficients, intercept = self._regress(columns, chosen, design, bad, weight)
-        shapes = [
-            Characteristic(
+        shapes = {
+            columns[i]: Characteristic(
                 bins[columns[i]].index(matrix[:, i]),
                 len(bins[columns[i]].edges) + 1,
                 coefficient * evidence[columns[i]],
                 directions[i],
             )
             for i, coefficient in zip(chosen, coefficients, strict=True)
-        ]
-        points, intercept = fit_bin_points(shapes, intercept, bad, weight, self.step_penalty)
+        }
+        points, crosses, intercept = fit_card(
+            shapes,
+            intercept,
+            bad,
+            weight,
+            penalty=self.step_penalty,
+            cross_penalty=self.cross_penalty,
+            max_crosses=self.max_crosses,
+            groups=groups,
+        )
         card = tuple(
-            BinnedFeature(columns[i], bins[columns[i]], evidence[columns[i]], coefficient, log_odds)
-            for i, coefficient, log_odds in zip(chosen, coefficients.tolist(), points, strict=True)
+            BinnedFeature(name, bins[name], evidence[name], coefficient, log_odds)
+            for name, coefficient, log_odds in zip(
+                shapes, coefficients.tolist(), points, strict=True
+            )
         )
         scale = Scale(self.base_points, self.base_odds, self.points_to_double_odds)
-        self.head_: ScorecardHead = ScorecardHead(columns, intercept, card, scale)
+        self.head_: ScorecardHead = ScorecardHead(columns, intercept, card, scale, crosses)
         return self
 
     def points_table(self) -> pd.DataFrame:
         """Return the card: one row a bin, as `ScorecardHead.points_table` says."""
         check_is_fitted(self, "head_")
         return self.head_.points_table()
+
+    def crosses_table(self) -> pd.DataFrame:
+        """Return its crosses: one row a cell, as `ScorecardHead.crosses_table` says."""
+        check_is_fitted(self, "head_")
+        return self.head_.crosses_table()
 
     def credit_score(self, X: Frame) -> NDArray[np.float64]:
         """Return the points of every row, float64 [n], higher is safer, not rounded."""
@@ -166,6 +199,8 @@ class Scorecard(RiskEstimator):
             "max_features": self.max_features >= 1,
             "C": self.C > 0,
             "step_penalty": self.step_penalty > 0,
+            "max_crosses": self.max_crosses >= 0,
+            "cross_penalty": self.cross_penalty > 0,
             "base_odds": self.base_odds > 0,
             "points_to_double_odds": self.points_to_double_odds > 0,
         }

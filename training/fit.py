@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from relimit.models import (
     LossSettings,
     RiskEstimator,
     RiskModel,
+    Scorecard,
     choose_calibration,
     family_named,
     fit_loss,
@@ -144,7 +146,7 @@ def fit_model(
         tuning = _tune(estimator, rows, early, by_arm, budget=budget, seed=seed, progress=report)
         estimator.set_params(**tuning.parameters)
     report(f"fitting {family}")
-    _grow(estimator, early, later, by_arm)
+    _grow(estimator, early, later, by_arm, labelled.account_id[split.fit])
     report("calibrating")
     calibration = choose_calibration(
         estimator.log_odds(later[0]), later[1], rows.weights(split.calibrate), random_state=seed
@@ -284,10 +286,18 @@ def _tune(
     return tune(estimator, wanted, budget, seed=seed, progress=progress)
 
 
-def _grow(estimator: RiskEstimator, early: Slice, later: Slice, by_arm: Floats | None) -> None:
+def _grow(
+    estimator: RiskEstimator,
+    early: Slice,
+    later: Slice,
+    by_arm: Floats | None,
+    accounts: NDArray[Any],
+) -> None:
     """Fit on the early slice; trees stop when the later one no longer improves."""
     if isinstance(estimator, BoostedTrees):
         estimator.fit(*early, eval_set=later, arm_effect=by_arm)
+    elif isinstance(estimator, Scorecard):
+        estimator.fit(*early, groups=accounts)
     else:
         estimator.fit(*early)
 

@@ -144,7 +144,8 @@ def _tables(model: RiskModel) -> dict[str, pd.DataFrame]:
     scale = model.points_scale()
     if scale is None or not isinstance(model.head, ScorecardHead):
         return {}
-    return {"scorecard.csv": model.head.points_table(), "scorecard_scale.csv": scale}
+    crosses = {"scorecard_crosses.csv": model.head.crosses_table()} if model.head.crosses else {}
+    return {"scorecard.csv": model.head.points_table(), "scorecard_scale.csv": scale, **crosses}
 
 
 def _example(fitted: Fitted, names: tuple[str, ...]) -> pd.DataFrame:
