@@ -113,8 +113,6 @@ def cross_from_json(item: Mapping[str, Any], bins: Mapping[str, int]) -> Cross:
     rows, bads, log_odds = (
         np.array(item[key], dtype=np.float64) for key in ("rows", "bads", "log_odds")
     )
-    if first == second or len(levels) != 2:
-        raise ValueError(f"{first} x {second}: not two features")
     for name, one in zip((first, second), levels, strict=True):
         if len(one) != bins[name] or one[0] != 0 or not np.isin(np.diff(one), (0, 1)).all():
             raise ValueError(f"{first} x {second}: levels that are not those of {name}")
