@@ -6,9 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relimit.data import Prepayments
+from relimit.data.events import EventBlock
 from relimit.data.simulator import PrepaymentCases
-from relimit.policy import Decisions
+from relimit.data.vocabulary import MICROSECONDS_PER_DAY
+from relimit.features import History
+from relimit.policy import Decisions, Earlier, Policy, gather_facts
 from relimit.policy.arms import grid_arm
+from relimit.policy.gates import closed_gates
+from relimit.policy.timetable import days_after, local_dates
 from relimit.serving.scorer import Scorer
 
 Ints = NDArray[np.int64]
@@ -48,14 +53,45 @@ class CandidatePolicy:
             closed=np.ones(len(cases.freed), bool),
             decision_id=np.array(cases.decision_id, dtype=object),
         )
-        arm = arms_of(self.scorer.decide_block(block, prepayments))
+        if (cases.decided_at > cases.first_decided_at).any():
+            earlier = _earlier(self.scorer.policy, cases, block, prepayments.account)
+            decisions = self.scorer.decide_again(block, prepayments, earlier)
+        else:
+            decisions = self.scorer.decide_block(block, prepayments)
+        first = local_dates(self.scorer.policy, cases.first_decided_at)
+        arm = arms_of(decisions, cases.freed, first)
         return arm, np.ones(len(arm))
 
 
-def arms_of(decisions: Decisions) -> Ints:
-    """Return the place in `ARMS` that comes closest to each decision without being kinder."""
+def _earlier(policy: Policy, cases: PrepaymentCases, block: EventBlock, account: Ints) -> Earlier:
+    """Return what stands of the cases' decisions.
+
+    What a world has scheduled counts as back: it comes, whatever is decided of the rest. Whether a
+    gate was closed is asked of the night before.
+    """
+    yesterday = History(block, account, cases.decided_at - MICROSECONDS_PER_DAY)
+    gates = closed_gates(policy, gather_facts(yesterday, policy))
+    first = local_dates(policy, cases.first_decided_at)
+    size = len(cases.freed)
+    return Earlier(
+        decision_id=cases.decision_id,
+        decided_at=cases.first_decided_at,
+        freed=cases.freed,
+        restored=cases.freed - cases.withheld,
+        promised=np.zeros(size, np.int64),
+        promised_on=np.full(size, np.datetime64("NaT", "D")),
+        not_later_than=days_after(first, np.full(size, policy.service.review_days)),
+        gate_closed=np.asarray(gates.any(axis=1)),
+    )
+
+
+def arms_of(decisions: Decisions, freed: Ints, first: NDArray[np.datetime64]) -> Ints:
+    """Return the place in `ARMS` that comes closest to each decision without being kinder.
+
+    `freed` is what the prepayments freed at first, and `first` the day on which that was decided:
+    an arm's delay counts from it.
+    """
     timetable = decisions.timetable
-    days = (timetable.later_date - timetable.decided_on) / np.timedelta64(1, "D")
+    days = (timetable.later_date - first) / np.timedelta64(1, "D")
     days = np.where(timetable.restore_later > 0, days, 0.0)
-    freed = decisions.cases.freed
     return grid_arm(freed - timetable.withheld, freed, days)
