@@ -4,7 +4,7 @@
 
 A model is trained and `relimit policy optimise` run on one simulated book, at its incumbent's loss.
 Another seed's world is then lived twice: under the incumbent, and under the optimised policy, which
-decides again every night what it withheld, until its review. What returned is read from the
+decides again on later nights what it withheld, until its review. What returned is read from the
 `restored` events of the 45 days after a decision, the loss from what happened. A sample of the
 incumbent's decisions has every arm played out: there the optimised policy is held against the best
 arms that somebody could choose who knows each arm's probability of bad, at the incumbent's loss
@@ -47,6 +47,7 @@ from relimit.training.optimum import Optimum, logged_worth, optimise_book
 Floats = NDArray[np.float64]
 
 MONTHS = 30
+NIGHTS = (1, 2, 3, 5, 7, 10, 14, 21, 30, 44)
 LIQUIDITY = "cycler"
 DRAWS = 1000
 
@@ -227,8 +228,7 @@ def run(folder: Path, given: argparse.Namespace) -> bool:
     model = trained(learn, folder)
     found = optimised(given_policy(given.tolerance), model, learn, given.budget)
     done("trained and optimised")
-    nights = tuple(range(1, found.policy.service.review_days + 1))
-    candidate = CandidatePolicy(Scorer(model, found.policy), nights)
+    candidate = CandidatePolicy(Scorer(model, found.policy), NIGHTS)
     simulate(again, **size, seed=given.seed + 1, policy=candidate)
     done("the second world lived anew")
     for warning in found.warnings:

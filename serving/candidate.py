@@ -10,7 +10,7 @@ from relimit.data.events import EventBlock
 from relimit.data.simulator import PrepaymentCases
 from relimit.data.vocabulary import MICROSECONDS_PER_DAY
 from relimit.features import History
-from relimit.policy import Decisions, Earlier, Policy, gather_facts
+from relimit.policy import Decisions, Earlier, gather_facts
 from relimit.policy.arms import grid_arm
 from relimit.policy.gates import closed_gates
 from relimit.policy.timetable import days_after, local_dates
@@ -54,7 +54,7 @@ class CandidatePolicy:
             decision_id=np.array(cases.decision_id, dtype=object),
         )
         if (cases.decided_at > cases.first_decided_at).any():
-            earlier = _earlier(self.scorer.policy, cases, block, prepayments.account)
+            earlier = self._earlier(cases, block, prepayments.account)
             decisions = self.scorer.decide_again(block, prepayments, earlier)
         else:
             decisions = self.scorer.decide_block(block, prepayments)
@@ -62,27 +62,34 @@ class CandidatePolicy:
         arm = arms_of(decisions, cases.freed, first)
         return arm, np.ones(len(arm))
 
+    def _earlier(self, cases: PrepaymentCases, block: EventBlock, account: Ints) -> Earlier:
+        """Return what stands of the cases' decisions.
 
-def _earlier(policy: Policy, cases: PrepaymentCases, block: EventBlock, account: Ints) -> Earlier:
-    """Return what stands of the cases' decisions.
+        What a world has scheduled counts as back: it comes, whatever is decided of the rest.
+        """
+        policy, size = self.scorer.policy, len(cases.freed)
+        last = History(block, account, self._last_asked(cases))
+        first = local_dates(policy, cases.first_decided_at)
+        return Earlier(
+            decision_id=cases.decision_id,
+            decided_at=cases.first_decided_at,
+            freed=cases.freed,
+            restored=cases.freed - cases.withheld,
+            promised=np.zeros(size, np.int64),
+            promised_on=np.full(size, np.datetime64("NaT", "D")),
+            not_later_than=days_after(first, np.full(size, policy.service.review_days)),
+            gate_closed=np.asarray(closed_gates(policy, gather_facts(last, policy)).any(axis=1)),
+        )
 
-    What a world has scheduled counts as back: it comes, whatever is decided of the rest. Whether a
-    gate was closed is asked of the night before.
-    """
-    yesterday = History(block, account, cases.decided_at - MICROSECONDS_PER_DAY)
-    gates = closed_gates(policy, gather_facts(yesterday, policy))
-    first = local_dates(policy, cases.first_decided_at)
-    size = len(cases.freed)
-    return Earlier(
-        decision_id=cases.decision_id,
-        decided_at=cases.first_decided_at,
-        freed=cases.freed,
-        restored=cases.freed - cases.withheld,
-        promised=np.zeros(size, np.int64),
-        promised_on=np.full(size, np.datetime64("NaT", "D")),
-        not_later_than=days_after(first, np.full(size, policy.service.review_days)),
-        gate_closed=np.asarray(gates.any(axis=1)),
-    )
+    def _last_asked(self, cases: PrepaymentCases) -> Ints:
+        """Return when each case was last decided: on the night before this one, or at first."""
+        nights = np.array([0, *self.nights])
+        policy = self.scorer.policy
+        first = local_dates(policy, cases.first_decided_at)
+        elapsed = (local_dates(policy, cases.decided_at) - first).astype(np.int64)
+        before = nights[nights.searchsorted(elapsed) - 1]
+        ago = (elapsed - before) * MICROSECONDS_PER_DAY
+        return np.where(before > 0, cases.decided_at - ago, cases.first_decided_at)
 
 
 def arms_of(decisions: Decisions, freed: Ints, first: NDArray[np.datetime64]) -> Ints:

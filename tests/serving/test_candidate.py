@@ -102,7 +102,7 @@ def asked(*, first: int, tonight: int, withheld: list[int]) -> PrepaymentCases:
 
 def test_a_first_night_knows_of_none_before_it() -> None:
     scorer = Watched()
-    arm, propensity = CandidatePolicy(cast("Scorer", scorer)).choose(
+    arm, propensity = CandidatePolicy(cast("Scorer", scorer), (1, 4, 7)).choose(
         asked(first=5, tonight=5, withheld=[30_000, 30_000])
     )
     assert scorer.earlier is None
@@ -115,7 +115,7 @@ def test_a_later_night_knows_what_is_back_and_whether_a_gate_was_closed_the_nigh
     tonight: int, closed: bool
 ) -> None:
     scorer = Watched()
-    arm, _ = CandidatePolicy(cast("Scorer", scorer)).choose(
+    arm, _ = CandidatePolicy(cast("Scorer", scorer), (1, 4, 7)).choose(
         asked(first=5, tonight=tonight, withheld=[10_000, 30_000])
     )
     earlier = scorer.earlier
