@@ -4,11 +4,11 @@
 
 A model is trained and `relimit policy optimise` run on one simulated book, at its incumbent's loss.
 Another seed's world is then lived twice: under the incumbent, and under the optimised policy, which
-decides again on later nights where a gate was closed. What returned is read from the `restored`
-events of the 45 days after a decision, the loss from what happened. A sample of the incumbent's
-decisions has every arm played out: there the optimised policy is held against the best arms that
-somebody could choose who knows each arm's probability of bad, at the incumbent's loss (margins as
-the sample's averages by arm, severities as the bads of both lived worlds show).
+decides again on later nights what it withheld, until its review. What returned is read from the
+`restored` events of the 45 days after a decision, the loss from what happened. A sample of the
+incumbent's decisions has every arm played out: there the optimised policy is held against the best
+arms that somebody could choose who knows each arm's probability of bad, at the incumbent's loss
+(margins as the sample's averages by arm, severities as the bads of both lived worlds show).
 
 Prints every target as met or MISSED, what the rest of the gap to the oracle is made of, what
 borrowers wait for, and exits 1 if a target is missed.
@@ -34,7 +34,7 @@ from relimit.data import Book, observe, read_parquet, realised
 from relimit.data.schema import decisions_log_schema
 from relimit.data.simulator import simulate
 from relimit.data.simulator.oracle import read_latent_types
-from relimit.data.vocabulary import DELAYS_DAYS, FEN_PER_YUAN
+from relimit.data.vocabulary import FEN_PER_YUAN
 from relimit.models import RiskModel, load_model
 from relimit.policy import Policy, load_policy
 from relimit.serving.candidate import CandidatePolicy
@@ -47,7 +47,7 @@ from relimit.training.optimum import Optimum, logged_worth, optimise_book
 Floats = NDArray[np.float64]
 
 MONTHS = 30
-NIGHTS = DELAYS_DAYS[1:]
+NIGHTS = (1, 2, 3, 5, 7, 10, 14, 21, 30, 44)
 LIQUIDITY = "cycler"
 DRAWS = 1000
 

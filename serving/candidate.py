@@ -6,9 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relimit.data import Prepayments
+from relimit.data.events import EventBlock
 from relimit.data.simulator import PrepaymentCases
-from relimit.policy import Decisions
+from relimit.data.vocabulary import MICROSECONDS_PER_DAY
+from relimit.features import History
+from relimit.policy import Decisions, Earlier, gather_facts
 from relimit.policy.arms import grid_arm
+from relimit.policy.gates import closed_gates
+from relimit.policy.timetable import days_after, local_dates
 from relimit.serving.scorer import Scorer
 
 Ints = NDArray[np.int64]
@@ -48,14 +53,52 @@ class CandidatePolicy:
             closed=np.ones(len(cases.freed), bool),
             decision_id=np.array(cases.decision_id, dtype=object),
         )
-        arm = arms_of(self.scorer.decide_block(block, prepayments))
+        if (cases.decided_at > cases.first_decided_at).any():
+            earlier = self._earlier(cases, block, prepayments.account)
+            decisions = self.scorer.decide_again(block, prepayments, earlier)
+        else:
+            decisions = self.scorer.decide_block(block, prepayments)
+        first = local_dates(self.scorer.policy, cases.first_decided_at)
+        arm = arms_of(decisions, cases.freed, first)
         return arm, np.ones(len(arm))
 
+    def _earlier(self, cases: PrepaymentCases, block: EventBlock, account: Ints) -> Earlier:
+        """Return what stands of the cases' decisions.
 
-def arms_of(decisions: Decisions) -> Ints:
-    """Return the place in `ARMS` that comes closest to each decision without being kinder."""
+        What a world has scheduled counts as back: it comes, whatever is decided of the rest.
+        """
+        policy, size = self.scorer.policy, len(cases.freed)
+        last = History(block, account, self._last_asked(cases))
+        first = local_dates(policy, cases.first_decided_at)
+        return Earlier(
+            decision_id=cases.decision_id,
+            decided_at=cases.first_decided_at,
+            freed=cases.freed,
+            restored=cases.freed - cases.withheld,
+            promised=np.zeros(size, np.int64),
+            promised_on=np.full(size, np.datetime64("NaT", "D")),
+            not_later_than=days_after(first, np.full(size, policy.service.review_days)),
+            gate_closed=np.asarray(closed_gates(policy, gather_facts(last, policy)).any(axis=1)),
+        )
+
+    def _last_asked(self, cases: PrepaymentCases) -> Ints:
+        """Return when each case was last decided: on the night before this one, or at first."""
+        nights = np.array([0, *self.nights])
+        policy = self.scorer.policy
+        first = local_dates(policy, cases.first_decided_at)
+        elapsed = (local_dates(policy, cases.decided_at) - first).astype(np.int64)
+        before = nights[nights.searchsorted(elapsed) - 1]
+        ago = (elapsed - before) * MICROSECONDS_PER_DAY
+        return np.where(before > 0, cases.decided_at - ago, cases.first_decided_at)
+
+
+def arms_of(decisions: Decisions, freed: Ints, first: NDArray[np.datetime64]) -> Ints:
+    """Return the place in `ARMS` that comes closest to each decision without being kinder.
+
+    `freed` is what the prepayments freed at first, and `first` the day on which that was decided:
+    an arm's delay counts from it.
+    """
     timetable = decisions.timetable
-    days = (timetable.later_date - timetable.decided_on) / np.timedelta64(1, "D")
+    days = (timetable.later_date - first) / np.timedelta64(1, "D")
     days = np.where(timetable.restore_later > 0, days, 0.0)
-    freed = decisions.cases.freed
     return grid_arm(freed - timetable.withheld, freed, days)

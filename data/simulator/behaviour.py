@@ -110,12 +110,12 @@ def _amount(block: Block, row: Ints, slot: Ints, day: int, item: Ints) -> Ints:
 
 
 def settle_residuals(block: Block, day: int) -> None:
-    """Settle the interest that some early repayments left."""
-    standing = block.standing
+    """Settle the interest that some early repayments left; sooner while a limit is held back."""
+    standing, product = block.standing, block.settings.product
     row = np.flatnonzero(standing.residual)
-    row = row[
-        block.uniform(row, day, Purpose.RESIDUAL_SETTLED) < block.settings.product.residual_settled
-    ]
+    held = standing.held[row] > 0
+    chance = np.where(held, product.residual_settled_held, product.residual_settled)
+    row = row[block.uniform(row, day, Purpose.RESIDUAL_SETTLED) < chance]
     ts = block.clock(row, day, Purpose.RESIDUAL_SETTLED, _MORNING)
     block.recorder.emit(INTEREST_PAYMENT, row, ts, amount=standing.residual[row])
     block.tally.interest_paid[row] += standing.residual[row]

@@ -20,8 +20,12 @@ class PrepaymentCases:
     ----------
     account_id, decision_id, decided_at
         Which prepayment; `decided_at` in microseconds UTC.
+    first_decided_at
+        Before `decided_at` where it is decided again on a later night.
     prepaid, freed, limit, outstanding
         Fen.
+    withheld
+        Fen of the freed limit that is neither back nor promised; all of it the first time.
     score
         The last external score; 0 before the first.
     cycles
@@ -39,8 +43,10 @@ class PrepaymentCases:
     account_id: Ints
     decision_id: list[str]
     decided_at: Ints
+    first_decided_at: Ints
     prepaid: Ints
     freed: Ints
+    withheld: Ints
     limit: Ints
     outstanding: Ints
     score: Ints

@@ -1,7 +1,7 @@
 """From a prepayment to its freed limit: the decision, the timetable, what got stuck."""
 
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -61,26 +61,27 @@ def decide_again(block: Block, day: int) -> None:
     """
     if not block.lender.nights:
         return
-    log = block.decisions.columns()
-    for elapsed in block.lender.nights:
-        review = day - elapsed + block.settings.lender.review_days
-        kept = np.flatnonzero((block.pending.day == review) & (block.pending.decision != NEVER))
-        if len(kept):
-            _decide_kept(block, kept, log, day=day, elapsed=elapsed)
+    elapsed = day - block.pending.day + block.settings.lender.review_days
+    waits = np.isin(elapsed, block.lender.nights) & (block.pending.decision != NEVER)
+    kept = np.flatnonzero(waits)
+    kept = kept[np.argsort(block.pending.row[kept], kind="stable")]
+    if len(kept):
+        _decide_kept(block, kept, elapsed[kept], day=day)
 
 
-def _decide_kept(block: Block, kept: Ints, log: dict[str, Any], *, day: int, elapsed: int) -> None:
-    order = kept[np.argsort(block.pending.row[kept], kind="stable")]
-    waiting = block.pending.select(order)
-    now = np.full(len(order), block.calendar.instant(day) + int(_RELEASE_HOURS[1] * HOUR))
-    freed, prepaid = (log[name][waiting.decision].astype(np.int64) for name in ("freed", "prepaid"))
+def _decide_kept(block: Block, kept: Ints, elapsed: Ints, *, day: int) -> None:
+    log, waiting = block.decisions.columns(), block.pending.select(kept)
+    freed, prepaid, first = (
+        log[name][waiting.decision].astype(np.int64) for name in ("freed", "prepaid", "decided_at")
+    )
+    now = np.full(len(kept), block.calendar.instant(day) + int(_RELEASE_HOURS[1] * HOUR))
     cases = _cases(block, waiting.row, freed, day, now=now, prepaid=prepaid)
-    arm, _ = block.lender.choose(cases)
+    arm, _ = block.lender.choose(replace(cases, first_decided_at=first, withheld=waiting.amount))
     amount = np.maximum(freed * _QUARTERS[arm] // 4 - (freed - waiting.amount), 0)
-    block.pending.amount[order] -= amount
+    block.pending.amount[kept] -= amount
     block.pending = block.pending.select(np.flatnonzero(block.pending.amount > 0))
     back = np.flatnonzero(amount > 0)
-    wait = np.maximum(_DELAYS[arm[back]] - elapsed, 1)
+    wait = np.maximum(_DELAYS[arm[back]] - elapsed[back], 1)
     _queue(block, waiting.row[back], amount[back], wait, waiting.decision[back], day=day)
 
 
@@ -95,8 +96,10 @@ def _cases(
         account_id=account_id,
         decision_id=ids,
         decided_at=decided_at,
+        first_decided_at=decided_at,
         prepaid=prepaid,
         freed=freed,
+        withheld=freed,
         limit=standing.limit[row],
         outstanding=standing.outstanding[row],
         score=standing.score[row],

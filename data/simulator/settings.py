@@ -55,6 +55,7 @@ class ProductSettings:
     bank_channel_share: float
     residual_share: float
     residual_settled: float
+    residual_settled_held: float
     charge_off_days: int
     loss_given_default: tuple[float, ...]
     funding_cost_yearly: float

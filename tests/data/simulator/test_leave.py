@@ -81,6 +81,16 @@ def test_residual_interest_is_settled_whole_and_a_twentieth_of_it_each_day():
     assert (block.tally.interest_paid[c["row"]] == 1_240).all()
 
 
+def test_who_is_held_back_settles_five_times_as_readily():
+    block = world(2_000)
+    block.standing.residual[:] = 1_240
+    block.standing.held[1_000:] = 1
+    behaviour.settle_residuals(block, 3)
+    settled = block.standing.residual == 0
+    assert 0.03 < settled[:1_000].mean() < 0.07
+    assert 0.21 < settled[1_000:].mean() < 0.29
+
+
 def test_a_settled_residual_is_not_settled_twice():
     block = world(product={"residual_settled": 1.0})
     block.standing.residual[:] = 700

@@ -22,8 +22,9 @@ def cases(*, cycles=0.0, score=700, since_overdue=np.inf, unlogged=0.0):
     money = np.full(n, 100_000)
     return PrepaymentCases(
         account_id=np.arange(n), decision_id=[str(i) for i in range(n)],
-        decided_at=np.zeros(n, dtype=int), prepaid=money, freed=money, limit=5 * money,
-        outstanding=money, score=score, cycles=cycles.astype(float),
+        decided_at=np.zeros(n, dtype=int), first_decided_at=np.zeros(n, dtype=int),
+        prepaid=money, freed=money, withheld=money, limit=5 * money, outstanding=money,
+        score=score, cycles=cycles.astype(float),
         days_since_overdue=since_overdue.astype(float), unlogged=unlogged.astype(float),
         explore=np.full(n, NOT_EXPLORED), explore_arm=np.zeros(n), history=lambda: None,
     )  # fmt: skip
@@ -36,13 +37,20 @@ def decided(given, scenario="base"):
 
 
 def test_the_more_somebody_cycles_the_less_comes_back_and_the_later():
-    assert decided(cases(cycles=np.arange(5))) == [(1, 0), (1, 3), (0.75, 7), (0.5, 14), (0, 30)]
+    # A cycle is one and a half points of suspicion.
+    found = decided(cases(cycles=np.arange(5) / 1.5))
+    assert found == [(1, 0), (1, 3), (0.75, 7), (0.5, 14), (0, 30)]
 
 
 def test_a_low_score_and_late_arrears_weigh_like_cycles():
-    # A point of suspicion is a cycle: 0.8 for 50 points below 640, 1.2 for arrears in 90 days.
-    assert decided(cases(score=np.array([640, 590, 540]))) == [(1, 0), (1, 3), (0.75, 7)]
-    assert decided(cases(since_overdue=np.array([91, 90, 0]))) == [(1, 0), (0.75, 7), (0.75, 7)]
+    # Half a point for 50 points below 640, and 0.8 for arrears in 90 days.
+    assert decided(cases(score=np.array([640, 591, 590, 490]))) == [
+        (1, 0),
+        (1, 0),
+        (1, 3),
+        (0.75, 7),
+    ]
+    assert decided(cases(since_overdue=np.array([91, 90, 0]))) == [(1, 0), (1, 3), (1, 3)]
 
 
 def test_what_no_table_holds_moves_the_arm_in_the_scenario_mnar_alone():
@@ -93,7 +101,7 @@ def test_all_cycling_is_arbitrage_to_it_whatever_the_type(base):
         of_type = calm & (mine == names.index(name))
         few, many = share[of_type & (cycles < 0.5)], share[of_type & (cycles > 1.2)]
         assert min(len(few), len(many)) >= 5, name
-        assert few.mean() > 0.95, name
+        assert few.mean() > 0.85, name  # some are explored
         assert many.mean() < 0.75, name
 
 
