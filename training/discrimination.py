@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
@@ -156,6 +157,6 @@ def standard_error(influence: Floats, clusters: NDArray[Any] | None = None) -> f
     Rows of one cluster are taken to go together: their influence is summed before it is squared.
     """
     if clusters is not None:
-        _, place = np.unique(clusters, return_inverse=True)
+        place = pd.factorize(clusters)[0]
         influence = _sum_by(place, influence, int(place.max(initial=-1)) + 1)
     return float(np.sqrt(np.sum(np.square(influence))))

@@ -52,7 +52,7 @@ class Judged:
     backtest
         Empty unless months were asked for.
     plots
-        PNG by name, see `draw_plots`: the report and the run show the same.
+        SVG by name, see `draw_plots`: the report and the run show the same.
     """
 
     data: TrainingData
@@ -61,7 +61,7 @@ class Judged:
     settings: Mapping[str, Any]
     audit: Audit | None = None
     backtest: tuple[BacktestMonth, ...] = field(default=())
-    plots: Mapping[str, bytes] = field(default_factory=dict)
+    plots: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def test(self) -> Labelled:

@@ -15,7 +15,6 @@ from platform import python_version
 from typing import Any, Final
 
 import pandas as pd
-import yaml
 from mlflow.models import Model, ModelSignature, convert_input_example_to_serving_input
 from mlflow.pyfunc import add_to_model
 from mlflow.types import ColSpec, Schema
@@ -74,21 +73,15 @@ def _write_environments(folder: Path) -> None:
     pinned = [f"{name}=={installed_version(name)}" for name in REQUIREMENTS]
     pip, *_ = build = [_pinned_if_there(name) for name in BUILD_REQUIREMENTS]
     (folder / "requirements.txt").write_text("\n".join(pinned))
-    _write_yaml(
-        folder / "python_env.yaml",
-        {
-            "python": python_version(),
-            "build_dependencies": build,
-            "dependencies": ["-r requirements.txt"],
-        },
-    )
+    virtual = {"build_dependencies": build, "dependencies": ["-r requirements.txt"]}
+    _write_yaml(folder / "python_env.yaml", {"python": python_version(), **virtual})
     conda = [f"python={python_version()}", pip.replace("==", "<="), {"pip": pinned}]
     entries = {"channels": ["conda-forge"], "dependencies": conda, "name": "mlflow-env"}
     _write_yaml(folder / "conda.yaml", entries)
 
 
 def _write_yaml(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(yaml.safe_dump(content, sort_keys=False, default_flow_style=False))
+    path.write_text(json.dumps(content, indent=1))  # which is YAML too
 
 
 def _pinned_if_there(package: str) -> str:

@@ -78,7 +78,7 @@ def record_version(
         for file, table in _tables(fitted.model).items():
             run.text(table.to_csv(index=False), file)
         for plot, image in judged.plots.items():
-            run.image(image, plot)
+            run.text(image, f"plots/{plot}.svg")
         for file, text in documents.items():
             run.text(text, file)
         run.tables(file for file in documents if file.startswith(f"{TABLES}/"))

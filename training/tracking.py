@@ -69,13 +69,6 @@ class TrackedRun:
         ]
         self.client.log_batch(self.run_id, metrics=entries)
 
-    def image(self, png: bytes, name: str) -> None:
-        """Record a plot as `plots/<name>.png`."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"{name}.png"
-            path.write_bytes(png)
-            self.client.log_artifact(self.run_id, str(path), "plots")
-
     def text(self, content: str, name: str) -> None:
         """Record a text as the file `name`."""
         self.client.log_text(self.run_id, content, name)
