@@ -163,8 +163,9 @@ def design_matrix(X: Frame, columns: Sequence[str]) -> NDArray[np.float64]:
             f"{len(absent)} of {len(columns)} columns are absent: {_listed(absent)}",
             mend="Compute the features the model was fitted on.",
         )
-    if tuple(X.columns) == tuple(columns) and (X.dtypes == np.float64).all():
-        return np.ascontiguousarray(X.to_numpy())
+    if (X.dtypes == np.float64).all():
+        chosen = X if tuple(X.columns) == tuple(columns) else X[list(columns)]
+        return np.ascontiguousarray(chosen.to_numpy())
     out = np.empty((len(X), len(columns)), dtype=np.float64)
     for place, name in enumerate(columns):
         out[:, place] = _column(X[name], name)

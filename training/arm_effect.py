@@ -24,11 +24,12 @@ from relimit.training.labelled import Labelled
 from relimit.training.metrics import fit_logistic
 from relimit.training.splits import account_hash, sample_rows
 
-MOST_ROWS: Final = 50_000
+MOST_ROWS: Final = 30_000
 """Rows that the effect is learnt from: with more it is known well enough."""
 ENOUGH_BADS: Final = 25
 """Bads that each half of the accounts needs."""
-TREES: Final = 60
+TREES: Final = 40
+MOST_BINS: Final = 63
 BELIEVED: Final = 1.0
 """Standard deviation of the effects that are expected before a log is seen, in log-odds: an odds
 ratio between 1/7 and 7 in 95 of 100 cases (Greenland 2006). What a small log says is drawn towards
@@ -127,7 +128,7 @@ def estimate_arm_effect(
     directions = [(monotone or {}).get(name, 0) for name in names]
     risk, expected = np.empty(len(rows)), np.empty(len(rows))
     for half in (first, ~first):
-        data, asked = lgb.Dataset(X[~half], free_raw_data=False), X[half]
+        data, asked = _binned(X[~half]), X[half]
         expected[half] = _learn(data, withheld[~half], seed).predict(asked, num_threads=1)
         own = {"objective": "binary", "monotone_constraints": directions}
         trees = _learn(data, some.bad[~half], seed, own)
@@ -151,7 +152,7 @@ def expected_withheld(learn: Floats, withheld: Floats, X: Floats, seed: int = 0)
     X
         `[n, F]` features of the rows asked for.
     """
-    grown = _learn(lgb.Dataset(learn), withheld, seed)
+    grown = _learn(_binned(learn), withheld, seed)
     return np.asarray(grown.predict(X, num_threads=1))
 
 
@@ -163,6 +164,11 @@ def _effect(value: float, influence: Floats, rows: Labelled) -> ArmEffect:
     return ArmEffect(estimate, max(drawn, 0.0), len(rows), int(rows.bad.sum()))
 
 
+def _binned(X: Floats) -> lgb.Dataset:
+    """Bin rows once for several outcomes: coarsely, which tells as much in half the time."""
+    return lgb.Dataset(X, params={"max_bin": MOST_BINS, "verbosity": -1}, free_raw_data=False)
+
+
 def _learn(
     data: lgb.Dataset, y: NDArray[Any], seed: int, own: Mapping[str, Any] | None = None
 ) -> lgb.Booster:
@@ -171,11 +177,11 @@ def _learn(
         "objective": "regression",
         "num_leaves": 15,
         "min_data_in_leaf": 50,
-        "learning_rate": 0.15,
+        "learning_rate": 0.2,
         "feature_fraction": 0.5,
         "lambda_l2": 5.0,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,
         "num_threads": 1,
         "seed": seed,
         "verbosity": -1,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -148,7 +148,7 @@ def half_width(
     influence: Floats, clusters: NDArray[Any] | None = None, level: float = 0.95
 ) -> float:
     """Return half a confidence interval from what each row moves an estimate by."""
-    return float(norm.ppf(0.5 + level / 2.0)) * standard_error(influence, clusters)
+    return float(ndtri(0.5 + level / 2.0)) * standard_error(influence, clusters)
 
 
 def standard_error(influence: Floats, clusters: NDArray[Any] | None = None) -> float:

@@ -24,11 +24,12 @@ REFIT_SETTINGS: Final = {
     "objective": "binary",
     "learning_rate": 0.3,
     "num_leaves": 15,
+    "max_bin": 63,
     "min_child_samples": 50,
     "feature_fraction": 0.3,
     "lambda_l2": 5.0,
     "deterministic": True,
-    "force_row_wise": True,
+    "force_col_wise": True,
     "num_threads": 1,
     "verbosity": -1,
 }
@@ -174,7 +175,7 @@ def family_refits(
         "seed": seed,
         "monotone_constraints": [directions.get(name, 0) for name in names],
     }
-    data = lgb.Dataset(learn[0], learn[1], free_raw_data=False)
+    data = lgb.Dataset(learn[0], learn[1], params=settings, free_raw_data=False)
 
     def judged(left_out: str | None) -> tuple[float, float]:
         # A gain of 0 is no split: the rows are binned once for all fits.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -22,9 +23,10 @@ from relimit.models import (
     family_named,
     fit_loss,
 )
+from relimit.models.arms import with_arms
 from relimit.training.arm_effect import ArmEffect, estimate_arm_effect
 from relimit.training.labelled import Labelled
-from relimit.training.loss_check import loss_metrics, loss_rows
+from relimit.training.loss_check import LossRows, loss_metrics, loss_rows
 from relimit.training.metrics import evaluate
 from relimit.training.propensity import Propensities, weigh_decisions
 from relimit.training.splits import Split
@@ -39,6 +41,9 @@ from relimit.training.tune import (
 )
 from relimit.training.untried import arm_cautions
 from relimit.training.views import NAIVE, SMALL_SLICE, three_views
+
+SCORED_ROWS: Final = 16_384
+"""Rows that are given their arms, and scored, at a time."""
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -64,6 +69,8 @@ class Fitted:
         `[test rows]` calibrated risk at the arm that was taken, what the outcomes test.
     views
         Figures of the test slice by view and name, see `three_views`.
+    losses
+        What was lost on the test slice and what was expected, see `loss_rows`.
     metrics
         The same by name alone, with those of accounts never learnt from.
     parameters
@@ -80,6 +87,7 @@ class Fitted:
     calibration: CalibrationChoice
     test_risk: Floats
     views: dict[str, dict[str, float]]
+    losses: LossRows | None
     metrics: dict[str, float]
     parameters: dict[str, object]
     tuning: Tuning | None
@@ -157,9 +165,10 @@ def fit_model(
         arms_taken=labelled.arms[split.fit] if labelled.names_arms else None,
     )
     report("testing")
-    test = labelled.take(split.test)
-    risk = logged_risk(model, X[split.test], test)
+    test, X_test = labelled.take(split.test), X[split.test]
+    risk = logged_risk(model, X_test, test)
     views = three_views(test, risk, rows.weights(split.test))
+    losses = loss_rows(model, X_test, test, risk)
     return Fitted(
         model=model,
         propensities=propensities,
@@ -167,12 +176,13 @@ def fit_model(
         calibration=calibration,
         test_risk=risk,
         views=views,
+        losses=losses,
         metrics=_test_metrics(risk, labelled, split, views)
-        | loss_metrics(loss_rows(model, X[split.test], test, risk))
+        | loss_metrics(losses)
         | ({} if effect is None else effect.to_dict()),
         parameters=estimator.get_params(),
         tuning=tuning,
-        cautions=arm_cautions(model, X[split.test]) if labelled.names_arms else (),
+        cautions=arm_cautions(model, X_test) if labelled.names_arms else (),
     )
 
 
@@ -183,8 +193,11 @@ def logged_risk(model: RiskModel, X: Floats, labelled: Labelled) -> Floats:
     model without arms gives its only risk.
     """
     taken = np.where(np.isnan(labelled.arms), FULL_ARM, labelled.arms)
-    matrix = np.column_stack([X, taken]) if model.has_arms else X
-    log_odds = model.head.log_odds(np.ascontiguousarray(matrix))
+    log_odds = np.empty(len(X))
+    for start in range(0, len(X), SCORED_ROWS):
+        rows = np.arange(start, min(start + SCORED_ROWS, len(X)))
+        matrix = with_arms(X, taken, rows) if model.has_arms else X[rows]
+        log_odds[rows] = model.head.log_odds(matrix)
     return np.asarray(model.calibration.apply(log_odds), dtype=np.float64)
 
 
@@ -216,11 +229,13 @@ class _Rows:
         Trees that are given the arm's effect (`by_arm`) have nothing to learn from weights, which
         halve what the rows are worth (Winship & Radbill 1994): their rows come without.
         """
-        matrix, columns = self.X[rows], list(self.names)
-        if self.weight is not None:
-            matrix = np.column_stack([matrix, self.labelled.arms[rows]])
-            columns = [*columns, *ARM_COLUMNS]
-        frame = pd.DataFrame(matrix, columns=columns)
+        columns = list(self.names)
+        if self.weight is None:
+            matrix = self.X[rows]
+        else:
+            matrix = with_arms(self.X, self.labelled.arms, rows)
+            columns += ARM_COLUMNS
+        frame = pd.DataFrame(matrix, columns=columns, copy=False)
         return frame, self.labelled.bad[rows], self.weights(rows) if by_arm is None else None
 
     def weights(self, rows: NDArray[np.int64]) -> Floats | None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from relimit.data.vocabulary import FULL_ARM
 from relimit.training.backtest import BacktestMonth
 from relimit.training.dataset import TrainingData
 from relimit.training.discrimination import Bools, Floats
@@ -72,6 +73,19 @@ class Judged:
     def test_features(self) -> Floats:
         """The test rows' features, `[n, F]`."""
         return self.data.X[self.data.split.test]
+
+    def restoration_risk(self, places: NDArray[np.int64]) -> Floats:
+        """Return the risk at full restoration of some test rows, by their places in the slice.
+
+        Where that is the arm that a row took, its risk is known and not computed again.
+        """
+        fitted, rows = self.fitted, self.data.split.test[places]
+        risk = fitted.test_risk[places]
+        arms = self.data.labelled.arms[rows]
+        if fitted.model.has_arms:
+            other = (arms != FULL_ARM).any(axis=1)
+            risk[other] = fitted.model.restoration_risk(self.data.X[rows[other]])
+        return risk
 
     @property
     def weight(self) -> Floats | None:

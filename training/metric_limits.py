@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from relimit.training.bootstrap import clustered_errors, sample_clusters
 from relimit.training.discrimination import (
@@ -56,7 +56,7 @@ def clustered_intervals(
     rows, part = sample_clusters(account, MOST_ROWS)
     figures = _Figures(bad[rows], risk[rows], weights_or_ones(weight, bad.size)[rows], bins)
     errors = clustered_errors(figures, account[rows]) * np.sqrt(part)
-    z = float(norm.ppf(0.5 + level / 2.0))
+    z = float(ndtri(0.5 + level / 2.0))
     return {
         name: Interval(values[name], max(0.0, low), min(1.0, high))
         for name, low, high in (

@@ -40,9 +40,10 @@ def shifts_of(judged: Judged) -> dict[str, list[Shift]]:
     rows fitted on that are weighted, or picked, alike.
     """
     model, slices = judged.fitted.model, judged.data.split
-    fit, test = (rows[sample_rows(len(rows), SHIFT_ROWS)] for rows in (slices.fit, slices.test))
+    fit = slices.fit[sample_rows(len(slices.fit), SHIFT_ROWS)]
+    places = sample_rows(len(slices.test), SHIFT_ROWS)
+    test, risk = slices.test[places], judged.restoration_risk(places)
     X = judged.data.X[test]
-    risk = model.restoration_risk(X)
     naive = [risk_shift(model, risk), *feature_shifts(model, X)]
     before, now = _view_weights(judged, fit), _view_weights(judged, test)
     views = [view for view in before if view in now]

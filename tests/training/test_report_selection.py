@@ -57,6 +57,7 @@ def judged(*, hidden: float, drawn: float = 0.2, effect: float = 0.6, seed: int 
         fitted=SimpleNamespace(model=model, propensities=weights, arm_effect=None),
         test=labelled.take(split.test),
         test_features=x[HALF:, None],
+        restoration_risk=lambda places: model.restoration_risk(x[split.test[places]][:, None]),
         odds=odds[HALF:],
     )
     held = (arm > 0) & (np.arange(ROWS) >= HALF)
