@@ -155,10 +155,10 @@ def fit_level(log_odds: Float, bad: NDArray[np.bool_], weight: Float | None = No
     low, intercept = -high, 0.0
     for _ in range(NEWTON_STEPS):
         risk = expit(log_odds + intercept)
-        missing = wanted - float(share @ risk)
+        missing = wanted - float(np.einsum("n,n", share, risk))
         low, high = (intercept, high) if missing > 0.0 else (low, intercept)
         with np.errstate(divide="ignore", invalid="ignore"):
-            then = intercept + missing / (share @ (risk * (1.0 - risk)))
+            then = intercept + missing / np.einsum("n,n,n", share, risk, 1.0 - risk)
         # Where the curve is flat Newton's step leads out of the bracket: halve that.
         then = float(then) if low <= then <= high else (low + high) / 2.0
         if abs(then - intercept) < NEWTON_TOLERANCE:

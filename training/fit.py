@@ -29,7 +29,7 @@ from relimit.training.labelled import Labelled
 from relimit.training.loss_check import LossRows, loss_metrics, loss_rows
 from relimit.training.metrics import evaluate
 from relimit.training.propensity import Propensities, weigh_decisions
-from relimit.training.splits import Split
+from relimit.training.splits import Split, sample_rows
 from relimit.training.tune import (
     Parameters,
     Slice,
@@ -39,9 +39,11 @@ from relimit.training.tune import (
     halve_by_account,
     tune,
 )
-from relimit.training.untried import arm_cautions
+from relimit.training.untried import BOUNDED_ROWS, arm_cautions
 from relimit.training.views import NAIVE, SMALL_SLICE, three_views
 
+SCORED_BESIDE: Final = 100_000
+"""Rows that the reference and a report score beside the slices."""
 SCORED_ROWS: Final = 16_384
 """Rows that are given their arms, and scored, at a time."""
 
@@ -152,7 +154,8 @@ def fit_model(
         tuning = _tune(estimator, rows, early, by_arm, budget=budget, seed=seed, progress=report)
         estimator.set_params(**tuning.parameters)
     report(f"fitting {family}")
-    _grow(estimator, early, later, by_arm)
+    to_come = len(split.calibrate) + len(split.test) + SCORED_BESIDE
+    _grow(estimator, early, later, by_arm, to_come=to_come)
     report("calibrating")
     calibration = choose_calibration(
         estimator.log_odds(later[0]), later[1], rows.weights(split.calibrate), random_state=seed
@@ -165,10 +168,10 @@ def fit_model(
         arms_taken=labelled.arms[split.fit] if labelled.names_arms else None,
     )
     report("testing")
-    test, X_test = labelled.take(split.test), X[split.test]
-    risk = logged_risk(model, X_test, test)
+    test = labelled.take(split.test)
+    risk = logged_risk(model, X, labelled, split.test)
     views = three_views(test, risk, rows.weights(split.test))
-    losses = loss_rows(model, X_test, test, risk)
+    losses = loss_rows(model, X, test, risk, split.test)
     return Fitted(
         model=model,
         propensities=propensities,
@@ -182,23 +185,30 @@ def fit_model(
         | ({} if effect is None else effect.to_dict()),
         parameters=estimator.get_params(),
         tuning=tuning,
-        cautions=arm_cautions(model, X_test) if labelled.names_arms else (),
+        cautions=arm_cautions(model, X[_some(split.test)]) if labelled.names_arms else (),
     )
 
 
-def logged_risk(model: RiskModel, X: Floats, labelled: Labelled) -> Floats:
-    """Return the calibrated risk `[n]` at the arm that each row took.
+def logged_risk(
+    model: RiskModel, X: Floats, labelled: Labelled, rows: NDArray[np.int64] | None = None
+) -> Floats:
+    """Return the calibrated risk at the arm that each row took, `[n]`, or of some `rows`, `[m]`.
 
     It is what an outcome can be held against. A row without an arm counts as restored in full; a
     model without arms gives its only risk.
     """
     taken = np.where(np.isnan(labelled.arms), FULL_ARM, labelled.arms)
-    log_odds = np.empty(len(X))
-    for start in range(0, len(X), SCORED_ROWS):
-        rows = np.arange(start, min(start + SCORED_ROWS, len(X)))
-        matrix = with_arms(X, taken, rows) if model.has_arms else X[rows]
-        log_odds[rows] = model.head.log_odds(matrix)
+    rows = np.arange(len(X)) if rows is None else rows
+    log_odds = np.empty(len(rows))
+    for start in range(0, len(rows), SCORED_ROWS):
+        some = rows[start : start + SCORED_ROWS]
+        matrix = with_arms(X, taken, some) if model.has_arms else X[some]
+        log_odds[start : start + SCORED_ROWS] = model.head.log_odds(matrix)
     return np.asarray(model.calibration.apply(log_odds), dtype=np.float64)
+
+
+def _some(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    return rows[sample_rows(len(rows), BOUNDED_ROWS)]
 
 
 def _estimator(family: str, workers: int, seed: int) -> RiskEstimator:
@@ -299,10 +309,16 @@ def _tune(
     return tune(estimator, wanted, budget, seed=seed, progress=progress)
 
 
-def _grow(estimator: RiskEstimator, early: Slice, later: Slice, by_arm: Floats | None) -> None:
-    """Fit on the early slice; trees stop when the later one no longer improves."""
+def _grow(
+    estimator: RiskEstimator, early: Slice, later: Slice, by_arm: Floats | None, *, to_come: int
+) -> None:
+    """Fit on the early slice; trees stop when the later one no longer improves.
+
+    `to_come` is how many rows are then to be scored, about.
+    """
     if isinstance(estimator, BoostedTrees):
         estimator.fit(*early, eval_set=later, arm_effect=by_arm)
+        estimator.head_.scores.expect(to_come)
     else:
         estimator.fit(*early)
 

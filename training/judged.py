@@ -16,6 +16,7 @@ from relimit.training.evidence import ENOUGH_BADS
 from relimit.training.fairness import GroupTreatment
 from relimit.training.fit import Fitted
 from relimit.training.labelled import Labelled
+from relimit.training.splits import sample_rows
 
 FEW_BADS: Final = (
     f"The test slice has {{bads:,}} bads, fewer than {ENOUGH_BADS}: read the intervals; no ranking "
@@ -69,10 +70,10 @@ class Judged:
         """The test rows."""
         return self.data.labelled.take(self.data.split.test)
 
-    @property
-    def test_features(self) -> Floats:
-        """The test rows' features, `[n, F]`."""
-        return self.data.X[self.data.split.test]
+    def test_features(self, most: int) -> Floats:
+        """Return the features of at most so many test rows, always the same, `[m, F]`."""
+        rows = self.data.split.test
+        return self.data.X[rows[sample_rows(len(rows), most)]]
 
     def restoration_risk(self, places: NDArray[np.int64]) -> Floats:
         """Return the risk at full restoration of some test rows, by their places in the slice.

@@ -15,6 +15,8 @@ from relimit.training.discrimination import Floats, Interval, weights_or_ones
 from relimit.training.expected import Groups, named
 from relimit.training.labelled import Labelled
 
+BLOCK: Final = 16_384
+"""Rows that are copied for the loss head at a time."""
 TENTHS: Final = 10
 LEVEL: Final = 0.95
 METRIC: Final = "loss_observed_expected"
@@ -57,7 +59,13 @@ class LossGroup:
     ratio: Interval
 
 
-def loss_rows(model: RiskModel, X: Floats, test: Labelled, risk: Floats) -> LossRows | None:
+def loss_rows(
+    model: RiskModel,
+    X: Floats,
+    test: Labelled,
+    risk: Floats,
+    rows: NDArray[np.int64] | None = None,
+) -> LossRows | None:
     """Return what was lost and what the loss head expects: risk × severity × what was restored.
 
     Parameters
@@ -65,9 +73,11 @@ def loss_rows(model: RiskModel, X: Floats, test: Labelled, risk: Floats) -> Loss
     model
         Whose loss head is checked.
     X, test
-        `[n, F]` features and the outcomes; a row without an arm counts as restored in full.
+        `[N, F]` features and `[n]` outcomes; a row without an arm counts as restored in full.
     risk
         `[n]` at the arm that each row took.
+    rows
+        `[n]` where the outcomes' features are in `X`; None: they are all of it.
 
     Returns
     -------
@@ -78,7 +88,9 @@ def loss_rows(model: RiskModel, X: Floats, test: Labelled, risk: Floats) -> Loss
     known = np.flatnonzero(np.isfinite(test.loss) & (exposure > 0.0))
     if not test.loss[known].any():
         return None
-    severity = model.loss.severity(X if len(known) == len(X) else X[known])
+    places = known if rows is None else rows[known]
+    blocks = [places[start : start + BLOCK] for start in range(0, len(places), BLOCK)]
+    severity = np.concatenate([model.loss.severity(X[block]) for block in blocks])
     expected = risk[known] * severity * exposure[known]
     account = pd.factorize(test.account_id[known])[0].astype(np.int64)
     return LossRows(known, test.loss[known], expected, account)

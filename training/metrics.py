@@ -232,5 +232,5 @@ def fit_logistic(
         step = np.linalg.solve(curvature, np.einsum("kn,n->k", columns, left))
         beta += step
         if np.max(np.abs(step)) < NEWTON_TOLERANCE:
-            return beta, (columns * left).T @ np.linalg.inv(curvature)
+            return beta, np.einsum("jn,n,jk->nk", columns, left, np.linalg.inv(curvature))
     return None

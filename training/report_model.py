@@ -99,8 +99,7 @@ def stability(shifts: Mapping[str, Sequence[Shift]]) -> Section:
 def drivers(judged: Judged) -> tuple[Section, Section]:
     """Return the features' importance with their SHAP summary, and dependence with directions."""
     model = judged.fitted.model
-    X = judged.test_features
-    X = X[sample_rows(len(X), EXPLAINED_ROWS)]
+    X = judged.test_features(EXPLAINED_ROWS)
     contributions = model.contributions(X)
     found = importances(model, contributions)
     places = [model.feature_names.index(item.name) for item in found if item.contribution > 0.0]
@@ -129,7 +128,10 @@ def drivers(judged: Judged) -> tuple[Section, Section]:
 
 def families(judged: Judged) -> Section:
     """Return what shuffling each feature family costs, and what doing without it."""
-    found = family_sensitivity(judged.fitted.model, judged.test_features, judged.test)
+    test = judged.test
+    test = test.take(sample_rows(len(test), PERMUTED_ROWS))
+    X = judged.test_features(PERMUTED_ROWS)
+    found = family_sensitivity(judged.fitted.model, X, test)
     refits = {refit.family: refit for refit in _refits(judged)}
     columns = (
         "family",

@@ -236,8 +236,7 @@ def _limits(found: Interval) -> str:
 def _arms(judged: Judged) -> Grid:
     """Return what the log holds of each arm, and the risk there: bounds where it was not tried."""
     labelled, model = judged.data.labelled, judged.fitted.model
-    X = judged.test_features
-    sampled = X[sample_rows(len(X), EXPLAINED_ROWS)]
+    sampled = judged.test_features(EXPLAINED_ROWS)
     low, high = (bound.mean(axis=0) for bound in model.risk_bounds_by_arm(sampled))
     rows = []
     for place, (share, delay) in enumerate(ARMS):
