@@ -83,7 +83,10 @@ class RiskEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64], tuple[str, ...]]:
         names = column_names(X)
         columns = arms_last(names)
-        matrix = design_matrix(pd.DataFrame(X, columns=list(names)), columns)
+        frame = (
+            X if isinstance(X, pd.DataFrame) else pd.DataFrame(X, columns=list(names), copy=False)
+        )
+        matrix = design_matrix(frame, columns)
         if np.isinf(matrix).any():
             guilty = [columns[i] for i in np.flatnonzero(np.isinf(matrix).any(axis=0))]
             raise ModelError("infinite values", where=_listed(guilty), mend="Use NaN for missing.")

@@ -88,7 +88,7 @@ def record_comparison(
         run.params({"a": a.uri, "b": b.uri, "rows": comparison.rows})
         run.metrics({f"delta_{name}": value for name, value in comparison.delta.items()})
         run.json(shown.to_dict(), "comparison")
-        run.text(to_html(comparison_page(shown, (a.uri, b.uri))), PAGE)
+        run.texts({PAGE: to_html(comparison_page(shown, (a.uri, b.uri)))})
         run.inputs([_model_id(run.client, version) for version in (a, b)])
         for version, other in ((a, b), (b, a)):
             key = f"relimit.compared_with.{other.name}.{other.version}"

@@ -69,9 +69,14 @@ class TrackedRun:
         ]
         self.client.log_batch(self.run_id, metrics=entries)
 
-    def text(self, content: str, name: str) -> None:
-        """Record a text as the file `name`."""
-        self.client.log_text(self.run_id, content, name)
+    def texts(self, contents: Mapping[str, str]) -> None:
+        """Record each text as a file by its name, which may lead through folders, all at once."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in contents.items():
+                path = Path(folder) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(content, encoding="utf-8")
+            self.client.log_artifacts(self.run_id, folder)
 
     def tables(self, names: Iterable[str]) -> None:
         """Mark recorded files as tables: MLflow then lays those of several runs side by side."""
