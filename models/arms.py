@@ -14,6 +14,9 @@ Arm = tuple[float, float]
 ARM_COLUMNS: Final = ("restored_share", "delay_days")
 """The share of the freed limit that returns, and the days until it does."""
 
+BLOCK: Final = 4_096
+"""Rows that are copied at a time, so that they stay in the cache."""
+
 ARM_DIRECTIONS: Final = {"restored_share": 1, "delay_days": -1}
 """Risk may not fall as the share rises, nor rise as the delay grows."""
 
@@ -83,6 +86,26 @@ def at_arm(X: NDArray[np.float64], arm: tuple[float, float]) -> NDArray[np.float
     out = np.empty((rows, width + 2), dtype=np.float64)
     out[:, :width] = X
     out[:, width:] = arm
+    return out
+
+
+def with_arms(
+    X: NDArray[np.float64], arms: NDArray[np.float64], rows: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return some rows of `X` [n, F], each with its own of the arms [n, 2]: float64 [m, F + 2].
+
+    Block by block: a second whole copy would cost as much again, in fresh memory for the most part.
+
+    Examples
+    --------
+    >>> with_arms(np.array([[5.0], [6.0]]), np.array([[0.5, 7], [1, 0]]), np.array([1]))
+    array([[6., 1., 0.]])
+    """
+    out = np.empty((len(rows), X.shape[1] + 2), dtype=np.float64)
+    for start in range(0, len(rows), BLOCK):
+        some = rows[start : start + BLOCK]
+        out[start : start + BLOCK, :-2] = X[some]
+        out[start : start + BLOCK, -2:] = arms[some]
     return out
 
 

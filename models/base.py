@@ -83,7 +83,10 @@ class RiskEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64], tuple[str, ...]]:
         names = column_names(X)
         columns = arms_last(names)
-        matrix = design_matrix(pd.DataFrame(X, columns=list(names)), columns)
+        frame = (
+            X if isinstance(X, pd.DataFrame) else pd.DataFrame(X, columns=list(names), copy=False)
+        )
+        matrix = design_matrix(frame, columns)
         if np.isinf(matrix).any():
             guilty = [columns[i] for i in np.flatnonzero(np.isinf(matrix).any(axis=0))]
             raise ModelError("infinite values", where=_listed(guilty), mend="Use NaN for missing.")
@@ -163,8 +166,9 @@ def design_matrix(X: Frame, columns: Sequence[str]) -> NDArray[np.float64]:
             f"{len(absent)} of {len(columns)} columns are absent: {_listed(absent)}",
             mend="Compute the features the model was fitted on.",
         )
-    if tuple(X.columns) == tuple(columns) and (X.dtypes == np.float64).all():
-        return np.ascontiguousarray(X.to_numpy())
+    if (X.dtypes == np.float64).all():
+        chosen = X if tuple(X.columns) == tuple(columns) else X[list(columns)]
+        return np.ascontiguousarray(chosen.to_numpy())
     out = np.empty((len(X), len(columns)), dtype=np.float64)
     for place, name in enumerate(columns):
         out[:, place] = _column(X[name], name)

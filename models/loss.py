@@ -19,8 +19,10 @@ from relimit.models.boosting import parse_booster
 from relimit.models.prediction import Predictor, TreeScores
 
 LOSS_TREES_FILE: Final = "loss.txt"
-JUDGED_BADS: Final = 10_000
+JUDGED_BADS: Final = 4_000
 """Bads on which trees are held against a constant; the better one is fitted on all."""
+
+FOLDS: Final = 3
 
 Float = NDArray[np.float64]
 
@@ -184,7 +186,7 @@ def fit_loss(
         return constant
     rows = matrix[usable]
     judged = np.random.default_rng(random_state).permutation(len(rows))[:JUDGED_BADS]
-    part = np.arange(len(judged)) % 5
+    part = np.arange(len(judged)) % FOLDS
     if not _trees_predict_better(rows[judged], ratio[judged], exposure[judged], part, random_state):
         return constant
     booster = _grow(rows, ratio, exposure, random_state, columns)
@@ -276,8 +278,9 @@ def _grow(
         "num_leaves": 7,
         "min_child_samples": 30,
         "feature_fraction": 0.5,
+        "max_bin": 63,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,
         "num_threads": 1,
         "seed": random_state,
         "verbosity": -1,

@@ -22,9 +22,9 @@ PREDICTORS: Final[tuple[str, ...]] = get_args(Predictor)
 WIDE_BLOCK: Final = 16
 """Rows from which the evaluator is twice as fast; `benchmarks/prediction.py` shows the crossing."""
 
-WORK_WORTH_LOADING: Final = 80_000_000
-"""Rows times trees in wide blocks until `auto` loads the evaluator. Loading costs a second or more
-of processor time (numba's import and the compiled code's), and so does this with LightGBM."""
+WORK_WORTH_LOADING: Final = 30_000_000
+"""Rows times trees in wide blocks until `auto` loads the evaluator. Loading costs 1.2 seconds of
+processor time (numba's import and the compiled code's), and so does this with LightGBM."""
 
 ROWS_COMPARED: Final = 256
 """Rows of the first block that both score, before the evaluator is trusted on this machine."""

@@ -20,8 +20,8 @@ from relimit.models.prediction import TreeScores
 from relimit.models.reference import Reference
 
 Float = NDArray[np.float64]
-REFERENCE_ROWS: Final = 50_000
-"""Rows that the reference is taken from: a tenth is then known to 0.0013."""
+REFERENCE_ROWS: Final = 20_000
+"""Rows that the reference is taken from: a tenth is then known to 0.002."""
 DOUBLINGS: Final = 5
 """Of the odds, either way from a card's base points, that its scale is shown for."""
 MOST_NAMED: Final = 4
@@ -87,7 +87,7 @@ class RiskModel:
                 f"{len(names)} of the estimator, or in another order",
                 mend="Fit it on the same columns, without the arms.",
             )
-        rows = _sampled(design_matrix(reference_rows, names))
+        rows = design_matrix(_sampled(reference_rows), names)
         log_odds = head.log_odds(at_arm(rows, FULL_ARM) if has_arms else rows)
         reference = Reference.of(rows, names, calibration.apply(log_odds))
         tried = (FULL_ARM,) if arms_taken is None else arms_tried(arms_taken)
@@ -218,9 +218,9 @@ class RiskModel:
         return at_arm(matrix, arm) if self.has_arms else matrix
 
 
-def _sampled(rows: Float) -> Float:
+def _sampled(rows: Frame) -> Frame:
     """Return at most `REFERENCE_ROWS` of the rows, always the same ones, in their order."""
     if len(rows) <= REFERENCE_ROWS:
         return rows
-    drawn = np.random.default_rng(0).choice(len(rows), REFERENCE_ROWS, replace=False)
-    return rows[np.sort(drawn)]
+    drawn = np.sort(np.random.default_rng(0).choice(len(rows), REFERENCE_ROWS, replace=False))
+    return rows.iloc[drawn] if isinstance(rows, pd.DataFrame) else rows[drawn]

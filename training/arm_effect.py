@@ -24,7 +24,7 @@ from relimit.training.labelled import Labelled
 from relimit.training.metrics import fit_logistic
 from relimit.training.splits import account_hash, sample_rows
 
-MOST_ROWS: Final = 50_000
+MOST_ROWS: Final = 30_000
 """Rows that the effect is learnt from: with more it is known well enough."""
 ENOUGH_BADS: Final = 25
 """Bads that each half of the accounts needs."""
@@ -127,7 +127,7 @@ def estimate_arm_effect(
     directions = [(monotone or {}).get(name, 0) for name in names]
     risk, expected = np.empty(len(rows)), np.empty(len(rows))
     for half in (first, ~first):
-        data, asked = lgb.Dataset(X[~half], free_raw_data=False), X[half]
+        data, asked = _binned(X[~half]), X[half]
         expected[half] = _learn(data, withheld[~half], seed).predict(asked, num_threads=1)
         own = {"objective": "binary", "monotone_constraints": directions}
         trees = _learn(data, some.bad[~half], seed, own)
@@ -151,7 +151,7 @@ def expected_withheld(learn: Floats, withheld: Floats, X: Floats, seed: int = 0)
     X
         `[n, F]` features of the rows asked for.
     """
-    grown = _learn(lgb.Dataset(learn), withheld, seed)
+    grown = _learn(_binned(learn), withheld, seed)
     return np.asarray(grown.predict(X, num_threads=1))
 
 
@@ -161,6 +161,11 @@ def _effect(value: float, influence: Floats, rows: Labelled) -> ArmEffect:
     drawn = value * BELIEVED**2 / (BELIEVED**2 + error**2)
     estimate = Interval(value, value - half, value + half)
     return ArmEffect(estimate, max(drawn, 0.0), len(rows), int(rows.bad.sum()))
+
+
+def _binned(X: Floats) -> lgb.Dataset:
+    """Bin rows once for several outcomes."""
+    return lgb.Dataset(X, free_raw_data=False)
 
 
 def _learn(
@@ -175,7 +180,7 @@ def _learn(
         "feature_fraction": 0.5,
         "lambda_l2": 5.0,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,
         "num_threads": 1,
         "seed": seed,
         "verbosity": -1,

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -147,7 +148,7 @@ def half_width(
     influence: Floats, clusters: NDArray[Any] | None = None, level: float = 0.95
 ) -> float:
     """Return half a confidence interval from what each row moves an estimate by."""
-    return float(norm.ppf(0.5 + level / 2.0)) * standard_error(influence, clusters)
+    return float(ndtri(0.5 + level / 2.0)) * standard_error(influence, clusters)
 
 
 def standard_error(influence: Floats, clusters: NDArray[Any] | None = None) -> float:
@@ -156,6 +157,6 @@ def standard_error(influence: Floats, clusters: NDArray[Any] | None = None) -> f
     Rows of one cluster are taken to go together: their influence is summed before it is squared.
     """
     if clusters is not None:
-        _, place = np.unique(clusters, return_inverse=True)
+        place = pd.factorize(clusters)[0]
         influence = _sum_by(place, influence, int(place.max(initial=-1)) + 1)
     return float(np.sqrt(np.sum(np.square(influence))))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -24,12 +24,13 @@ from relimit.models import (
     family_named,
     fit_loss,
 )
+from relimit.models.arms import with_arms
 from relimit.training.arm_effect import ArmEffect, estimate_arm_effect
 from relimit.training.labelled import Labelled
-from relimit.training.loss_check import loss_metrics, loss_rows
+from relimit.training.loss_check import LossRows, loss_metrics, loss_rows
 from relimit.training.metrics import evaluate
 from relimit.training.propensity import Propensities, weigh_decisions
-from relimit.training.splits import Split
+from relimit.training.splits import Split, sample_rows
 from relimit.training.tune import (
     Parameters,
     Slice,
@@ -39,8 +40,13 @@ from relimit.training.tune import (
     halve_by_account,
     tune,
 )
-from relimit.training.untried import arm_cautions
+from relimit.training.untried import BOUNDED_ROWS, arm_cautions
 from relimit.training.views import NAIVE, SMALL_SLICE, three_views
+
+SCORED_BESIDE: Final = 100_000
+"""Rows that the reference and a report score beside the slices."""
+SCORED_ROWS: Final = 16_384
+"""Rows that are given their arms, and scored, at a time."""
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -66,6 +72,8 @@ class Fitted:
         `[test rows]` calibrated risk at the arm that was taken, what the outcomes test.
     views
         Figures of the test slice by view and name, see `three_views`.
+    losses
+        What was lost on the test slice and what was expected, see `loss_rows`.
     metrics
         The same by name alone, with those of accounts never learnt from.
     parameters
@@ -82,6 +90,7 @@ class Fitted:
     calibration: CalibrationChoice
     test_risk: Floats
     views: dict[str, dict[str, float]]
+    losses: LossRows | None
     metrics: dict[str, float]
     parameters: dict[str, object]
     tuning: Tuning | None
@@ -146,7 +155,8 @@ def fit_model(
         tuning = _tune(estimator, rows, early, by_arm, budget=budget, seed=seed, progress=report)
         estimator.set_params(**tuning.parameters)
     report(f"fitting {family}")
-    _grow(estimator, early, later, by_arm, labelled.account_id[split.fit])
+    to_come = len(split.calibrate) + len(split.test) + SCORED_BESIDE
+    _grow(estimator, early, later, by_arm, labelled.account_id[split.fit], to_come=to_come)
     report("calibrating")
     calibration = choose_calibration(
         estimator.log_odds(later[0]), later[1], rows.weights(split.calibrate), random_state=seed
@@ -160,8 +170,9 @@ def fit_model(
     )
     report("testing")
     test = labelled.take(split.test)
-    risk = logged_risk(model, X[split.test], test)
+    risk = logged_risk(model, X, labelled, split.test)
     views = three_views(test, risk, rows.weights(split.test))
+    losses = loss_rows(model, X, test, risk, split.test)
     return Fitted(
         model=model,
         propensities=propensities,
@@ -169,25 +180,36 @@ def fit_model(
         calibration=calibration,
         test_risk=risk,
         views=views,
+        losses=losses,
         metrics=_test_metrics(risk, labelled, split, views)
-        | loss_metrics(loss_rows(model, X[split.test], test, risk))
+        | loss_metrics(losses)
         | ({} if effect is None else effect.to_dict()),
         parameters=estimator.get_params(),
         tuning=tuning,
-        cautions=arm_cautions(model, X[split.test]) if labelled.names_arms else (),
+        cautions=arm_cautions(model, X[_some(split.test)]) if labelled.names_arms else (),
     )
 
 
-def logged_risk(model: RiskModel, X: Floats, labelled: Labelled) -> Floats:
-    """Return the calibrated risk `[n]` at the arm that each row took.
+def logged_risk(
+    model: RiskModel, X: Floats, labelled: Labelled, rows: NDArray[np.int64] | None = None
+) -> Floats:
+    """Return the calibrated risk at the arm that each row took, `[n]`, or of some `rows`, `[m]`.
 
     It is what an outcome can be held against. A row without an arm counts as restored in full; a
     model without arms gives its only risk.
     """
     taken = np.where(np.isnan(labelled.arms), FULL_ARM, labelled.arms)
-    matrix = np.column_stack([X, taken]) if model.has_arms else X
-    log_odds = model.head.log_odds(np.ascontiguousarray(matrix))
+    rows = np.arange(len(X)) if rows is None else rows
+    log_odds = np.empty(len(rows))
+    for start in range(0, len(rows), SCORED_ROWS):
+        some = rows[start : start + SCORED_ROWS]
+        matrix = with_arms(X, taken, some) if model.has_arms else X[some]
+        log_odds[start : start + SCORED_ROWS] = model.head.log_odds(matrix)
     return np.asarray(model.calibration.apply(log_odds), dtype=np.float64)
+
+
+def _some(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    return rows[sample_rows(len(rows), BOUNDED_ROWS)]
 
 
 def _estimator(family: str, workers: int, seed: int) -> RiskEstimator:
@@ -218,11 +240,13 @@ class _Rows:
         Trees that are given the arm's effect (`by_arm`) have nothing to learn from weights, which
         halve what the rows are worth (Winship & Radbill 1994): their rows come without.
         """
-        matrix, columns = self.X[rows], list(self.names)
-        if self.weight is not None:
-            matrix = np.column_stack([matrix, self.labelled.arms[rows]])
-            columns = [*columns, *ARM_COLUMNS]
-        frame = pd.DataFrame(matrix, columns=columns)
+        columns = list(self.names)
+        if self.weight is None:
+            matrix = self.X[rows]
+        else:
+            matrix = with_arms(self.X, self.labelled.arms, rows)
+            columns += ARM_COLUMNS
+        frame = pd.DataFrame(matrix, columns=columns, copy=False)
         return frame, self.labelled.bad[rows], self.weights(rows) if by_arm is None else None
 
     def weights(self, rows: NDArray[np.int64]) -> Floats | None:
@@ -292,10 +316,16 @@ def _grow(
     later: Slice,
     by_arm: Floats | None,
     accounts: NDArray[Any],
+    *,
+    to_come: int,
 ) -> None:
-    """Fit on the early slice; trees stop when the later one no longer improves."""
+    """Fit on the early slice; trees stop when the later one no longer improves.
+
+    `to_come` is how many rows are then to be scored, about.
+    """
     if isinstance(estimator, BoostedTrees):
         estimator.fit(*early, eval_set=later, arm_effect=by_arm)
+        estimator.head_.scores.expect(to_come)
     elif isinstance(estimator, Scorecard):
         estimator.fit(*early, groups=accounts)
     else:

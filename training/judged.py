@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from relimit.data.vocabulary import FULL_ARM
 from relimit.training.backtest import BacktestMonth
 from relimit.training.dataset import TrainingData
 from relimit.training.discrimination import Bools, Floats
@@ -15,6 +16,7 @@ from relimit.training.evidence import ENOUGH_BADS
 from relimit.training.fairness import GroupTreatment
 from relimit.training.fit import Fitted
 from relimit.training.labelled import Labelled
+from relimit.training.splits import sample_rows
 
 FEW_BADS: Final = (
     f"The test slice has {{bads:,}} bads, fewer than {ENOUGH_BADS}: read the intervals; no ranking "
@@ -52,7 +54,7 @@ class Judged:
     backtest
         Empty unless months were asked for.
     plots
-        PNG by name, see `draw_plots`: the report and the run show the same.
+        SVG by name, see `draw_plots`: the report and the run show the same.
     """
 
     data: TrainingData
@@ -61,17 +63,30 @@ class Judged:
     settings: Mapping[str, Any]
     audit: Audit | None = None
     backtest: tuple[BacktestMonth, ...] = field(default=())
-    plots: Mapping[str, bytes] = field(default_factory=dict)
+    plots: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def test(self) -> Labelled:
         """The test rows."""
         return self.data.labelled.take(self.data.split.test)
 
-    @property
-    def test_features(self) -> Floats:
-        """The test rows' features, `[n, F]`."""
-        return self.data.X[self.data.split.test]
+    def test_features(self, most: int) -> Floats:
+        """Return the features of at most so many test rows, always the same, `[m, F]`."""
+        rows = self.data.split.test
+        return self.data.X[rows[sample_rows(len(rows), most)]]
+
+    def restoration_risk(self, places: NDArray[np.int64]) -> Floats:
+        """Return the risk at full restoration of some test rows, by their places in the slice.
+
+        Where that is the arm that a row took, its risk is known and not computed again.
+        """
+        fitted, rows = self.fitted, self.data.split.test[places]
+        risk = fitted.test_risk[places]
+        arms = self.data.labelled.arms[rows]
+        if fitted.model.has_arms:
+            other = (arms != FULL_ARM).any(axis=1)
+            risk[other] = fitted.model.restoration_risk(self.data.X[rows[other]])
+        return risk
 
     @property
     def weight(self) -> Floats | None:

@@ -6,14 +6,19 @@ from typing import Any, Final, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from relimit.data.vocabulary import FEN_PER_YUAN
 from relimit.models import RiskModel
 from relimit.training.bootstrap import bootstrap_ratio
-from relimit.training.discrimination import Floats, Interval, half_width, weights_or_ones
+from relimit.training.discrimination import Floats, Interval, weights_or_ones
+from relimit.training.expected import Groups, named
 from relimit.training.labelled import Labelled
 
+BLOCK: Final = 16_384
+"""Rows that are copied for the loss head at a time."""
 TENTHS: Final = 10
+LEVEL: Final = 0.95
 METRIC: Final = "loss_observed_expected"
 
 
@@ -27,19 +32,19 @@ class LossRows:
         Their numbers among the rows asked for.
     observed, expected
         Fen at the arm that was taken.
-    account_id
-        Rows of one account go together.
+    account
+        Numbers that rows of one account share.
     """
 
     place: NDArray[np.intp]
     observed: Floats
     expected: Floats
-    account_id: NDArray[Any]
+    account: NDArray[np.int64]
 
     def take(self, rows: NDArray[Any]) -> Self:
         """Return some of them, by index or by mask."""
         return type(self)(
-            self.place[rows], self.observed[rows], self.expected[rows], self.account_id[rows]
+            self.place[rows], self.observed[rows], self.expected[rows], self.account[rows]
         )
 
 
@@ -54,7 +59,13 @@ class LossGroup:
     ratio: Interval
 
 
-def loss_rows(model: RiskModel, X: Floats, test: Labelled, risk: Floats) -> LossRows | None:
+def loss_rows(
+    model: RiskModel,
+    X: Floats,
+    test: Labelled,
+    risk: Floats,
+    rows: NDArray[np.int64] | None = None,
+) -> LossRows | None:
     """Return what was lost and what the loss head expects: risk × severity × what was restored.
 
     Parameters
@@ -62,9 +73,11 @@ def loss_rows(model: RiskModel, X: Floats, test: Labelled, risk: Floats) -> Loss
     model
         Whose loss head is checked.
     X, test
-        `[n, F]` features and the outcomes; a row without an arm counts as restored in full.
+        `[N, F]` features and `[n]` outcomes; a row without an arm counts as restored in full.
     risk
         `[n]` at the arm that each row took.
+    rows
+        `[n]` where the outcomes' features are in `X`; None: they are all of it.
 
     Returns
     -------
@@ -75,21 +88,23 @@ def loss_rows(model: RiskModel, X: Floats, test: Labelled, risk: Floats) -> Loss
     known = np.flatnonzero(np.isfinite(test.loss) & (exposure > 0.0))
     if not test.loss[known].any():
         return None
-    expected = risk[known] * model.loss.severity(X[known]) * exposure[known]
-    return LossRows(known, test.loss[known], expected, test.account_id[known])
+    places = known if rows is None else rows[known]
+    blocks = [places[start : start + BLOCK] for start in range(0, len(places), BLOCK)]
+    severity = np.concatenate([model.loss.severity(X[block]) for block in blocks])
+    expected = risk[known] * severity * exposure[known]
+    account = pd.factorize(test.account_id[known])[0].astype(np.int64)
+    return LossRows(known, test.loss[known], expected, account)
 
 
 def loss_metrics(found: LossRows | None) -> dict[str, float]:
     """Return `loss_observed_expected` with its limits by account; 1 is right, none if unknown."""
     if found is None:
         return {}
-    ratio = bootstrap_ratio(found.observed, found.expected, found.account_id)
+    ratio = bootstrap_ratio(found.observed, found.expected, found.account)
     return {METRIC: ratio.value, f"{METRIC}_low": ratio.low, f"{METRIC}_high": ratio.high}
 
 
-def loss_groups(
-    found: LossRows, group: NDArray[Any], weight: Floats | None = None
-) -> list[LossGroup]:
+def loss_groups(found: LossRows, group: Groups, weight: Floats | None = None) -> list[LossGroup]:
     """Return each group's losses, in the order of the groups' names.
 
     The limits are those of a ratio of sums over accounts (linearised, Woodruff 1971), not below 0.
@@ -99,31 +114,39 @@ def loss_groups(
     found
         `[m]` rows.
     group, weight
-        `[m]` labels that sort, and what each row counts.
+        `[m]` labels that sort, a categorical being quickest, and what each row counts.
     """
     weights = weights_or_ones(weight, found.observed.size)
     place, names = pd.factorize(group, sort=True)
+    rows = np.bincount(place, minlength=len(names))
+    observed, expected = (
+        np.bincount(place, weights * part, len(names)) for part in (found.observed, found.expected)
+    )
+    known = expected > 0.0
+    ratio = np.divide(observed, expected, out=np.full(len(names), np.nan), where=known)
+    moved = weights * (found.observed - ratio[place] * found.expected)
+    error = np.divide(
+        _clustered(place, found.account, moved), expected, out=ratio * 0.0, where=known
+    )
+    half = float(ndtri(0.5 + LEVEL / 2.0)) * error
+    limits = np.column_stack([ratio, np.maximum(0.0, ratio - half), ratio + half]).tolist()
+    yuan = [(part / FEN_PER_YUAN).tolist() for part in (observed, expected)]
     return [
-        _of_group(str(name), found.take(place == i), weights[place == i])
+        LossGroup(str(name), int(rows[i]), yuan[0][i], yuan[1][i], Interval(*limits[i]))
         for i, name in enumerate(names)
     ]
 
 
-def loss_tenths(expected: Floats) -> NDArray[Any]:
+def loss_tenths(expected: Floats) -> "pd.Categorical[Any]":
     """Return each row's tenth by rising expected loss, `[m]` strings; equal ones share a tenth."""
     cuts = np.unique(np.quantile(expected, np.arange(1, TENTHS) / TENTHS))
-    names = np.array([f"{place:02d}" for place in range(1, TENTHS + 1)])
-    return names[np.searchsorted(cuts, expected, side="left")]
+    names = [f"{place:02d}" for place in range(1, TENTHS + 1)]
+    return named(np.searchsorted(cuts, expected, side="left"), names)
 
 
-def _of_group(name: str, rows: LossRows, weight: Floats) -> LossGroup:
-    observed, expected = weight @ rows.observed, weight @ rows.expected
-    if expected == 0.0:
-        ratio = Interval(float("nan"), float("nan"), float("nan"))
-    else:
-        value = float(observed / expected)
-        influence = weight * (rows.observed - value * rows.expected) / expected
-        half = half_width(influence, rows.account_id)
-        ratio = Interval(value, max(0.0, value - half), value + half)
-    was, should_be = (float(total) / FEN_PER_YUAN for total in (observed, expected))
-    return LossGroup(name, rows.observed.size, was, should_be, ratio)
+def _clustered(group: NDArray[np.int64], account: NDArray[np.int64], moved: Floats) -> Floats:
+    """Return by group the root of the sum of squares of what each account moves it by."""
+    accounts = int(account.max(initial=-1)) + 1
+    place, pair = pd.factorize(group * accounts + account)
+    squares = np.square(np.bincount(place, moved))
+    return np.asarray(np.sqrt(np.bincount(pair // accounts, squares)))

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from relimit.training.bootstrap import clustered_errors, sample_clusters
 from relimit.training.discrimination import (
@@ -56,7 +56,7 @@ def clustered_intervals(
     rows, part = sample_clusters(account, MOST_ROWS)
     figures = _Figures(bad[rows], risk[rows], weights_or_ones(weight, bad.size)[rows], bins)
     errors = clustered_errors(figures, account[rows]) * np.sqrt(part)
-    z = float(norm.ppf(0.5 + level / 2.0))
+    z = float(ndtri(0.5 + level / 2.0))
     return {
         name: Interval(values[name], max(0.0, low), min(1.0, high))
         for name, low, high in (
@@ -70,8 +70,8 @@ class _Figures:
     """The four figures of rows that are each drawn so many times; what never moves is kept."""
 
     def __init__(self, bad: Bools, risk: Floats, weight: Floats, bins: int) -> None:
-        distinct, self._place = np.unique(-risk, return_inverse=True)
-        self._levels = distinct.size
+        self._place = _levels(bad, risk)
+        self._levels = int(self._place.max()) + 1
         self._bad, self._weight = bad, weight
         self._lift = weight * (risk - bad)
         self._bin = calibration_bins(risk, bins)
@@ -92,6 +92,19 @@ class _Figures:
             h_measure_at(good, found),
             float(gaps / weight.sum()),
         )
+
+
+def _levels(bad: Bools, risk: Floats) -> NDArray[np.intp]:
+    """Return each row's place among the distinct risks, the highest first.
+
+    Neighbours that hold no bad row are one: no figure has a threshold between them.
+    """
+    distinct, place = np.unique(-risk, return_inverse=True)
+    holds_bad = np.bincount(place, bad, distinct.size) > 0.0
+    begins = holds_bad.copy()
+    begins[1:] |= holds_bad[:-1]
+    begins[0] = True
+    return np.asarray((np.cumsum(begins) - 1)[place], np.intp)
 
 
 def calibration_bins(risk: Floats, bins: int = BINS) -> NDArray[np.intp]:

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from relimit.models.calibration import SMALLEST, row_log_loss
 from relimit.training.discrimination import (
@@ -11,12 +12,13 @@ from relimit.training.discrimination import (
     Floats,
     Interval,
     auc_interval,
-    average_precision,
+    average_precision_at,
     half_width,
-    ks,
+    ks_at,
+    weight_by_threshold,
     weights_or_ones,
 )
-from relimit.training.h_measure import h_measure
+from relimit.training.h_measure import h_measure_at
 from relimit.training.metric_limits import BINS, calibration_bins, clustered_intervals
 
 NEWTON_STEPS: Final = 50
@@ -76,7 +78,9 @@ def calibration_slope(
     cluster going together (Liang & Zeger 1986).
     """
     design = np.column_stack([log_odds(risk), np.ones(bad.size)])
-    return _first_coefficient(design, bad, np.zeros(bad.size), weight, clusters)
+    return _first_coefficient(
+        design, bad, np.zeros(bad.size), weight, clusters, start=np.array([1.0, 0.0])
+    )
 
 
 def calibration_intercept(
@@ -154,10 +158,11 @@ def evaluate(
     if counts["bads"] in (0.0, counts["rows"]):
         return counts | dict.fromkeys(METRICS, float("nan"))
     area = auc_interval(bad, risk, weight, clusters)
+    at = weight_by_threshold(bad, risk, weights_or_ones(weight, bad.size))
     resampled = {
-        "ks": ks(bad, risk, weight),
-        "h_measure": h_measure(bad, risk, weight),
-        "pr_auc": average_precision(bad, risk, weight),
+        "ks": ks_at(*at),
+        "h_measure": h_measure_at(*at),
+        "pr_auc": average_precision_at(*at),
         "ece": expected_calibration_error(bad, risk, weight),
     }
     limited = {
@@ -189,8 +194,12 @@ def _first_coefficient(
     offset: Floats,
     weight: Floats | None,
     clusters: NDArray[Any] | None,
+    *,
+    start: Floats | None = None,
 ) -> Interval:
-    found = fit_logistic(design, bad, offset, weight)
+    found = fit_logistic(design, bad, offset, weight, start)
+    if found is None and start is not None:
+        found = fit_logistic(design, bad, offset, weight)
     if found is None:
         return Interval(float("nan"), float("nan"), float("nan"))
     value, half = float(found[0][0]), half_width(found[1][:, 0], clusters)
@@ -198,24 +207,30 @@ def _first_coefficient(
 
 
 def fit_logistic(
-    design: Floats, bad: Bools, offset: Floats | None = None, weight: Floats | None = None
+    design: Floats,
+    bad: Bools,
+    offset: Floats | None = None,
+    weight: Floats | None = None,
+    start: Floats | None = None,
 ) -> tuple[Floats, Floats] | None:
     """Return an unpenalised logistic regression's coefficients `[k]`, and their influence `[n, k]`.
 
-    The influence of a row is what it moves a coefficient by. None if Newton's steps diverge or the
-    columns of `[n, k]` aren't independent.
+    The influence of a row is what it moves a coefficient by. None if Newton's steps, from `start`
+    or 0, diverge or the columns of `[n, k]` aren't independent.
     """
     weights = weights_or_ones(weight, bad.size)
-    offset = np.zeros(bad.size) if offset is None else offset
-    beta = np.zeros(design.shape[1])
+    beta = np.zeros(design.shape[1]) if start is None else start.copy()
+    columns = np.ascontiguousarray(design.T)
     for _ in range(NEWTON_STEPS):
-        fitted = 1.0 / (1.0 + np.exp(-np.clip(offset + design @ beta, -500.0, 500.0)))
-        scores = design * (weights * (bad - fitted))[:, None]
-        curvature = (design * (weights * fitted * (1.0 - fitted))[:, None]).T @ design
+        score = np.einsum("k,kn->n", beta, columns)
+        fitted = expit(score if offset is None else score + offset)
+        left = weights * (bad - fitted)
+        curved = weights * fitted * (1.0 - fitted)
+        curvature = np.einsum("jn,kn->jk", columns * curved, columns)
         if np.linalg.matrix_rank(curvature) < len(beta):
             return None
-        step = np.linalg.solve(curvature, scores.sum(axis=0))
+        step = np.linalg.solve(curvature, np.einsum("kn,n->k", columns, left))
         beta += step
         if np.max(np.abs(step)) < NEWTON_TOLERANCE:
-            return beta, scores @ np.linalg.inv(curvature)
+            return beta, np.einsum("jn,n,jk->nk", columns, left, np.linalg.inv(curvature))
     return None

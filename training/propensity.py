@@ -100,7 +100,7 @@ def weigh_decisions(
             where="observations, column propensity",
             mend="Log the probability of the arm that was taken, or leave it null",
         )
-    distinct, arm = _number_arms(arms)
+    distinct, arm = number_arms(arms)
     propensity = logged.copy()
     unknown = np.isnan(logged)
     if unknown.any():
@@ -119,7 +119,7 @@ def weigh_decisions(
     )
 
 
-def _number_arms(arms: Floats) -> tuple[Floats, NDArray[np.int64]]:
+def number_arms(arms: Floats) -> tuple[Floats, NDArray[np.int64]]:
     """Return the distinct arms, ascending, and which of them each row took.
 
     As `numpy.unique` over rows, which takes ten times as long.

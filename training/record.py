@@ -75,12 +75,9 @@ def record_version(
         run.params(_params(judged))
         run.json(about, "training")
         run.table(tested_table(data, fitted.test_risk), NAME)
-        for file, table in _tables(fitted.model).items():
-            run.text(table.to_csv(index=False), file)
-        for plot, image in judged.plots.items():
-            run.image(image, plot)
-        for file, text in documents.items():
-            run.text(text, file)
+        tables = {file: table.to_csv(index=False) for file, table in _tables(fitted.model).items()}
+        plots = {f"plots/{plot}.svg": image for plot, image in judged.plots.items()}
+        run.texts({**tables, **plots, **documents})
         run.tables(file for file in documents if file.startswith(f"{TABLES}/"))
         path = Path(folder) / "artifact"
         artifact = LoggedArtifact(

@@ -1,15 +1,15 @@
 """The report's section on the expected-loss head: what was lost against what was expected."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
 from relimit.training.document import Block, Grid, Section
-from relimit.training.expected import months
+from relimit.training.expected import Groups, months, named
 from relimit.training.judged import Judged
-from relimit.training.loss_check import LossGroup, LossRows, loss_groups, loss_rows, loss_tenths
+from relimit.training.loss_check import LossGroup, LossRows, loss_groups, loss_tenths
 from relimit.training.views import views_of
 
 TITLE: Final = "Expected loss"
@@ -22,13 +22,11 @@ ASSUMED: Final = (
 
 def expected_loss(judged: Judged) -> Section:
     """Return the head's own calibration: of all rows, by tenth of expected loss, by month."""
-    found = loss_rows(
-        judged.fitted.model, judged.test_features, judged.test, judged.fitted.test_risk
-    )
+    found = judged.fitted.losses
     if found is None:
         return Section(TITLE, (ASSUMED,))
     month = months(judged.test.as_of)[found.place]
-    everyone = np.full(found.observed.size, ALL)
+    everyone = named(np.zeros(found.observed.size, np.int64), [ALL])
     blocks: list[Block] = [
         "Loss at the arm that was taken, over risk × severity × what was restored: the loss head "
         "and the risk together. Limits are over accounts. Sums in yuan are naive; each view's "
@@ -45,7 +43,8 @@ def expected_loss(judged: Judged) -> Section:
     return Section(TITLE, tuple(blocks))
 
 
-def _grid(caption: str, judged: Judged, found: LossRows, group: NDArray[Any]) -> Grid:
+def _grid(caption: str, judged: Judged, found: LossRows, labels: Groups) -> Grid:
+    group = pd.Categorical(labels)
     views: dict[str, Sequence[LossGroup]] = {}
     for name, view in views_of(judged.test, judged.weight).items():
         held = np.isin(found.place, view.rows)

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relimit.models import ARM_COLUMNS
-from relimit.training.charts import draw_dependence, draw_summary, png
+from relimit.training.charts import draw_dependence, draw_summary
 from relimit.training.discrimination import Bools, Floats
-from relimit.training.document import Grid, Notice, Picture, Section
+from relimit.training.document import Drawing, Grid, Notice, Section
 from relimit.training.explain import (
     EXPLAINED_ROWS,
     PERMUTED_ROWS,
@@ -40,9 +40,10 @@ def shifts_of(judged: Judged) -> dict[str, list[Shift]]:
     rows fitted on that are weighted, or picked, alike.
     """
     model, slices = judged.fitted.model, judged.data.split
-    fit, test = (rows[sample_rows(len(rows), SHIFT_ROWS)] for rows in (slices.fit, slices.test))
+    fit = slices.fit[sample_rows(len(slices.fit), SHIFT_ROWS)]
+    places = sample_rows(len(slices.test), SHIFT_ROWS)
+    test, risk = slices.test[places], judged.restoration_risk(places)
     X = judged.data.X[test]
-    risk = model.restoration_risk(X)
     naive = [risk_shift(model, risk), *feature_shifts(model, X)]
     before, now = _view_weights(judged, fit), _view_weights(judged, test)
     views = [view for view in before if view in now]
@@ -98,8 +99,7 @@ def stability(shifts: Mapping[str, Sequence[Shift]]) -> Section:
 def drivers(judged: Judged) -> tuple[Section, Section]:
     """Return the features' importance with their SHAP summary, and dependence with directions."""
     model = judged.fitted.model
-    X = judged.test_features
-    X = X[sample_rows(len(X), EXPLAINED_ROWS)]
+    X = judged.test_features(EXPLAINED_ROWS)
     contributions = model.contributions(X)
     found = importances(model, contributions)
     places = [model.feature_names.index(item.name) for item in found if item.contribution > 0.0]
@@ -113,22 +113,25 @@ def drivers(judged: Judged) -> tuple[Section, Section]:
             f"Mean absolute contribution to the log-odds at arm (1, 0), on {len(X):,} test rows "
             "(SHAP values for trees, points for a scorecard).",
             Grid(f"The {len(listed)} most important features", columns, listed),
-            Picture(
-                "Contributions, a dot a row, blue low and red high values",
-                png(draw_summary(names[:DRAWN], X[:, top], contributions[:, top])),
+            Drawing(
+                "Contributions, a dot a row, blue low and red high values, grey missing",
+                draw_summary(names[:DRAWN], X[:, top], contributions[:, top]),
             ),
         ),
     )
-    picture = Picture(
+    picture = Drawing(
         "Contribution against value",
-        png(draw_dependence(names[:DEPENDENCES], X[:, few], contributions[:, few])),
+        draw_dependence(names[:DEPENDENCES], X[:, few], contributions[:, few]),
     )
     return importance, _dependence(picture, check_directions(model, X, contributions))
 
 
 def families(judged: Judged) -> Section:
     """Return what shuffling each feature family costs, and what doing without it."""
-    found = family_sensitivity(judged.fitted.model, judged.test_features, judged.test)
+    test = judged.test
+    test = test.take(sample_rows(len(test), PERMUTED_ROWS))
+    X = judged.test_features(PERMUTED_ROWS)
+    found = family_sensitivity(judged.fitted.model, X, test)
     refits = {refit.family: refit for refit in _refits(judged)}
     columns = (
         "family",
@@ -171,7 +174,7 @@ def _refits(judged: Judged) -> list[Refit]:
     return family_refits(names, learn, test)
 
 
-def _dependence(picture: Picture, found: list[Direction]) -> Section:
+def _dependence(picture: Drawing, found: list[Direction]) -> Section:
     wrong = [item.name for item in found if item.against]
     verdict = (
         Notice(f"{len(wrong)} constrained features go the wrong way: {', '.join(wrong)}.")

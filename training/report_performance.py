@@ -1,21 +1,22 @@
 """The report's sections on how well the risk ranks, how true it is, and how it did by month."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
 from relimit.models import Platt
 from relimit.models.calibration import LEVEL
 from relimit.training.backtest import BacktestMonth
-from relimit.training.charts import draw_calibration, draw_expected, png
+from relimit.training.charts import draw_calibration, draw_expected
 from relimit.training.discrimination import Floats, Interval
-from relimit.training.document import Block, Grid, Notice, Picture, Section
-from relimit.training.expected import Expected, months, observed_expected, risk_tiers
+from relimit.training.document import Block, Drawing, Grid, Notice, Section
+from relimit.training.expected import Expected, Groups, months, named, observed_expected, risk_tiers
 from relimit.training.judged import Judged
 from relimit.training.metric_limits import BINS
 from relimit.training.metrics import reliability
+from relimit.training.propensity import number_arms
 from relimit.training.views import EXPLORED, NAIVE, PREFERRED, least_preferred, views_of
 
 RANKING: Final = ("auc", "gini", "ks", "h_measure", "pr_auc")
@@ -50,7 +51,7 @@ def discrimination(judged: Judged) -> Section:
             *few,
             _views(judged),
             views_grid(RANKED, judged, RANKING),
-            *(Picture(words, judged.plots[name]) for name, words in SHOWN.items()),
+            *(Drawing(words, judged.plots[name]) for name, words in SHOWN.items()),
         ),
     )
 
@@ -81,10 +82,10 @@ def calibration(judged: Judged) -> Section:
         "Tables by month, tier and segment count rows, bads, bad rate and mean risk naively; each "
         "view's ratio has Wilson's limits, weighted for the effective rows. Spiegelhalter's z "
         "beyond ±1.96 speaks against the risks, were the rows independent.",
-        Picture("Mean risk against bad rate, tenths of the rows", png(draw_calibration(curves))),
+        Drawing("Mean risk against bad rate, tenths of the rows", draw_calibration(curves)),
         _tenths(curves),
         _expected_grid(caption, by_month),
-        Picture(caption, png(draw_expected(by_month))),
+        Drawing(caption, draw_expected(by_month)),
     ]
     tiers = risk_tiers(judged.fitted.test_risk, judged.fitted.model.reference.risk)
     for name, group in {"risk tier": tiers, **segments(judged)}.items():
@@ -108,21 +109,20 @@ def backtest(found: Sequence[BacktestMonth]) -> Section:
     )
 
 
-def segments(judged: Judged) -> dict[str, NDArray[Any]]:
+def segments(judged: Judged) -> dict[str, Groups]:
     """Return the test rows' group by segment: account, arm, freed amount, audit columns."""
     test = judged.test
-    found: dict[str, NDArray[Any]] = {
-        "account": np.where(judged.new_accounts, "new account", "seen in learning")
-    }
+    seen = (~judged.new_accounts).astype(np.int64)
+    found: dict[str, Groups] = {"account": named(seen, ("new account", "seen in learning"))}
     if judged.fitted.model.has_arms:
-        arms, place = np.unique(test.arms, axis=0, return_inverse=True)
+        arms, place = number_arms(test.arms)
         words = [f"{100 * share:03.0f}% after {days:02.0f} days" for share, days in arms]
-        found["arm taken"] = np.array(words)[place]
+        found["arm taken"] = named(place, words)
     if (test.freed > 0.0).any():
         edges = np.unique(np.nanquantile(test.freed, [0.25, 0.5, 0.75]))
-        names = np.array([f"quarter {i}" for i in range(1, 5)] + ["unknown"])
+        names = [*(f"quarter {i}" for i in range(1, 5)), "unknown"]
         place = np.searchsorted(edges, test.freed, side="left")
-        found["freed amount"] = names[np.where(np.isnan(test.freed), 4, place)]
+        found["freed amount"] = named(np.where(np.isnan(test.freed), 4, place), names)
     audit = judged.audit
     return found | (dict(audit.groups) if audit is not None else {})
 
@@ -182,8 +182,9 @@ def _tried(judged: Judged) -> Block:
     return Grid(TRIED, ("calibration", "log-loss", ""), rows)
 
 
-def _expected_by_view(judged: Judged, group: NDArray[Any]) -> dict[str, list[Expected]]:
+def _expected_by_view(judged: Judged, labels: Groups) -> dict[str, list[Expected]]:
     test, risk = judged.test, judged.fitted.test_risk
+    group = pd.Categorical(labels)  # so that its names are sorted once
     return {
         name: observed_expected(test.bad[view.rows], risk[view.rows], group[view.rows], view.weight)
         for name, view in views_of(test, judged.weight).items()

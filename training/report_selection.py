@@ -18,6 +18,8 @@ from relimit.training.propensity import LEAST_WEIGHT, MOST_WEIGHT
 from relimit.training.splits import sample_rows
 from relimit.training.views import explored
 
+TAUGHT_ROWS: Final = 15_000
+"""Rows that tell what the older policy withholds: as many as each half of the effect's has."""
 DOUBLED: Final = 2.0
 TITLE: Final = "Selective labels"
 STRENGTHS: Final = (1.0, 1.5, 2.0, 3.0)
@@ -152,9 +154,8 @@ def _never_tried(judged: Judged) -> list[Block]:
 
 def _trust(judged: Judged) -> list[Block]:
     """Say first whether the restoration risk can be trusted, by how much it is off, and why."""
-    rows = judged.data.split.test
-    rows = rows[sample_rows(len(rows), MOST_ROWS)]
-    risk = judged.fitted.model.restoration_risk(judged.data.X[rows])
+    places = sample_rows(len(judged.data.split.test), MOST_ROWS)
+    rows, risk = judged.data.split.test[places], judged.restoration_risk(places)
     found = _judge(judged, rows, risk)
     if found is None:
         return [Notice(UNKNOWN)]
@@ -172,7 +173,7 @@ def _trust(judged: Judged) -> list[Block]:
 
 def _judge(judged: Judged, rows: NDArray[np.int64], risk: Floats) -> HiddenSelection | None:
     data, test = judged.data, judged.data.labelled.take(rows)
-    learn = data.split.fit[sample_rows(len(data.split.fit), MOST_ROWS)]
+    learn = data.split.fit[sample_rows(len(data.split.fit), TAUGHT_ROWS)]
     taught = _withheld(judged, data.labelled.take(learn))
     return judge_selection(
         test.bad,
@@ -235,8 +236,7 @@ def _limits(found: Interval) -> str:
 def _arms(judged: Judged) -> Grid:
     """Return what the log holds of each arm, and the risk there: bounds where it was not tried."""
     labelled, model = judged.data.labelled, judged.fitted.model
-    X = judged.test_features
-    sampled = X[sample_rows(len(X), EXPLAINED_ROWS)]
+    sampled = judged.test_features(EXPLAINED_ROWS)
     low, high = (bound.mean(axis=0) for bound in model.risk_bounds_by_arm(sampled))
     rows = []
     for place, (share, delay) in enumerate(ARMS):

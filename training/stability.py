@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from relimit.models import Distribution, RiskModel
 from relimit.models.binning import bin_index
@@ -78,7 +78,7 @@ def index_noise(bins: int, before: float, now: float, level: float = NOISE_LEVEL
     It is close to chi-squared with `bins` − 1 degrees of freedom, times 1/before + 1/now (Yurdakul
     2018, Statistical properties of the population stability index).
     """
-    return float(chi2.ppf(level, max(bins - 1, 1))) * (1.0 / before + 1.0 / now)
+    return float(chdtri(max(bins - 1, 1), 1.0 - level)) * (1.0 / before + 1.0 / now)
 
 
 def risk_shift(model: RiskModel, risk: Floats) -> Shift:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from relimit.training.discrimination import Bools, Floats
 from relimit.training.labelled import Labelled
 from relimit.training.metrics import evaluate
+from relimit.training.propensity import number_arms
 
 NAIVE: Final = "naive"
 WEIGHTED: Final = "weighted"
@@ -38,7 +39,7 @@ def least_preferred(labelled: Labelled) -> float:
     known = labelled.propensity[np.isfinite(labelled.propensity)]
     if (known >= PREFERRED).sum() >= known.size / 2.0:
         return PREFERRED
-    return 1.0 / len(np.unique(labelled.arms, axis=0))
+    return 1.0 / len(number_arms(labelled.arms)[0])
 
 
 def explored(labelled: Labelled) -> Bools:

@@ -266,3 +266,14 @@ def test_candidates_are_judged_on_a_sample_and_the_chosen_one_is_fitted_on_all(m
     choice = choose_calibration(z, bad)
     assert choice.log_loss["platt"] < choice.log_loss["none"]
     assert choice.calibration in (fit_platt(z, bad), fit_beta(z, bad))
+
+
+@given(
+    st.lists(st.tuples(st.floats(-300, 300), st.booleans(), st.floats(0.1, 10)), min_size=1),
+)
+def test_the_level_makes_the_mean_risk_what_the_targets_ask_for(rows) -> None:
+    log_odds, bad, weight = (np.array(part) for part in zip(*rows, strict=True))
+    risk = expit(log_odds + fit_level(log_odds, bad, weight).intercept)
+    bads, goods = weight[bad].sum(), weight[~bad].sum()
+    wanted = (bads * (bads + 1) / (bads + 2) + goods / (goods + 2)) / (bads + goods)
+    assert np.average(risk, weights=weight) == pytest.approx(wanted, abs=1e-9)

@@ -8,6 +8,7 @@ from relimit.data.errors import DataError
 from relimit.training.discrimination import Interval
 from relimit.training.document import (
     Document,
+    Drawing,
     Grid,
     Notice,
     Picture,
@@ -45,7 +46,8 @@ def read(page: str) -> Reader:
 @pytest.fixture
 def hostile():
     grid = Grid(HOSTILE, (HOSTILE, "n"), ((HOSTILE, 1), ("x", float("nan"))))
-    blocks = (HOSTILE, Notice(HOSTILE), grid, Picture(HOSTILE, b"\x89PNG"))
+    pictures = Picture(HOSTILE, b"\x89PNG"), Drawing(HOSTILE, "<svg/>")
+    blocks = (HOSTILE, Notice(HOSTILE), grid, *pictures)
     return Document(HOSTILE, (Section(HOSTILE, blocks),))
 
 
@@ -53,8 +55,8 @@ def test_every_text_is_escaped_and_nothing_is_loaded_from_elsewhere(hostile):
     reader = read(to_html(hostile))
     assert not {"script", "link", "iframe", "object", "base"} & set(reader.tags)
     loaded = [value for name, value in reader.attributes if name in ("src", "href", "srcset")]
-    assert loaded == ["data:image/png;base64,iVBORw=="]
-    assert "".join(reader.text).count(HOSTILE) == 9
+    assert loaded == ["data:image/png;base64,iVBORw==", "data:image/svg+xml;base64,PHN2Zy8+"]
+    assert "".join(reader.text).count(HOSTILE) == 10
     assert dict(reader.attributes)["alt"] == HOSTILE
 
 

@@ -8,6 +8,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from relimit.data.vocabulary import ARMS
 from relimit.models import BoostedTrees, choose_calibration
+from relimit.models.prediction import TreeScores
 from relimit.training.dataset import read_training_data
 from relimit.training.fit import fit_model, logged_risk
 from relimit.training.metrics import evaluate
@@ -74,6 +75,23 @@ def test_logged_decisions_bring_arms_weights_and_observed_losses(decisions):
     places = [ARMS.index((share, int(delay))) for share, delay in test.arms]
     expected = by_arm[np.arange(50), places]
     np.testing.assert_array_equal(logged_risk(fitted.model, decisions.X[:50], test), expected)
+
+
+def test_rows_scored_in_blocks_and_by_number_have_the_risks_of_the_whole(decisions, monkeypatch):
+    model = fit(decisions, "lightgbm").model
+    whole = logged_risk(model, decisions.X, decisions.labelled)
+    monkeypatch.setattr("relimit.training.fit.SCORED_ROWS", 7)
+    monkeypatch.setattr("relimit.models.arms.BLOCK", 3)
+    rows = np.arange(5, len(whole), 11)
+    some = logged_risk(model, decisions.X, decisions.labelled, rows)
+    np.testing.assert_array_equal(some, whole[rows])
+
+
+def test_trees_are_told_how_many_rows_are_to_come(decisions, monkeypatch):
+    told = []
+    monkeypatch.setattr(TreeScores, "expect", lambda self, rows: told.append(rows))
+    fit(decisions, "lightgbm")
+    assert told[0] >= len(decisions.split.calibrate) + len(decisions.split.test)
 
 
 def test_trees_are_given_the_arms_effect_and_add_nothing_of_their_own(decisions):

@@ -9,6 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score, roc_curve
 
 from relimit.training import metric_limits
+from relimit.training.discrimination import average_precision
+from relimit.training.h_measure import h_measure as own_h_measure
 from relimit.training.metric_limits import RESAMPLED
 from relimit.training.metrics import METRICS, evaluate
 
@@ -116,6 +118,16 @@ def test_a_sample_of_the_accounts_gives_limits_as_narrow_as_all_of_them(rows, mo
         assert part[name] == whole[name]
         widths = [found[f"{name}_high"] - found[f"{name}_low"] for found in (part, whole)]
         assert widths[0] == pytest.approx(widths[1], rel=0.25)
+
+
+def test_thresholds_that_only_good_rows_lie_between_change_no_figure(rows):
+    bad, risk, weight, account = rows
+    figures = metric_limits._Figures(bad, risk, weight, 10)
+    assert figures._levels < len(np.unique(risk))
+    times = np.random.default_rng(0).poisson(1.0, ACCOUNTS)[account].astype(float)
+    drawn = bad, risk, weight * times
+    alone = (ks(*drawn), average_precision(*drawn), own_h_measure(*drawn))
+    assert figures(times)[:3] == pytest.approx(alone, rel=1e-12)
 
 
 def test_every_metric_but_the_z_has_limits_and_few_bads_raise_nothing():

@@ -13,6 +13,7 @@ from relimit.training.document import Notice
 from relimit.training.labelled import Labelled
 from relimit.training.propensity import Propensities
 from relimit.training.report_selection import selection
+from relimit.training.splits import sample_rows
 
 ROWS = 40_000
 HALF = ROWS // 2
@@ -56,7 +57,8 @@ def judged(*, hidden: float, drawn: float = 0.2, effect: float = 0.6, seed: int 
         data=data,
         fitted=SimpleNamespace(model=model, propensities=weights, arm_effect=None),
         test=labelled.take(split.test),
-        test_features=x[HALF:, None],
+        test_features=lambda most: x[HALF:, None][sample_rows(HALF, most)],
+        restoration_risk=lambda places: model.restoration_risk(x[split.test[places]][:, None]),
         odds=odds[HALF:],
     )
     held = (arm > 0) & (np.arange(ROWS) >= HALF)
@@ -91,7 +93,7 @@ def test_where_the_bad_rate_bounds_nothing_it_still_says_by_how_much_it_may_be_o
     value, low, high = map(float, re.search(BELOW, words).groups())
     test, model = told.test, told.fitted.model
     held = test.share < 1.0
-    risk = 100 * model.restoration_risk(told.test_features)
+    risk = 100 * model.restoration_risk(told.test_features(HALF))
     assert low < value < high
     assert value == pytest.approx(risk[held].mean() - 100 * test.bad[held].mean(), abs=6e-3)
     most, says, points = map(float, re.search(DOUBLED, words).groups())

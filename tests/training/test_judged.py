@@ -1,0 +1,58 @@
+"""The risk at full restoration of a report's test rows: known where that is what they took."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from relimit.training.judged import Judged
+
+FULL = (1.0, 0.0)
+ARMS = [FULL, (1.0, 7.0), (0.5, 0.0)]
+
+
+class Model:
+    def __init__(self, has_arms):
+        self.has_arms, self.asked = has_arms, []
+
+    def restoration_risk(self, X):
+        self.asked += X[:, 0].tolist()
+        return X[:, 0] / 100.0
+
+
+@pytest.fixture
+def rows():
+    return SimpleNamespace(
+        X=np.arange(10.0)[:, None],
+        labelled=SimpleNamespace(
+            arms=np.array([[1.0, 0.0], [1.0, 7.0], [0.5, 0.0]] * 3 + [[1, 0]])
+        ),
+        split=SimpleNamespace(test=np.array([2, 3, 4, 6, 9])),
+    )
+
+
+def judged(rows, *, has_arms):
+    model = Model(has_arms)
+    fitted = SimpleNamespace(model=model, test_risk=np.array([0.2, 0.3, 0.4, 0.6, 0.9]))
+    return Judged(data=rows, fitted=fitted, about={}, settings={}), model
+
+
+def test_only_rows_that_took_another_arm_are_scored(rows):
+    about, model = judged(rows, has_arms=True)
+    found = about.restoration_risk(np.array([0, 1, 2, 4]))
+    assert found == pytest.approx([0.02, 0.3, 0.04, 0.9])
+    assert model.asked == [2.0, 4.0]
+
+
+def test_a_model_without_arms_has_but_one_risk(rows):
+    about, model = judged(rows, has_arms=False)
+    assert about.restoration_risk(np.array([0, 3])).tolist() == [0.2, 0.6]
+    assert not model.asked
+
+
+def test_what_is_known_of_the_slice_is_left_as_it_was(rows):
+    about, _ = judged(rows, has_arms=True)
+    about.restoration_risk(np.arange(5))
+    assert about.fitted.test_risk.tolist() == [0.2, 0.3, 0.4, 0.6, 0.9]
+    assert about.test_features(3)[:, 0].tolist() == sorted(about.test_features(3)[:, 0])
+    assert set(about.test_features(9)[:, 0]) == {2.0, 3.0, 4.0, 6.0, 9.0}
