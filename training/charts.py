@@ -1,119 +1,126 @@
-"""The report's pictures, as SVG."""
+"""The report's pictures, as PNG bytes."""
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from relimit.training.discrimination import Floats
-from relimit.training.drawing import COLOURS, GREY, Plot, around, page
 from relimit.training.expected import Expected
 from relimit.training.gains import Gain
 
+DOTS_PER_INCH: Final = 80
+GREY: Final = "#8c959f"
 BESIDE: Final = 0.15
 """How far apart the views of one group stand, in groups."""
-SHADES: Final = 16
-LOW, MIDDLE, HIGH = (np.array(colour) for colour in ((59, 76, 192), (221, 221, 221), (180, 4, 38)))
-"""Red, green and blue of the lowest, the middle and the highest value."""
 
 
-def draw_calibration(views: Mapping[str, tuple[Floats, Floats, Floats]]) -> str:
+def blank(
+    width: float, height: float, *, left: float = 0.8, bottom: float = 0.7, top: float = 0.3
+) -> Figure:
+    """Return an empty figure, in inches, with room for labels at its sides.
+
+    The room is stated because matplotlib's search for it draws everything a second time. pyplot
+    doesn't know the figure: nothing is to be closed and no screen is needed.
+    """
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    figure.subplots_adjust(
+        left=left / width, right=1.0 - 0.2 / width, bottom=bottom / height, top=1.0 - top / height
+    )
+    return figure
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as PNG; the same figure gives the same bytes."""
+    held = io.BytesIO()
+    figure.savefig(held, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return held.getvalue()
+
+
+def draw_calibration(views: Mapping[str, tuple[Floats, Floats, Floats]]) -> Figure:
     """Draw mean risk against bad rate for each view's `(mean risk, bad rate, share)`."""
-    shown = around(0.0, *(part for curve in views.values() for part in curve[:2]))
-    plot = Plot(shown, shown, x_label="mean risk", y_label="bad rate")
-    for colour, (view, (mean_risk, bad_rate, _)) in zip(COLOURS, views.items(), strict=False):
-        plot.line(mean_risk, bad_rate, colour, dotted=True, label=view)
-    plot.line([0.0, shown[1]], [0.0, shown[1]], GREY, dashed=True)
-    return plot.svg()
+    figure = blank(5.5, 4.2)
+    axes = figure.add_subplot(xlabel="mean risk", ylabel="bad rate")
+    top = 0.0
+    for view, (mean_risk, bad_rate, _) in views.items():
+        axes.plot(mean_risk, bad_rate, marker="o", markersize=4, label=view)
+        top = max(top, float(mean_risk.max()), float(bad_rate.max()))
+    axes.plot([0, top], [0, top], linestyle=":", color=GREY)
+    axes.legend(loc="upper left")  # "best" searches, and warns on a slow machine
+    return figure
 
 
-def draw_expected(views: Mapping[str, Sequence[Expected]]) -> str:
+def draw_expected(views: Mapping[str, Sequence[Expected]]) -> Figure:
     """Draw each view's observed over expected bads by group, with limits."""
+    figure = blank(7.5, 3.8, bottom=1.1)
+    axes = figure.add_subplot(ylabel="observed / expected")
     names = sorted({group.group for groups in views.values() for group in groups})
-    ratios = {
-        view: np.array([[g.ratio.value, g.ratio.low, g.ratio.high] for g in groups])
-        for view, groups in views.items()
-    }
-    shown = (-0.5, len(names) - 0.5 + BESIDE * len(views))
-    ticks = list(enumerate(names))
-    plot = Plot(
-        shown, around(1.0, *ratios.values()), width=600, height=304, bottom=84,
-        y_label="observed / expected", x_ticks=ticks, slanted=True,
-    )  # fmt: skip
-    plot.line(shown, [1.0, 1.0], GREY, dashed=True)
-    for place, (view, (value, low, high)) in enumerate((v, r.T) for v, r in ratios.items()):
-        groups = np.array([names.index(group.group) for group in views[view]]) + BESIDE * place
-        plot.limits(groups, low, high, COLOURS[place])
-        plot.dots(groups, value, COLOURS[place])
-        plot.line([], [], COLOURS[place], label=view)
-    return plot.svg()
+    for view, (label, groups) in enumerate(views.items()):
+        ratios = np.array([[g.ratio.value, g.ratio.low, g.ratio.high] for g in groups])
+        places = np.array([names.index(group.group) for group in groups]) + BESIDE * view
+        limits = np.abs(ratios[:, 1:].T - ratios[:, 0])
+        axes.errorbar(places, ratios[:, 0], limits, fmt="o", markersize=4, label=label)
+    axes.axhline(1.0, linestyle=":", color=GREY)
+    axes.set_xticks(np.arange(len(names)), names, rotation=45, ha="right")
+    axes.legend(loc="upper left")
+    return figure
 
 
-def draw_gains(views: Mapping[str, Sequence[Gain]]) -> str:
+def draw_gains(views: Mapping[str, Sequence[Gain]]) -> Figure:
     """Draw for each view the share of bads, and of the loss, that the riskiest rows hold."""
-    plot = Plot(
-        (0.0, 1.02), (0.0, 1.02),
-        x_label="share of rows, the riskiest first", y_label="share captured",
-    )  # fmt: skip
-    for colour, (view, gains) in zip(COLOURS, views.items(), strict=False):
-        rows = [0.0, *(gain.rows_share for gain in gains)]
+    figure = blank(5.5, 4.2)
+    axes = figure.add_subplot(xlabel="share of rows, the riskiest first", ylabel="share captured")
+    for place, (view, gains) in enumerate(views.items()):
+        rows, colour = [0.0, *(gain.rows_share for gain in gains)], f"C{place}"
         bads = [0.0, *(gain.bads_share for gain in gains)]
-        plot.line(rows, bads, colour, dotted=True, label=f"bads, {view}")
+        axes.plot(rows, bads, marker="o", markersize=4, color=colour, label=f"bads, {view}")
         if np.isfinite(gains[-1].loss_share):
             loss = [0.0, *(gain.loss_share for gain in gains)]
-            plot.line(rows, loss, colour, dashed=True, label=f"loss (dashed), {view}")
-    plot.line([0.0, 1.0], [0.0, 1.0], GREY, dashed=True)
-    return plot.svg()
+            axes.plot(rows, loss, linestyle="--", color=colour, label=f"loss, {view}")
+    axes.plot([0, 1], [0, 1], linestyle=":", color=GREY)
+    axes.legend(loc="lower right")
+    return figure
 
 
-def draw_summary(names: Sequence[str], X: Floats, contributions: Floats) -> str:
-    """Draw each feature's contributions, a dot a row, coloured by the rank of its value.
-
-    A missing value is grey.
-    """
+def draw_summary(names: Sequence[str], X: Floats, contributions: Floats) -> Figure:
+    """Draw each feature's contributions, a dot a row, coloured by the rank of its value."""
+    figure = blank(8.5, 0.36 * len(names) + 1.2, left=3.0)
+    axes = figure.add_subplot(xlabel="contribution to the log-odds of bad")
     rng = np.random.default_rng(0)
-    plot = Plot(
-        around(0.0, contributions), (0.5 - len(names), 0.5), width=680,
-        height=29 * len(names) + 70, left=240, x_label="contribution to the log-odds of bad",
-        y_ticks=[(-place, name) for place, name in enumerate(names)],
-    )  # fmt: skip
-    plot.line([0.0, 0.0], plot.y, GREY)
     for place in range(len(names)):
         height = -place + rng.uniform(-0.3, 0.3, len(X))
-        shade = _shades(X[:, place])
-        for number in range(-1, SHADES):
-            rows = shade == number
-            at = contributions[rows, place], height[rows]
-            plot.dots(*at, GREY if number < 0 else _shade_colour(number), size=2.5)
-    return plot.svg()
+        axes.scatter(
+            contributions[:, place], height, s=4, c=_ranks(X[:, place]), cmap="coolwarm",
+            vmin=0.0, vmax=1.0, plotnonfinite=False,
+        )  # fmt: skip
+    axes.axvline(0.0, color=GREY, linewidth=0.8)
+    axes.set_yticks(-np.arange(len(names)), list(names))
+    return figure
 
 
-def draw_dependence(names: Sequence[str], X: Floats, contributions: Floats) -> str:
+def draw_dependence(names: Sequence[str], X: Floats, contributions: Floats) -> Figure:
     """Draw each feature's contribution against its value, three to a row."""
-    plots = []
+    lines = -(-len(names) // 3)
+    figure = blank(9.0, 2.6 * lines, bottom=0.4, top=0.4)
+    figure.subplots_adjust(wspace=0.25, hspace=0.4)
     for place, name in enumerate(names):
-        x, y = X[:, place], contributions[:, place]
-        plot = Plot(around(x), around(0.0, y), width=250, height=208, left=46, title=name)
-        plot.line(plot.x, [0.0, 0.0], GREY)
-        plot.dots(x, y, COLOURS[0], size=2.5)
-        plots.append(plot)
-    return page(plots, columns=3)
+        axes = figure.add_subplot(lines, 3, place + 1)
+        axes.scatter(X[:, place], contributions[:, place], s=4)
+        axes.axhline(0.0, color=GREY, linewidth=0.8)
+        axes.set_title(name, fontsize=9)
+        axes.tick_params(labelsize=7)
+    return figure
 
 
-def _shades(x: Floats) -> NDArray[np.int64]:
-    """Return each value's place among the others in sixteenths; −1 for NaN."""
+def _ranks(x: Floats) -> NDArray[np.float64]:
+    """Return each value's place among the others, 0 to 1; NaN stays NaN."""
     known = ~np.isnan(x)
-    out = np.full(len(x), -1)
-    ranks = (rankdata(x[known]) - 0.5) / max(int(known.sum()), 1)
-    out[known] = np.minimum((ranks * SHADES).astype(np.int64), SHADES - 1)
+    out = np.full(len(x), np.nan)
+    out[known] = (rankdata(x[known]) - 0.5) / max(int(known.sum()), 1)
     return out
-
-
-def _shade_colour(number: int) -> str:
-    """Return blue for the lowest, red for the highest, by way of grey."""
-    share = 2.0 * number / (SHADES - 1)
-    near, far, part = (LOW, MIDDLE, share) if share < 1.0 else (MIDDLE, HIGH, share - 1.0)
-    red, green, blue = np.rint(near + part * (far - near)).astype(int).tolist()
-    return f"#{red:02x}{green:02x}{blue:02x}"

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from relimit.data.errors import ModelError
-from relimit.training.charts import draw_calibration
+from relimit.training.charts import draw_calibration, png
 from relimit.training.compare import LIMITS, LOSS, Comparison
 from relimit.training.discrimination import Floats, Interval
 from relimit.training.document import (
     Block,
     Cell,
     Document,
-    Drawing,
     Grid,
     Notice,
+    Picture,
     Section,
     to_html,
     write_texts,
@@ -88,7 +88,7 @@ def record_comparison(
         run.params({"a": a.uri, "b": b.uri, "rows": comparison.rows})
         run.metrics({f"delta_{name}": value for name, value in comparison.delta.items()})
         run.json(shown.to_dict(), "comparison")
-        run.texts({PAGE: to_html(comparison_page(shown, (a.uri, b.uri)))})
+        run.files({PAGE: to_html(comparison_page(shown, (a.uri, b.uri)))})
         run.inputs([_model_id(run.client, version) for version in (a, b)])
         for version, other in ((a, b), (b, a)):
             key = f"relimit.compared_with.{other.name}.{other.version}"
@@ -143,7 +143,7 @@ def _calibration(comparison: Comparison) -> Section:
         side: (_column(points, "mean_risk"), _column(points, "bad_rate"), _column(points, "share"))
         for side, points in comparison.calibration.items()
     }
-    picture = Drawing("Mean risk against bad rate", draw_calibration(curves))
+    picture = Picture("Mean risk against bad rate", png(draw_calibration(curves)))
     rows = tuple(
         (side, place, point["mean_risk"], point["bad_rate"], point["share"])
         for side, points in comparison.calibration.items()

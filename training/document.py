@@ -38,15 +38,7 @@ class Picture:
     png: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """An SVG with the words that stand for it."""
-
-    caption: str
-    svg: str
-
-
-Block = str | Notice | Grid | Picture | Drawing
+Block = str | Notice | Grid | Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +88,10 @@ def to_html(document: Document, language: str = "en") -> str:
 
 def to_markdown(document: Document) -> str:
     """Return the words and tables as Markdown; pictures are left out."""
-    drawn = Picture | Drawing
     parts = [f"# {_markdown(document.title)}"]
     for section in document.sections:
         parts.append(f"## {_markdown(section.title)}")
-        parts += [_markdown_block(b) for b in section.blocks if not isinstance(b, drawn)]
+        parts += [_markdown_block(b) for b in section.blocks if not isinstance(b, Picture)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -149,16 +140,10 @@ def _html_block(block: Block) -> str:
     if isinstance(block, Grid):
         return _html_grid(block)
     if isinstance(block, Picture):
-        return _html_image(block.caption, "png", block.png)
-    if isinstance(block, Drawing):
-        return _html_image(block.caption, "svg+xml", block.svg.encode())
+        caption, data = html.escape(block.caption), base64.b64encode(block.png).decode("ascii")
+        image = f'<img alt="{caption}" src="data:image/png;base64,{data}">'
+        return f"<figure>\n<figcaption>{caption}</figcaption>\n{image}\n</figure>"
     return f"<p>{html.escape(block)}</p>"
-
-
-def _html_image(caption: str, kind: str, content: bytes) -> str:
-    words, data = html.escape(caption), base64.b64encode(content).decode("ascii")
-    image = f'<img alt="{words}" src="data:image/{kind};base64,{data}">'
-    return f"<figure>\n<figcaption>{words}</figcaption>\n{image}\n</figure>"
 
 
 def _html_grid(grid: Grid) -> str:

@@ -1,9 +1,7 @@
 """The efficient frontier: what each loss budget can buy, with the policies at hand beside it."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,14 +9,12 @@ from numpy.typing import NDArray
 
 from relimit.data.vocabulary import FEN_PER_YUAN
 from relimit.policy import Policy, Sample, Worth, optimise_tiers
-from relimit.training.drawing import GREY
+from relimit.training.charts import GREY
 from relimit.training.figure_ranges import Ranges, ranges_of
 from relimit.training.logged_book import LoggedBook
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-DOTS_PER_INCH: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +130,3 @@ def draw_frontier(
         share.plot(found.loss_rate, found.share, marker="o", linestyle="", label=name)
     value.legend(fontsize=8)
     return figure
-
-
-def png(figure: Figure) -> bytes:
-    """Return a figure as PNG; the same figure gives the same bytes."""
-    held = io.BytesIO()
-    figure.savefig(held, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-    return held.getvalue()

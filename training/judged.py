@@ -54,7 +54,7 @@ class Judged:
     backtest
         Empty unless months were asked for.
     plots
-        SVG by name, see `draw_plots`: the report and the run show the same.
+        PNG by name, see `draw_plots`: the report and the run show the same.
     """
 
     data: TrainingData
@@ -63,7 +63,7 @@ class Judged:
     settings: Mapping[str, Any]
     audit: Audit | None = None
     backtest: tuple[BacktestMonth, ...] = field(default=())
-    plots: Mapping[str, str] = field(default_factory=dict)
+    plots: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def test(self) -> Labelled:

@@ -11,6 +11,7 @@ import pandas as pd
 from relimit.data.atomic import staged
 from relimit.data.vocabulary import ARMS
 from relimit.policy import policy_text
+from relimit.training.charts import png
 from relimit.training.discrimination import Interval
 from relimit.training.document import (
     Block,
@@ -24,7 +25,7 @@ from relimit.training.document import (
     write_texts,
 )
 from relimit.training.figure_ranges import Ranges
-from relimit.training.frontier import Figures, Point, draw_frontier, png
+from relimit.training.frontier import Figures, Point, draw_frontier
 from relimit.training.optimum import Optimum
 
 WAITING: Final = (

@@ -1,46 +1,42 @@
-"""The plots that every version records."""
+"""The plots that every version records, drawn without a screen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from relimit.training.charts import draw_calibration
+from relimit.training.charts import blank, draw_calibration, png
 from relimit.training.discrimination import Bools, Floats, roc_points
-from relimit.training.drawing import COLOURS, GREY, Plot, around
 from relimit.training.metrics import reliability
 
-Draw = Callable[[Bools, Floats], str]
-BARS: Final = 40
+Draw = Callable[[Bools, Floats], Figure]
 
 
-def draw_roc(bad: Bools, risk: Floats) -> str:
+def draw_roc(bad: Bools, risk: Floats) -> Figure:
     """Draw the receiver operating characteristic."""
-    plot = Plot(
-        (0.0, 1.02), (0.0, 1.02), width=400, height=320, title="ROC",
-        x_label="share of good flagged", y_label="share of bad flagged",
-    )  # fmt: skip
-    plot.line([0.0, 1.0], [0.0, 1.0], GREY, dashed=True)
-    plot.line(*roc_points(bad, risk), COLOURS[0])
-    return plot.svg()
+    with _axes("ROC", "share of good flagged", "share of bad flagged") as (figure, axes):
+        axes.plot(*roc_points(bad, risk))
+        axes.plot([0, 1], [0, 1], linestyle=":", color="grey")
+    return figure
 
 
-def draw_reliability(bad: Bools, risk: Floats) -> str:
+def draw_reliability(bad: Bools, risk: Floats) -> Figure:
     """Draw the bad rate against the mean risk of ten bins of equal row count."""
     return draw_calibration({"test rows": reliability(bad, risk)})
 
 
-def draw_score_distribution(bad: Bools, risk: Floats) -> str:
+def draw_score_distribution(bad: Bools, risk: Floats) -> Figure:
     """Draw how the risk is distributed among the good and the bad."""
-    edges = np.linspace(0.0, max(float(risk.max()), 1e-6), BARS + 1)
-    sides = [np.histogram(risk[rows], edges, density=True)[0] for rows in (~bad, bad)]
-    plot = Plot(
-        (0.0, float(edges[-1])), (0.0, around(*sides)[1]), width=400, height=320,
-        title="Risk by outcome", x_label="risk", y_label="density",
-    )  # fmt: skip
-    for colour, label, density in zip(COLOURS, ("good", "bad"), sides, strict=False):
-        plot.bars(edges, density, colour, label=label)
-    return plot.svg()
+    edges: NDArray[np.float64] = np.linspace(0.0, max(float(risk.max()), 1e-6), 41)
+    with _axes("Risk by outcome", "risk", "density") as (figure, axes):
+        for outcome, label in ((~bad, "good"), (bad, "bad")):
+            axes.hist(risk[outcome], bins=list(edges), density=True, alpha=0.5, label=label)
+        axes.legend(loc="upper right")
+    return figure
 
 
 PLOTS: Final[dict[str, Draw]] = {
@@ -50,6 +46,14 @@ PLOTS: Final[dict[str, Draw]] = {
 }
 
 
-def draw_plots(bad: Bools, risk: Floats) -> dict[str, str]:
-    """Return every plot as SVG by its name."""
-    return {name: draw(bad, risk) for name, draw in PLOTS.items()}
+def draw_plots(bad: Bools, risk: Floats) -> dict[str, bytes]:
+    """Return every plot as PNG by its name."""
+    return {name: png(draw(bad, risk)) for name, draw in PLOTS.items()}
+
+
+@contextmanager
+def _axes(title: str, x: str, y: str) -> Iterator[tuple[Figure, Axes]]:
+    figure = blank(5.0, 4.0)
+    axes = figure.add_subplot()
+    axes.set(title=title, xlabel=x, ylabel=y)
+    yield figure, axes

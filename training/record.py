@@ -76,8 +76,8 @@ def record_version(
         run.json(about, "training")
         run.table(tested_table(data, fitted.test_risk), NAME)
         tables = {file: table.to_csv(index=False) for file, table in _tables(fitted.model).items()}
-        plots = {f"plots/{plot}.svg": image for plot, image in judged.plots.items()}
-        run.texts({**tables, **plots, **documents})
+        plots = {f"plots/{plot}.png": image for plot, image in judged.plots.items()}
+        run.files({**tables, **plots, **documents})
         run.tables(file for file in documents if file.startswith(f"{TABLES}/"))
         path = Path(folder) / "artifact"
         artifact = LoggedArtifact(

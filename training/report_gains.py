@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from relimit.training.charts import draw_gains
-from relimit.training.document import Cell, Drawing, Grid, Section
+from relimit.training.charts import draw_gains, png
+from relimit.training.document import Cell, Grid, Picture, Section
 from relimit.training.gains import Gain, gains_table
 from relimit.training.judged import Judged
 from relimit.training.views import views_of
@@ -22,7 +22,9 @@ def gains(judged: Judged) -> Section:
         "Gains and loss capture",
         (
             _gains_grid(caption, found),
-            Drawing("Share of bads and of loss that the riskiest rows hold", draw_gains(found)),
+            Picture(
+                "Share of bads and of loss that the riskiest rows hold", png(draw_gains(found))
+            ),
         ),
     )
 

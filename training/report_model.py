@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relimit.models import ARM_COLUMNS
-from relimit.training.charts import draw_dependence, draw_summary
+from relimit.training.charts import draw_dependence, draw_summary, png
 from relimit.training.discrimination import Bools, Floats
-from relimit.training.document import Drawing, Grid, Notice, Section
+from relimit.training.document import Grid, Notice, Picture, Section
 from relimit.training.explain import (
     EXPLAINED_ROWS,
     PERMUTED_ROWS,
@@ -113,15 +113,15 @@ def drivers(judged: Judged) -> tuple[Section, Section]:
             f"Mean absolute contribution to the log-odds at arm (1, 0), on {len(X):,} test rows "
             "(SHAP values for trees, points for a scorecard).",
             Grid(f"The {len(listed)} most important features", columns, listed),
-            Drawing(
-                "Contributions, a dot a row, blue low and red high values, grey missing",
-                draw_summary(names[:DRAWN], X[:, top], contributions[:, top]),
+            Picture(
+                "Contributions, a dot a row, blue low and red high values",
+                png(draw_summary(names[:DRAWN], X[:, top], contributions[:, top])),
             ),
         ),
     )
-    picture = Drawing(
+    picture = Picture(
         "Contribution against value",
-        draw_dependence(names[:DEPENDENCES], X[:, few], contributions[:, few]),
+        png(draw_dependence(names[:DEPENDENCES], X[:, few], contributions[:, few])),
     )
     return importance, _dependence(picture, check_directions(model, X, contributions))
 
@@ -174,7 +174,7 @@ def _refits(judged: Judged) -> list[Refit]:
     return family_refits(names, learn, test)
 
 
-def _dependence(picture: Drawing, found: list[Direction]) -> Section:
+def _dependence(picture: Picture, found: list[Direction]) -> Section:
     wrong = [item.name for item in found if item.against]
     verdict = (
         Notice(f"{len(wrong)} constrained features go the wrong way: {', '.join(wrong)}.")

@@ -9,9 +9,9 @@ import pandas as pd
 from relimit.models import Platt
 from relimit.models.calibration import LEVEL
 from relimit.training.backtest import BacktestMonth
-from relimit.training.charts import draw_calibration, draw_expected
+from relimit.training.charts import draw_calibration, draw_expected, png
 from relimit.training.discrimination import Floats, Interval
-from relimit.training.document import Block, Drawing, Grid, Notice, Section
+from relimit.training.document import Block, Grid, Notice, Picture, Section
 from relimit.training.expected import Expected, Groups, months, named, observed_expected, risk_tiers
 from relimit.training.judged import Judged
 from relimit.training.metric_limits import BINS
@@ -51,7 +51,7 @@ def discrimination(judged: Judged) -> Section:
             *few,
             _views(judged),
             views_grid(RANKED, judged, RANKING),
-            *(Drawing(words, judged.plots[name]) for name, words in SHOWN.items()),
+            *(Picture(words, judged.plots[name]) for name, words in SHOWN.items()),
         ),
     )
 
@@ -82,10 +82,10 @@ def calibration(judged: Judged) -> Section:
         "Tables by month, tier and segment count rows, bads, bad rate and mean risk naively; each "
         "view's ratio has Wilson's limits, weighted for the effective rows. Spiegelhalter's z "
         "beyond ±1.96 speaks against the risks, were the rows independent.",
-        Drawing("Mean risk against bad rate, tenths of the rows", draw_calibration(curves)),
+        Picture("Mean risk against bad rate, tenths of the rows", png(draw_calibration(curves))),
         _tenths(curves),
         _expected_grid(caption, by_month),
-        Drawing(caption, draw_expected(by_month)),
+        Picture(caption, png(draw_expected(by_month))),
     ]
     tiers = risk_tiers(judged.fitted.test_risk, judged.fitted.model.reference.risk)
     for name, group in {"risk tier": tiers, **segments(judged)}.items():

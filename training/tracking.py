@@ -4,13 +4,15 @@ import json
 import logging
 import math
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
@@ -32,6 +34,8 @@ PATIENCE: Final = {
 }
 """How long a server is waited for unless the environment says otherwise: at most 100 seconds a
 request, where MLflow's own settings wait a quarter of an hour for a server that has died."""
+LOADER_MODULE: Final = "relimit.training.flavour"
+REQUIREMENTS: Final = ("relimit", "lightgbm", "numpy", "pandas", "scipy", "scikit-learn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +73,13 @@ class TrackedRun:
         ]
         self.client.log_batch(self.run_id, metrics=entries)
 
-    def texts(self, contents: Mapping[str, str]) -> None:
-        """Record each text as a file by its name, which may lead through folders, all at once."""
+    def files(self, contents: Mapping[str, str | bytes]) -> None:
+        """Record each as a file by its name, which may lead through folders, all at once."""
         with tempfile.TemporaryDirectory() as folder:
             for name, content in contents.items():
                 path = Path(folder) / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(content, encoding="utf-8")
+                path.write_bytes(content.encode() if isinstance(content, str) else content)
             self.client.log_artifacts(self.run_id, folder)
 
     def tables(self, names: Iterable[str]) -> None:
@@ -218,22 +222,13 @@ def register_version(run: TrackedRun, name: str, artifact: LoggedArtifact) -> st
     artifact's digest, which `resolve_model` checks.
     """
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
-    from mlflow.models import Model
-
-    from relimit.training.logged_model import write_model
 
     tags = {**artifact.tags, DIGEST_TAG: artifact.digest}
     model = run.client.create_logged_model(
         run.experiment_id, name="model", source_run_id=run.run_id, tags=tags, model_type="relimit"
     )
     with tempfile.TemporaryDirectory() as folder:
-        entry = Model(
-            artifact_path=model.artifact_location,
-            run_id=run.run_id,
-            model_uuid=model.model_id,
-            model_id=model.model_id,
-        )
-        write_model(Path(folder) / "model", entry, artifact.folder, artifact.example)
+        _save_mlflow_model(Path(folder) / "model", model, run, artifact)
         run.client.log_model_artifacts(model.model_id, f"{folder}/model")
     run.metrics(artifact.metrics, model.model_id)
     run.client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
@@ -268,6 +263,35 @@ def _experiment_id(client: "MlflowClient", name: str, tracking_uri: str) -> str:
         if found is not None:
             return str(found.experiment_id)
         return str(client.create_experiment(name, artifact_root(tracking_uri, name)))
+
+
+def _save_mlflow_model(folder: Path, model: Any, run: TrackedRun, artifact: LoggedArtifact) -> None:
+    import mlflow.pyfunc
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    columns = [ColSpec("double", name, required=False) for name in artifact.example.columns]
+    with tempfile.TemporaryDirectory() as staging:
+        data = Path(staging) / Path(ARTIFACT_FOLDER).name  # MLflow keeps the folder's own name
+        shutil.copytree(artifact.folder, data)
+        mlflow.pyfunc.save_model(
+            folder,
+            loader_module=LOADER_MODULE,
+            data_path=str(data),
+            mlflow_model=Model(
+                artifact_path=model.artifact_location,
+                run_id=run.run_id,
+                model_uuid=model.model_id,
+                model_id=model.model_id,
+            ),
+            signature=ModelSignature(Schema(columns), Schema([ColSpec("double", "risk")])),
+            input_example=artifact.example,
+            pip_requirements=_pinned(REQUIREMENTS),
+        )
+
+
+def _pinned(packages: Sequence[str]) -> list[str]:
+    return [f"{package}=={installed_version(package)}" for package in packages]
 
 
 def _ensure_registered(client: "MlflowClient", name: str) -> None:

@@ -194,7 +194,7 @@ def test_the_page_tells_the_verdict_its_evidence_and_the_money(compared, tmp_pat
     assert "ks low" not in page.words
     assert not any(name.endswith(("_low", "_high")) for name in compared.delta)
     assert str(compared.moved[0]["account_id"]) in page.words.split("Accounts that move most")[1]
-    assert all(source.startswith("data:image/svg+xml;base64,") for source in page.loaded)
+    assert all(source.startswith("data:image/png;base64,") for source in page.loaded)
 
 
 def test_a_page_without_money_or_ranking_says_so(compared, tmp_path):

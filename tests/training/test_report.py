@@ -144,7 +144,7 @@ def test_every_section_is_there_and_nothing_is_loaded_from_elsewhere(page):
         "Walk-forward back-test",
     ]
     assert len(page.loaded) >= 7
-    assert all(source.startswith("data:image/svg+xml;base64,") for source in page.loaded)
+    assert all(source.startswith("data:image/png;base64,") for source in page.loaded)
 
 
 def test_its_figures_are_those_of_the_registered_model(page, tested):

@@ -57,7 +57,7 @@ def test_the_run_records_what_is_needed_to_judge_and_repeat_it(trained, decided,
     )
     assert int(run.data.params["not_matured"]) == decided["bad"].null_count
     plots = {item.path for item in client.list_artifacts(result.run_id, "plots")}
-    assert plots == {"plots/roc.svg", "plots/reliability.svg", "plots/score_distribution.svg"}
+    assert plots == {"plots/roc.png", "plots/reliability.png", "plots/score_distribution.png"}
     about = json.loads(open_text(client, result.run_id, "training.json"))
     assert about["data"]["slices"]["fit"]["rows"] > 0
     assert about["split"]["kind"] == "out_of_time"

@@ -31,7 +31,7 @@ def log_version(tracking_uri: str, folder: Path, name: str = "risk") -> tuple[st
     with start_run("tests", "one", {"who": "test"}, tracking_uri) as run:
         run.params({"seed": 3})
         run.json({"rows": 2}, "data")
-        run.texts({"plots/empty.svg": "<svg/>", "note.txt": "plots: ü"})
+        run.files({"plots/empty.png": b"\x89PNG", "note.txt": "plots: ü"})
         return run.run_id, register_version(run, name, artifact)
 
 
@@ -63,7 +63,7 @@ def test_a_version_carries_what_a_reviewer_looks_for(tracking_uri, logged):
     assert run.info.artifact_uri.startswith(
         (Path(tracking_uri[10:]).parent / "mlartifacts").as_uri()
     )
-    assert [f.path for f in client.list_artifacts(run_id, "plots")] == ["plots/empty.svg"]
+    assert [f.path for f in client.list_artifacts(run_id, "plots")] == ["plots/empty.png"]
     assert Path(client.download_artifacts(run_id, "note.txt")).read_text("utf-8") == "plots: ü"
     registered = client.get_model_version("risk", version)
     assert registered.description == "made by a test"
