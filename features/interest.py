@@ -44,13 +44,13 @@ def _settled(h: History) -> Callable[[Series], tuple[Bools, Ints]]:
     return settled
 
 
-@feature("interest_to_prepaid", unit="ratio", risk=0, null="no prepayment yet, or one of 0")
+@feature("interest_to_prepaid", unit="ratio", risk=1, null="no prepayment yet, or one of 0")
 def interest_to_prepaid(h: History) -> Floats:
     """Unsettled interest ÷ last prepayment."""
     return ratio(interest_unsettled(h), h.last_amount(PREPAYMENT))
 
 
-@feature("interest_paid_{w}d", windows=(90,), unit="fen", risk=0)
+@feature("interest_paid_{w}d", windows=(90,), unit="fen", risk=-1)
 def interest_paid(h: History, w: Window) -> Ints:
     """Interest settled in the trailing {w} days."""
     return h.sum(INTEREST_PAYMENT, w)
