@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from relimit.data.contract import check_columns
 from relimit.data.schema import events_schema
 from relimit.data.tables import conform
-from relimit.data.vocabulary import KINDS
+from relimit.data.vocabulary import PLACE
 
 Ids = NDArray[Any]
 """Account ids: an int64 array, or an object array of strings."""
-
-_PLACE: Final = {kind: place for place, kind in enumerate(KINDS)}
 
 _CONTENT: Final = (
     "detail",
@@ -101,10 +99,7 @@ def blocks_from_table(events: pa.Table) -> EventBlock:
         events = events.take(pa.array(by_account))
     columns = _event_columns(events)
     details, columns["detail"] = _details(events["detail"])
-    order = total_order(starts, columns)
-    if order is not None:
-        columns = {name: column.take(order) for name, column in columns.items()}
-    return EventBlock(account_ids, starts, details=details, **columns)
+    return EventBlock(account_ids, starts, details=details, **in_total_order(starts, columns))
 
 
 def conform_events(events: pa.Table, *, where: str) -> pa.Table:
@@ -213,7 +208,7 @@ def _event_columns(events: pa.Table) -> dict[str, NDArray[Any]]:
     ts = _times(events["ts"])
     columns: dict[str, NDArray[Any]] = {"ts": ts, "known_at": _known_at(events["known_at"], ts)}
     words, code = _encode(events["kind"])
-    places = np.array([_PLACE.get(word, -1) for word in words.to_pylist()] or [-1], dtype=np.int8)
+    places = np.array([PLACE.get(word, -1) for word in words.to_pylist()] or [-1], dtype=np.int8)
     columns["kind"] = places.take(code)
     for name, kind in (("amount", np.int64), ("value", np.int32), ("loan_id", np.int64)):
         columns[name], columns[f"has_{name}"] = _numbers(events[name], kind)
@@ -273,7 +268,17 @@ def _details(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int32
     return tuple(ordered), places.take(code)
 
 
-def total_order(
+def in_total_order(
+    starts: NDArray[np.int64], columns: dict[str, NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    """Return the columns of whole accounts with each account's rows in the total order."""
+    order = _total_order(starts, columns)
+    if order is None:
+        return columns
+    return {name: column.take(order) for name, column in columns.items()}
+
+
+def _total_order(
     starts: NDArray[np.int64], columns: dict[str, NDArray[Any]]
 ) -> NDArray[np.int64] | None:
     """Return the permutation that sorts each account's rows; None if they are sorted already."""

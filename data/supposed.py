@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from relimit.data.events import EventBlock, total_order
+from relimit.data.events import EventBlock, in_total_order
 from relimit.data.vocabulary import KINDS
 
 Ints = NDArray[np.int64]
@@ -71,9 +71,7 @@ def suppose(
     by_account = np.argsort(code, kind="stable")
     columns = {name: np.concatenate([part[name] for part in parts])[by_account] for name in names}
     starts = np.searchsorted(code[by_account], np.arange(len(account) + 1)).astype(np.int64)
-    order = total_order(starts, columns)
-    if order is not None:
-        columns = {name: column[order] for name, column in columns.items()}
+    columns = in_total_order(starts, columns)
     return EventBlock(np.arange(len(account)), starts, details=block.details, **columns)
 
 

@@ -45,6 +45,9 @@ KINDS: Final = (
 )
 """Every event kind; its place is its code and breaks ties between events of one instant."""
 
+PLACE: Final = {kind: place for place, kind in enumerate(KINDS)}
+"""The place of each of `KINDS`."""
+
 LENDER: Final = "lender"
 """The `detail` of an inflow that came from another lender."""
 

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relimit.data.events import EventBlock
-from relimit.data.vocabulary import KINDS, MICROSECONDS_PER_DAY
+from relimit.data.vocabulary import KINDS, MICROSECONDS_PER_DAY, PLACE
 from relimit.features.bits import Bools, Cut, Ints
 from relimit.features.ends import AnyWindow, Before, around, at
-from relimit.features.kinds import PLACE, ByKind, Kind
+from relimit.features.kinds import ByKind, Kind
 from relimit.features.select import Select, Window
 from relimit.features.series import Floats, Part, Series
 from relimit.features.timeline import Timeline

@@ -6,14 +6,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from relimit.data.vocabulary import KINDS
+from relimit.data.vocabulary import KINDS, PLACE
 from relimit.features.bits import Bools, Ints, Words, padded, words_of
 from relimit.features.series import Series, running
 
 _PLACES: Final = np.arange(len(KINDS) + 1, dtype=np.int8)
 _EACH: Final = np.arange(len(KINDS))[:, np.newaxis, np.newaxis]
 _NONE: Final = np.empty(0, np.int64)
-PLACE: Final = {kind: place for place, kind in enumerate(KINDS)}
 
 
 class ByKind:

@@ -9,9 +9,9 @@ from typing import Final, NamedTuple, Self
 
 import numpy as np
 
-from relimit.data.vocabulary import MICROSECONDS_PER_DAY
+from relimit.data.vocabulary import MICROSECONDS_PER_DAY, PLACE
 from relimit.features.bits import Bools, Ints
-from relimit.features.kinds import PLACE, ByKind
+from relimit.features.kinds import ByKind
 from relimit.features.select import Window, Windows
 from relimit.features.series import Floats
 

@@ -7,13 +7,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from relimit.data.events import EventBlock, total_order
+from relimit.data.events import EventBlock, in_total_order
 from relimit.data.schema import events_schema
 from relimit.data.times import microseconds
-from relimit.data.vocabulary import KINDS
+from relimit.data.vocabulary import PLACE
 
 _NAMES: Final = frozenset(events_schema().names)
-_PLACE: Final = {kind: place for place, kind in enumerate(KINDS)}
 _NUMBERS: Final = {"amount": np.int64, "value": np.int32, "loan_id": np.int64}
 
 
@@ -55,7 +54,7 @@ def _block(account_id: int | str, fields: dict[str, list[Any]]) -> EventBlock:
     told = zip(fields["known_at"], ts, strict=True)
     known_at = [happened if time is None else instants[time] for time, happened in told]
     columns: dict[str, NDArray[Any]] = {"ts": np.array(ts), "known_at": np.array(known_at)}
-    columns["kind"] = np.array([_PLACE.get(word, -1) for word in fields["kind"]], np.int8)
+    columns["kind"] = np.array([PLACE.get(word, -1) for word in fields["kind"]], np.int8)
     for name, kind in _NUMBERS.items():
         _require(fields[name], {int, type(None)})
         columns[f"has_{name}"] = np.array([number is not None for number in fields[name]])
@@ -66,11 +65,8 @@ def _block(account_id: int | str, fields: dict[str, list[Any]]) -> EventBlock:
     # What is no text can't be joined, and a lone surrogate can't be written.
     "".join([str(account_id), *details, *fields["kind"]]).encode()
     starts = np.array([0, len(ts)])
-    order = total_order(starts, columns)
-    if order is not None:
-        columns = {name: column.take(order) for name, column in columns.items()}
     ids = np.array([account_id], np.int64 if isinstance(account_id, int) else object)
-    return EventBlock(ids, starts, details=tuple(details), **columns)
+    return EventBlock(ids, starts, details=tuple(details), **in_total_order(starts, columns))
 
 
 def _require(values: Sequence[Any], types: set[type]) -> None:
