@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import expit, log_expit, logit
 from sklearn.isotonic import IsotonicRegression
 
@@ -151,20 +152,12 @@ def fit_level(log_odds: Float, bad: NDArray[np.bool_], weight: Float | None = No
     """Fit `Level`, towards the same targets as `fit_platt`."""
     weight = np.ones(len(bad)) if weight is None else weight
     share, wanted = weight / weight.sum(), float(np.average(_targets(bad, weight), weights=weight))
-    high = float(np.abs(log_odds).max()) + abs(float(logit(wanted))) + 1.0
-    low, intercept = -high, 0.0
-    for _ in range(NEWTON_STEPS):
-        risk = expit(log_odds + intercept)
-        missing = wanted - float(np.einsum("n,n", share, risk))
-        low, high = (intercept, high) if missing > 0.0 else (low, intercept)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            then = intercept + missing / np.einsum("n,n,n", share, risk, 1.0 - risk)
-        # Where the curve is flat Newton's step leads out of the bracket: halve that.
-        then = float(then) if low <= then <= high else (low + high) / 2.0
-        if abs(then - intercept) < NEWTON_TOLERANCE:
-            break
-        intercept = then
-    return Level(intercept)
+
+    def missing(intercept: float) -> float:
+        return float(share @ expit(log_odds + intercept)) - wanted
+
+    furthest = float(np.abs(log_odds).max()) + abs(float(logit(wanted))) + 1.0
+    return Level(float(brentq(missing, -furthest, furthest)))
 
 
 def fit_beta(log_odds: Float, bad: NDArray[np.bool_], weight: Float | None = None) -> Beta:
