@@ -1,7 +1,7 @@
 """The heart of a decision: how much returns and after how many days, from a few numbers a row."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
 import numpy as np
@@ -71,15 +71,7 @@ class Situation:
         return cls(**columns, promise=Promise.joined(promises) if promises else None)
 
 
-_COLUMNS: Final = (
-    "freed",
-    "room",
-    "loss_ratio",
-    "closed",
-    "clearing_days",
-    "fault_days",
-    "elapsed_days",
-)
+_COLUMNS: Final = tuple(f.name for f in fields(Situation) if f.name != "promise")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from relimit.serving.scorer import Scorer
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Dates = NDArray[np.datetime64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +54,24 @@ class CandidatePolicy:
             closed=np.ones(len(cases.freed), bool),
             decision_id=np.array(cases.decision_id, dtype=object),
         )
+        first = local_dates(self.scorer.policy, cases.first_decided_at)
         if (cases.decided_at > cases.first_decided_at).any():
-            earlier = self._earlier(cases, block, prepayments.account)
+            earlier = self._earlier(cases, block, prepayments.account, first)
             decisions = self.scorer.decide_again(block, prepayments, earlier)
         else:
             decisions = self.scorer.decide_block(block, prepayments)
-        first = local_dates(self.scorer.policy, cases.first_decided_at)
         arm = arms_of(decisions, cases.freed, first)
         return arm, np.ones(len(arm))
 
-    def _earlier(self, cases: PrepaymentCases, block: EventBlock, account: Ints) -> Earlier:
+    def _earlier(
+        self, cases: PrepaymentCases, block: EventBlock, account: Ints, first: Dates
+    ) -> Earlier:
         """Return what stands of the cases' decisions.
 
         What a world has scheduled counts as back: it comes, whatever is decided of the rest.
         """
         policy, size = self.scorer.policy, len(cases.freed)
-        last = History(block, account, self._last_asked(cases))
-        first = local_dates(policy, cases.first_decided_at)
+        last = History(block, account, self._last_asked(cases, first))
         return Earlier(
             decision_id=cases.decision_id,
             decided_at=cases.first_decided_at,
@@ -81,18 +83,17 @@ class CandidatePolicy:
             gate_closed=np.asarray(closed_gates(policy, gather_facts(last, policy)).any(axis=1)),
         )
 
-    def _last_asked(self, cases: PrepaymentCases) -> Ints:
+    def _last_asked(self, cases: PrepaymentCases, first: Dates) -> Ints:
         """Return when each case was last decided: on the night before this one, or at first."""
         nights = np.array([0, *self.nights])
-        policy = self.scorer.policy
-        first = local_dates(policy, cases.first_decided_at)
-        elapsed = (local_dates(policy, cases.decided_at) - first).astype(np.int64)
+        tonight = local_dates(self.scorer.policy, cases.decided_at)
+        elapsed = (tonight - first).astype(np.int64)
         before = nights[nights.searchsorted(elapsed) - 1]
         ago = (elapsed - before) * MICROSECONDS_PER_DAY
         return np.where(before > 0, cases.decided_at - ago, cases.first_decided_at)
 
 
-def arms_of(decisions: Decisions, freed: Ints, first: NDArray[np.datetime64]) -> Ints:
+def arms_of(decisions: Decisions, freed: Ints, first: Dates) -> Ints:
     """Return the place in `ARMS` that comes closest to each decision without being kinder.
 
     `freed` is what the prepayments freed at first, and `first` the day on which that was decided:
