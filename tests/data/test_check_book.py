@@ -1,5 +1,6 @@
 """A whole book checked: its log, observations and accounts beside its events."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,23 +15,7 @@ from relimit.data.tables import write_parquet
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
-TIME = pa.timestamp("us", "UTC")
-
-
-def events() -> pa.Table:
-    """Two good rows: a limit and a draw."""
-    return pa.table(
-        {
-            "account_id": pa.array([1, 1], pa.int64()),
-            "ts": pa.array([NOON - DAY, NOON], TIME),
-            "kind": ["limit", "draw"],
-            "amount": pa.array([100, 5], pa.int64()),
-            "value": pa.nulls(2, pa.int64()),
-            "known_at": pa.array([NOON - DAY, NOON], TIME),
-            "loan_id": pa.nulls(2, pa.int64()),
-            "detail": pa.nulls(2, pa.string()),
-        }
-    )
+Report = Callable[..., CheckReport]
 
 
 def by_code(report: CheckReport) -> dict[str, Finding]:
@@ -53,14 +38,19 @@ def accounts(**columns: Any) -> pa.Table:
     return pa.table({"account_id": [1, 7], **columns})
 
 
-def book_report(folder: Path, **tables: pa.Table) -> CheckReport:
-    write_parquet(events(), folder / "events.parquet")
-    for name, table in tables.items():
-        write_parquet(table, folder / f"{name}.parquet")
-    return check(folder, now=NOW)
+@pytest.fixture
+def book_report(good_events: pa.Table) -> Report:
+    """Check a book of good events and the tables given, in a folder."""
+
+    def run(folder: Path, **tables: pa.Table) -> CheckReport:
+        for name, table in {"events": good_events, **tables}.items():
+            write_parquet(table, folder / f"{name}.parquet")
+        return check(folder, now=NOW)
+
+    return run
 
 
-def test_a_good_book_has_only_a_note(tmp_path: Path) -> None:
+def test_a_good_book_has_only_a_note(book_report: Report, tmp_path: Path) -> None:
     report = book_report(
         tmp_path, decisions=decisions(), observations=observations(), accounts=accounts()
     )
@@ -97,7 +87,13 @@ BOOK_FAULTS: list[tuple[str, pa.Table, str, str, int]] = [
 
 @pytest.mark.parametrize(("name", "table", "code", "level", "count"), BOOK_FAULTS)
 def test_each_fault_of_a_book_is_told(
-    name: str, table: pa.Table, code: str, level: str, count: int, tmp_path: Path
+    name: str,
+    table: pa.Table,
+    code: str,
+    level: str,
+    count: int,
+    book_report: Report,
+    tmp_path: Path,
 ) -> None:
     report = book_report(tmp_path, **{name: table})
     found = by_code(report)[code]
@@ -106,12 +102,12 @@ def test_each_fault_of_a_book_is_told(
     assert report.ok == (level != "error")
 
 
-def test_a_book_that_states_its_end_is_held_to_it(tmp_path: Path) -> None:
+def test_a_book_that_states_its_end_is_held_to_it(book_report: Report, tmp_path: Path) -> None:
     (tmp_path / "book.json").write_text('{"as_of": "2025-03-01T00:00:00Z"}')
     found = by_code(book_report(tmp_path))["after_the_book"]
     assert (found.level, found.count) == ("warning", 1)
 
 
-def test_a_folder_of_parts_is_events_and_not_a_book(tmp_path: Path) -> None:
-    write_parquet(events(), tmp_path / "part-0.parquet")
+def test_a_folder_of_parts_is_events_and_not_a_book(good_events: pa.Table, tmp_path: Path) -> None:
+    write_parquet(good_events, tmp_path / "part-0.parquet")
     assert check(tmp_path, now=NOW).rows == 2

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,50 +11,32 @@ import pytest
 from relimit.data.check import check_events
 from relimit.data.tables import write_parquet
 
-NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
-DAY = timedelta(days=1)
-TIME = pa.timestamp("us", "UTC")
+Make = Callable[[Path, pa.Table], Path]
 
 
-def events() -> pa.Table:
-    """Two good rows: a limit and a draw."""
-    return pa.table(
-        {
-            "account_id": pa.array([1, 1], pa.int64()),
-            "ts": pa.array([NOON - DAY, NOON], TIME),
-            "kind": ["limit", "draw"],
-            "amount": pa.array([100, 5], pa.int64()),
-            "value": pa.nulls(2, pa.int64()),
-            "known_at": pa.array([NOON - DAY, NOON], TIME),
-            "loan_id": pa.nulls(2, pa.int64()),
-            "detail": pa.nulls(2, pa.string()),
-        }
-    )
-
-
-def renamed(folder: Path) -> Path:
-    write_parquet(events(), folder / "a.parquet")
-    write_parquet(events().rename_columns({"known_at": "knowm_at"}), folder / "b.parquet")
+def renamed(folder: Path, good: pa.Table) -> Path:
+    write_parquet(good, folder / "a.parquet")
+    write_parquet(good.rename_columns({"known_at": "knowm_at"}), folder / "b.parquet")
     return folder
 
 
-def mixed_ids(folder: Path) -> Path:
-    write_parquet(events(), folder / "a.parquet")
-    words = events().set_column(0, "account_id", pa.array(["1", "1"]))
+def mixed_ids(folder: Path, good: pa.Table) -> Path:
+    write_parquet(good, folder / "a.parquet")
+    words = good.set_column(0, "account_id", pa.array(["1", "1"]))
     write_parquet(words, folder / "b.parquet")
     return folder
 
 
-def one_file(change: Callable[[pa.Table], pa.Table]) -> Callable[[Path], Path]:
-    def make(folder: Path) -> Path:
-        write_parquet(change(events()), folder / "events.parquet")
+def one_file(change: Callable[[pa.Table], pa.Table]) -> Make:
+    def make(folder: Path, good: pa.Table) -> Path:
+        write_parquet(change(good), folder / "events.parquet")
         return folder / "events.parquet"
 
     return make
 
 
-def with_type(name: str, kind: pa.DataType) -> Callable[[Path], Path]:
+def with_type(name: str, kind: pa.DataType) -> Make:
     def change(table: pa.Table) -> pa.Table:
         place = table.schema.get_field_index(name)
         return table.set_column(place, name, table[name].cast(kind))
@@ -62,9 +44,9 @@ def with_type(name: str, kind: pa.DataType) -> Callable[[Path], Path]:
     return one_file(change)
 
 
-def damaged(change: Callable[[bytes], bytes]) -> Callable[[Path], Path]:
-    def make(folder: Path) -> Path:
-        path = one_file(lambda table: table)(folder)
+def damaged(change: Callable[[bytes], bytes]) -> Make:
+    def make(folder: Path, good: pa.Table) -> Path:
+        path = one_file(lambda table: table)(folder, good)
         path.write_bytes(change(path.read_bytes()))
         return path
 
@@ -76,7 +58,7 @@ def overflow(table: pa.Table) -> pa.Table:
     return table.set_column(place, "value", pa.array([None, 2**40]))
 
 
-BROKEN: list[tuple[Callable[[Path], Path], str, str, int]] = [
+BROKEN: list[tuple[Make, str, str, int]] = [
     (renamed, r"b\.parquet: column known_at is missing \(2 rows\), but a\.parq", "known_at", 2),
     (mixed_ids, r"b\.parquet: column account_id is string \(2 rows\), but int64", "account_id", 2),
     (one_file(lambda t: t.drop(["amount"])), r"column amount is missing \(2 rows", "amount", 2),
@@ -93,9 +75,9 @@ BROKEN: list[tuple[Callable[[Path], Path], str, str, int]] = [
 
 @pytest.mark.parametrize(("make", "message", "column", "count"), BROKEN)
 def test_a_broken_file_is_an_error_and_quarantines_nothing(
-    make: Callable[[Path], Path], message: str, column: str, count: int, tmp_path: Path
+    make: Make, message: str, column: str, count: int, good_events: pa.Table, tmp_path: Path
 ) -> None:
-    path = make(tmp_path / "in")
+    path = make(tmp_path / "in", good_events)
     report = check_events(path, quarantine=tmp_path / "out", now=NOW)
     assert not report.ok
     (found,) = (finding for finding in report.findings if finding.level == "error")
@@ -107,9 +89,9 @@ def test_a_broken_file_is_an_error_and_quarantines_nothing(
     assert not (tmp_path / "out").exists()
 
 
-def test_every_faulty_part_is_told_at_once(tmp_path: Path) -> None:
-    write_parquet(events(), tmp_path / "a.parquet")
-    write_parquet(events().drop(["ts"]), tmp_path / "b.parquet")
+def test_every_faulty_part_is_told_at_once(good_events: pa.Table, tmp_path: Path) -> None:
+    write_parquet(good_events, tmp_path / "a.parquet")
+    write_parquet(good_events.drop(["ts"]), tmp_path / "b.parquet")
     (tmp_path / "c.parquet").write_bytes(b"")
     messages = [finding.message for finding in check_events(tmp_path).findings]
     assert [message.split(":")[0] for message in messages] == ["b.parquet", "c.parquet"]
@@ -118,6 +100,8 @@ def test_every_faulty_part_is_told_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("unit", "zone"), [("ns", "UTC"), ("ms", "Asia/Shanghai"), ("s", "+01:00")]
 )
-def test_other_units_and_zones_are_as_good(unit: str, zone: str, tmp_path: Path) -> None:
-    path = with_type("ts", pa.timestamp(unit, zone))(tmp_path)
+def test_other_units_and_zones_are_as_good(
+    unit: str, zone: str, good_events: pa.Table, tmp_path: Path
+) -> None:
+    path = with_type("ts", pa.timestamp(unit, zone))(tmp_path, good_events)
     assert check_events(path, now=NOW).findings == ()
