@@ -77,6 +77,17 @@ def make_book(seed: Path, folder: Path, accounts: int) -> None:
     pq.write_table(pa.table(named), folder / "prepayments.parquet")
 
 
+def name_branch(folder: Path, accounts: int) -> None:
+    """Write down every twentieth prepayment of the lowest tenth of the ids, as a branch has them.
+
+    Ids tell a branch or a year of opening in many books: most row groups have none of its accounts.
+    """
+    table = pq.read_table(folder / "prepayments.parquet").slice(0, accounts // 10)
+    pq.write_table(
+        table.take(pa.array(np.arange(0, table.num_rows, 20))), folder / "branch.parquet"
+    )
+
+
 def make_days(book: Path, folder: Path) -> None:
     """Write a book's events as a folder of parts, one of each day on which they became known.
 
