@@ -24,9 +24,9 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import _feature_book as books
 import numpy as np
@@ -218,12 +218,10 @@ def check_catalogue(folder: Path, case: str) -> None:
     """Raise unless all features of a sample of accounts are the same in blocks of two sizes."""
     points = pq.read_table(folder / f"{case}.parquet")
     points = points.filter(pa.compute.less(points["account_id"], accounts_of(folder) // SAMPLE))
-    read = feature_stream.iter_event_tables
     found = []
     for rows in (30_000, 150_000):
-        feature_stream.iter_event_tables = partial(read, rows=rows)
-        found.append(iter_features(folder / "events.parquet", points, workers=2).gather())
-    feature_stream.iter_event_tables = read
+        with mock.patch.object(feature_stream, "BLOCK_ROWS", rows):
+            found.append(iter_features(folder / "events.parquet", points, workers=2).gather())
     if not np.array_equal(*found, equal_nan=True):
         raise SystemExit(f"case {case}: blocks of two sizes give different features")
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from relimit.data.errors import DataError
 from relimit.data.events import blocks_from_table
 from relimit.data.overlap import in_order_of, worker_pool
-from relimit.data.stream import iter_event_tables
+from relimit.data.stream import BLOCK_ROWS, iter_event_tables
 from relimit.features.history import Floats, History, Ints
 from relimit.features.matrix import empty_block, matrix_of
 from relimit.features.registry import Feature, catalogue, find_features
@@ -18,6 +18,10 @@ from relimit.features.snapshots import Snapshots
 
 GAP_ROWS: Final = 16_384
 """Rows of accounts without events that are computed at once."""
+
+FEW_FEATURES: Final = 64
+"""Up to so many features, a block of twice the rows still fits in the processor's cache; half the
+calls then hand the interpreter from one thread to the other."""
 
 Progress = Callable[[int], None]
 Parts = Generator[tuple[Ints, Floats], None, None]
@@ -173,7 +177,13 @@ def _blocks(
 
     with worker_pool(workers) as pool:
         without = () if any(known.reads_detail for known in features) else ("detail",)
-        tables = iter_event_tables(events, accounts=points.account_ids, pool=pool, without=without)
+        tables = iter_event_tables(
+            events,
+            accounts=points.account_ids,
+            rows=BLOCK_ROWS * (2 if len(features) <= FEW_FEATURES else 1),
+            pool=pool,
+            without=without,
+        )
         for low, high, matrix in in_order_of(work, tables, pool, most=2 * workers):
             if high > low:
                 yield low, high, matrix

@@ -7,7 +7,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from relimit.data import stream
 from relimit.data.errors import DataError
 from relimit.data.schema import TIME
 from relimit.features import compute_features, iter_features
@@ -43,9 +42,7 @@ def rows_of(events: Path, snapshots: pa.Table) -> list[int]:
 def test_accounts_without_events_come_where_the_table_has_them(
     events: Path, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        stream.iter_event_tables, "__kwdefaults__", {"accounts": None, "rows": block, "pool": None}
-    )
+    monkeypatch.setattr(feature_stream, "BLOCK_ROWS", block)
     monkeypatch.setattr(feature_stream, "GAP_ROWS", 1)
     snapshots = points([1, 2, 10, 11, 12, 20, 20, 25, 30, 31, 32])
     assert rows_of(events, snapshots) == list(range(11))

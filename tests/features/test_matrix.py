@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from relimit.data import stream
 from relimit.data.errors import DataError
 from relimit.data.events import EventBlock, blocks_from_table
 from relimit.data.schema import TIME
@@ -62,9 +61,7 @@ def events() -> pa.Table:
 def test_a_file_gives_each_snapshot_the_numbers_it_has_alone(
     tmp_path: Path, events: pa.Table, rows: int, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        stream.iter_event_tables, "__kwdefaults__", {"accounts": None, "rows": rows}
-    )
+    monkeypatch.setattr(feature_stream, "BLOCK_ROWS", rows)
     pq.write_table(events, tmp_path / "e.parquet", row_group_size=150)
     points = snapshots(60)
     found = compute_features(tmp_path / "e.parquet", points, workers=workers)
