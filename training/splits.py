@@ -192,8 +192,9 @@ def _why_not(split: Split, bad: NDArray[np.bool_], as_of: NDArray[np.int64], day
         bads, goods = _classes(bad[getattr(split, name)])
         if min(bads, goods) < ENOUGH_PER_CLASS:
             return (
-                f"{_day(first)} to {_day(last)} is too short for outcome windows of {days} days "
-                f"(its {name} slice would have {bads} bad and {goods} good rows)"
+                f"from {_day(first)} to {_day(last)}, with outcome windows of {days} days, the "
+                f"{name} slice of a split in time would have {bads} bad and {goods} good rows, "
+                f"fewer than {ENOUGH_PER_CLASS} of one"
             )
     return ""
 

@@ -66,8 +66,17 @@ def test_a_history_shorter_than_the_horizon_falls_back_to_accounts_with_counts()
     account, as_of, bad = book(days=100)
     split = split_observations(account, as_of, bad, horizon_days=180)
     assert split.kind == OUT_OF_ACCOUNT
-    assert "too short for outcome windows of 180 days" in split.description
+    assert "with outcome windows of 180 days" in split.description
     assert "0 bad and 0 good" in split.description
+
+
+def test_few_bads_in_a_long_history_fall_back_to_accounts_and_no_word_blames_its_length():
+    account, as_of, bad = book(days=1500)
+    bad = bad & (np.cumsum(bad) <= 60)
+    split = split_observations(account, as_of, bad, horizon_days=180)
+    assert split.kind == OUT_OF_ACCOUNT
+    assert "fewer than 25 of one" in split.description
+    assert "short" not in split.description
 
 
 def test_string_accounts_split_as_well():
