@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from relimit.data.errors import PolicyError
 from relimit.data.vocabulary import ARMS
 from relimit.policy import load_policy
 from relimit.policy.arms import tier_of
@@ -201,6 +202,24 @@ def test_a_warning_stands_in_the_head_of_the_file_and_on_the_page(tmp_path):
     write_optimum(optimise_book(with_value(loss_budget=0.02, group_share=0.0), book), tmp_path)
     assert "# Warning: Too few went bad." in (tmp_path / "policy.toml").read_text("utf-8")
     assert "Too few went bad." in (tmp_path / "frontier.html").read_text("utf-8")
+
+
+def with_room(book, capped):
+    """The same book where the cap leaves these rows nothing."""
+    room = np.where(capped, 0, book.freed)
+    return replace(book, situation=replace(book.situation, room=room))
+
+
+def test_a_cap_that_leaves_nothing_to_restore_is_refused_with_the_setting_to_change():
+    with pytest.raises(PolicyError, match="nothing to restore in any of 400") as refused:
+        optimise_book(load_policy(), with_room(make_book(), np.ones(N, bool)))
+    assert "limit_yuan under [caps]" in str(refused.value)
+
+
+def test_a_cap_that_holds_back_most_decisions_is_warned_of():
+    book = with_room(make_book(), np.arange(N) % 4 > 0)
+    found = optimise_book(with_value(loss_budget=0.02, group_share=0.0), book)
+    assert "holds back limit in 300 of 400 decisions" in found.warnings[0]
 
 
 def test_tiers_that_the_log_never_tried_are_said_to_be_a_guess():
