@@ -96,7 +96,10 @@ def type_fault(found: pa.DataType, field: pa.Field) -> str:
     if pt.is_timestamp(wanted):
         return _time_fault(found, field.name)
     if pt.is_integer(wanted):
-        mend = f"Cast {field.name} to {wanted}; money is counted in fen, whole numbers"
+        mend = (
+            f"Cast {field.name} to {wanted} (of pandas: {str(wanted).capitalize()}), which is "
+            "whole: money in fen, null where there is none"
+        )
         return "" if pt.is_integer(found) else mend
     if pt.is_floating(wanted):
         fits = pt.is_floating(found) or pt.is_integer(found)

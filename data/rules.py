@@ -137,8 +137,8 @@ def _null(name: str, broken: Callable[[Rows, Clock], Mask]) -> RowRule:
 
 def _score_strange(rows: Rows, _: Clock) -> Mask:
     low, high = SCORES
-    strange = rows.value_null | (rows.value < low) | (rows.value > high)
-    return rows.of_kind(EXTERNAL_SCORE) & strange
+    strange = (rows.value < low) | (rows.value > high)
+    return rows.of_kind(EXTERNAL_SCORE) & strange & ~rows.value_null
 
 
 RULES: Final = (
@@ -202,9 +202,14 @@ RULES: Final = (
     ),
     RowRule(
         "score_out_of_range", WARNING, "value",
-        f"is null or outside {SCORES[0]} to {SCORES[1]} for external_score",
+        f"is outside {SCORES[0]} to {SCORES[1]} for external_score",
         "Bring the scores to one scale before training",
         _score_strange,
+    ),
+    RowRule(
+        "no_score", NOTE, "value", "is null for external_score; the last one known stands",
+        "Nothing, if the bureau had none to give",
+        lambda rows, _: rows.of_kind(EXTERNAL_SCORE) & rows.value_null,
     ),
     RowRule(
         "no_known_at", NOTE, "known_at", "is null; ts is taken",

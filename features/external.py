@@ -22,13 +22,25 @@ def score_change(h: History, w: Window) -> Floats:
     return h.last_amount(scores) - h.amount_before(scores, w.days)
 
 
+@feature(
+    "score_mean_{w}d",
+    windows=(365,),
+    unit="score",
+    risk=-1,
+    null="no external score in the trailing {w} days",
+)
+def score_mean(h: History, w: Window) -> Floats:
+    """Mean external score in the trailing {w} days: each reading is a little off."""
+    return h.mean(h.values(EXTERNAL_SCORE), w)
+
+
 @feature("score_since_days", unit="days", risk=0, null="no external score yet")
 def score_since_days(h: History) -> Floats:
     """Days since the last external score."""
     return h.since(h.values(EXTERNAL_SCORE))
 
 
-@feature("inquiry_count_{w}d", windows=(30, 90, 180), unit="count", together=True, risk=1)
+@feature("inquiry_count_{w}d", windows=(30, 90, 180, 365), unit="count", together=True, risk=1)
 def inquiry_count(h: History, w: Window) -> Ints:
     """Inquiries by other lenders in the trailing {w} days."""
     return h.count(INQUIRY, w)

@@ -9,9 +9,14 @@ from relimit.features.arithmetic import ratio
 from relimit.features.history import Bools, Floats, History, Ints, Select, Window, pick
 from relimit.features.registry import feature
 from relimit.features.series import Series
-from relimit.features.state import interest_ledger, interest_unsettled
+from relimit.features.state import interest_ledger, interest_unsettled, outstanding
 
 SOURCE = "practice: interest arrears in collections"
+PRICE = (
+    "the price of a loan as its lender's view of the borrower, Serrano-Cinca, Gutiérrez-Nieto and "
+    "López-Palacios (2015), PLoS ONE 10(10)"
+)
+PRICED_ON = (30, 60, 90)
 
 PENALTY = Select(INTEREST, detail="penalty")
 
@@ -54,6 +59,20 @@ def interest_to_prepaid(h: History) -> Floats:
 def interest_paid(h: History, w: Window) -> Ints:
     """Interest settled in the trailing {w} days."""
     return h.sum(INTEREST_PAYMENT, w)
+
+
+@feature(
+    "interest_to_balance_{w}d",
+    windows=(90,),
+    unit="ratio",
+    risk=0,
+    null="nothing out 30, 60 and 90 days ago",
+    source=PRICE,
+)
+def interest_to_balance(h: History, w: Window) -> Floats:
+    """Interest charged in the trailing {w} days ÷ mean principal out 30, 60 and 90 days ago."""
+    balances = outstanding(h, PRICED_ON)
+    return ratio(h.sum(INTEREST, w) * len(balances), balances.sum(axis=0))
 
 
 @feature("penalty_interest_{w}d", windows=(180,), unit="fen", risk=1, detail=True)

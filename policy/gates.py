@@ -1,12 +1,17 @@
 """Fault check, hard gates, payment finality and the regulatory cap, read from the facts."""
 
+from typing import Final
+
 import numpy as np
 
+from relimit.data.vocabulary import FEN_PER_YUAN
 from relimit.policy.cases import Bools, Facts, Ints
 from relimit.policy.config import Policy
 
 GATES = ("overdue", "unsettled_interest", "identity_lock")
 """The hard gates in the order in which they bind; each is a reason code too."""
+MOST_CAPPED: Final = 0.5
+"""A cap that holds back more of the decisions than this is hardly that of their lender."""
 
 
 def closed_gates(policy: Policy, facts: Facts) -> Bools:
@@ -54,3 +59,18 @@ def room_under_cap(policy: Policy, facts: Facts, freed: Ints) -> Ints:
     """
     standing = np.where(facts.has_limit, facts.limit - freed, facts.outstanding)
     return np.asarray(np.maximum(policy.caps.limit - standing, 0))
+
+
+def cap_caution(policy: Policy, capped: int, decisions: int) -> str | None:
+    """Return what to say where the regulatory cap holds back most decisions, else None.
+
+    Such a cap is another country's, or the amounts are in another unit.
+    """
+    if capped <= MOST_CAPPED * decisions:
+        return None
+    cap = policy.caps.limit // FEN_PER_YUAN
+    return (
+        f"the regulatory cap of {cap:,} yuan holds back limit in {capped:,} of {decisions:,} "
+        "decisions. Set limit_yuan under [caps] in the policy file to the cap on these borrowers, "
+        "in their currency, and check that amounts are in its hundredths"
+    )

@@ -172,6 +172,7 @@ def _summary(run: Unfinished) -> dict[str, Any]:
             "left_open": rows[OPEN],
             **{status: statuses[status] for status in STATUSES},
         },
+        "binding": dict(run.total("binding").most_common()),
         "quarantined": dict(sorted(run.total("reasons").items())),
         "money": {name: money[name] for name in MONEY},
         "files": run.files,

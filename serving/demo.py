@@ -89,7 +89,7 @@ def _fresh_folder(out: Path) -> None:
 def _relimit(console: Console, *words: object) -> dict[str, Any]:
     """Run a command as a shell would, and return its JSON."""
     arguments = [str(word) for word in words]
-    console.print(f"[bold]$ relimit {' '.join(arguments)}[/bold]")
+    console.print(f"$ relimit {' '.join(arguments)}", style="bold")
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         code = main.main([*arguments, "--json"], prog_name="relimit", standalone_mode=False)

@@ -86,7 +86,9 @@ def observe_files(
     DataError
         If the book has no decision log.
     """
-    events, decisions, as_of = _events_and_log(source)
+    events, decisions, as_of = _events_and_log(
+        source, mend="Add the decision log, or observations.parquet with outcomes of your own"
+    )
     log = _log(decisions)
     return observe(
         events, decisions=log, horizon_days=horizon_days, days_past_due=days_past_due, as_of=as_of
@@ -101,7 +103,9 @@ def read_log(source: Path | tuple[Path, Path]) -> tuple[Path, pa.Table]:
     DataError
         If the book has no decision log.
     """
-    events, decisions, _ = _events_and_log(source)
+    events, decisions, _ = _events_and_log(
+        source, mend="Add the decision log: nothing else tells which arm each prepayment was given"
+    )
     return events, _log(decisions)
 
 
@@ -109,16 +113,14 @@ def _log(path: Path) -> pa.Table:
     return read_parquet(path, decisions_log_schema(), table="decisions")
 
 
-def _events_and_log(source: Path | tuple[Path, Path]) -> tuple[Path, Path, datetime | None]:
+def _events_and_log(
+    source: Path | tuple[Path, Path], *, mend: str
+) -> tuple[Path, Path, datetime | None]:
     if isinstance(source, tuple):
         return *source, None
     book = Book.open(source)
     if book.decisions is None:
-        raise DataError(
-            "no decisions.parquet in the book",
-            where=str(source),
-            mend="Add the decision log, or bring observations of your own",
-        )
+        raise DataError("no decisions.parquet in the book", where=str(source), mend=mend)
     return book.events, book.decisions, book.as_of
 
 

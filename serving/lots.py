@@ -37,6 +37,15 @@ class Lot:
         """Return how many decisions have each status."""
         return dict(Counter(self.answers.decided["status"].to_pylist()))
 
+    def binding(self) -> dict[str, int]:
+        """Return of how many decisions each code is the first reason, the rule that binds."""
+        first = pc.list_element(self._with_reasons()["reasons"], 0)
+        return dict(Counter(first.to_pylist()))
+
+    def _with_reasons(self) -> pa.Table:
+        decided = self.answers.decided
+        return decided.filter(pc.greater(pc.list_value_length(decided["reasons"]), 0))
+
     def reasons(self) -> dict[str, int]:
         """Return how many prepayments are quarantined for each reason."""
         return dict(Counter(self.answers.quarantined["reason"].to_pylist()))

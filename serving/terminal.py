@@ -70,8 +70,12 @@ def finite(value: Any) -> Any:
 
 
 def wide_console() -> Console:
-    """Return a console on stdout, as wide as the terminal; 120 columns where there is none."""
-    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
+    """Return a console on stdout, as wide as the terminal; 120 columns where there is none.
+
+    Text is printed as it is: brackets in a type, an id or a path are no markup.
+    """
+    width = None if sys.stdout.isatty() else 120
+    return Console(highlight=False, soft_wrap=True, markup=False, emoji=False, width=width)
 
 
 def emit(payload: Mapping[str, Any], *, as_json: bool, summary: Callable[[Console], None]) -> None:

@@ -50,7 +50,7 @@ class Entry:
         By folder, the SHA-256 of each part.
     rows
         By folder, how many; and how many answers are about earlier decisions.
-    statuses, reasons, money
+    statuses, binding, reasons, money
         What its rows add up to.
     """
 
@@ -58,6 +58,7 @@ class Entry:
     files: dict[str, dict[str, str]]
     rows: dict[str, int]
     statuses: dict[str, int]
+    binding: dict[str, int]
     reasons: dict[str, int]
     money: dict[str, int]
 
@@ -123,14 +124,15 @@ class Unfinished:
                 files[folder] = self._write_part(table, folder)
         rows = {folder: table.num_rows for folder, table in tables.items()}
         rows[AGAIN] = again
-        self._record(Entry(lot.through, files, rows, lot.statuses(), lot.reasons(), lot.money()))
+        sums = lot.statuses(), lot.binding(), lot.reasons(), lot.money()
+        self._record(Entry(lot.through, files, rows, *sums))
 
     def close(self, empty: Answers, nothing_left: pa.Table) -> None:
         """Give a folder without a part an empty one, so that readers find a schema."""
         for folder, table in zip(RESULTS, (*empty, nothing_left), strict=True):
             if not self.files[folder]:
                 files = {folder: self._write_part(table, folder)}
-                self._record(Entry(self.through, files, {}, {}, {}, {}))
+                self._record(Entry(self.through, files, {}, {}, {}, {}, {}))
 
     def _record(self, entry: Entry) -> None:
         self.entries.append(entry)
@@ -157,7 +159,7 @@ class Unfinished:
         return merged
 
     def total(self, what: str) -> Counter[str]:
-        """Return what `rows`, `statuses`, `reasons` or `money` of all lots add up to."""
+        """Return what `rows`, or another count of an `Entry`, adds up to over all lots."""
         total = Counter[str]()
         for entry in self.entries:
             total.update(getattr(entry, what))

@@ -44,6 +44,15 @@ class TrainingData:
     without_events: int
     horizon_days: int
 
+    def row_counts(self) -> dict[str, int]:
+        """Return how many observations each slice has, and why the others are in none."""
+        return {
+            **{name: len(getattr(self.split, name)) for name in SLICES},
+            "in_no_slice": self.split.left_out,
+            "not_matured": self.not_matured,
+            "without_arm": self.without_arm,
+        }
+
     def describe(self) -> dict[str, Any]:
         """Return the data's fingerprint, window and split as JSON values."""
         as_of = self.labelled.as_of

@@ -58,14 +58,15 @@ def audit_groups(accounts: pa.Table, account_id: NDArray[Any]) -> dict[str, NDAr
     Parameters
     ----------
     accounts
-        The `accounts` table; columns that it lacks are left out.
+        The `accounts` table; columns that it lacks, or never fills, are left out.
     account_id
         `[n]` of the rows.
     """
     place = pd.Index(accounts["account_id"].to_numpy()).get_indexer(pd.Index(account_id))
     found = {}
     for name in AUDIT_COLUMNS:
-        if name in accounts.column_names:
+        # A column that the file lacks is read as one of nulls.
+        if name in accounts.column_names and accounts[name].null_count < accounts.num_rows:
             values = accounts[name].to_pandas().to_numpy(dtype=object, na_value=None)
             stated = np.array([UNKNOWN if v is None else str(v) for v in values] + [UNKNOWN])
             found[name] = stated[place]  # −1, an account that the table lacks, is the last

@@ -143,7 +143,9 @@ def most_moved(
     """
     columns = {"risk_a": risks[0], "risk_b": risks[1]}
     means = pd.DataFrame(columns).groupby(account_id).mean()
-    found = means.assign(prepayments=pd.Series(account_id).groupby(account_id).size())
+    # Rows are prepayments only where something was freed.
+    counted = "rows" if restored is None else "prepayments"
+    found = means.assign(**{counted: pd.Series(account_id).groupby(account_id).size()})
     order = [(means["risk_b"] - means["risk_a"]).abs()]
     if restored is not None:
         sums = pd.DataFrame({"a": restored[0], "b": restored[1]}).groupby(account_id).sum()

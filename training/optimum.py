@@ -13,14 +13,17 @@ from relimit.data.errors import PolicyError
 from relimit.data.vocabulary import ARMS
 from relimit.models import RiskModel
 from relimit.policy import Guardrails, Optimised, Policy, Sample, Worth, optimise_tiers, worth_of
-from relimit.policy.arms import tier_of
+from relimit.policy.arms import grid_arm, tier_of
+from relimit.policy.gates import cap_caution
 from relimit.policy.optimise import sample_bounds
+from relimit.policy.outcome import outcome_of
 from relimit.policy.settings import Tier
 from relimit.policy.worth import ARM_SHARES, NOTHING
 from relimit.training.figure_ranges import Ranges, ranges_of
 from relimit.training.frontier import Figures, Point, figures_of, trace_frontier
 from relimit.training.gate_costs import GateCost, gate_costs
 from relimit.training.logged_book import LoggedBook, Progress, read_logged_book
+from relimit.training.untried import log_cautions
 from relimit.training.waiting import Wait, waits_of, worth_over_nights
 
 Floats = NDArray[np.float64]
@@ -121,7 +124,8 @@ def optimise_policy(
     DataError
         The log can't tell: see `read_logged_book`.
     PolicyError
-        The policy has no `[value]`, or no tiers keep its limits.
+        The policy has no `[value]`, its rules leave nothing to restore, or no tiers keep its
+        limits.
     """
     weighed = policy.stated_value
     if loss_budget is not None:
@@ -144,6 +148,15 @@ def optimise_book(
 ) -> Optimum:
     """Find the best tiers for a book that has been read; see `optimise_policy`."""
     sample = _sample(policy, book)
+    capped = int((book.situation.room < book.freed).sum())
+    cap = cap_caution(policy, capped, len(book))
+    if not sample.worth.restored.any():
+        raise PolicyError(
+            f"gates and cap leave nothing to restore in any of {len(book):,} decisions, so there "
+            "are no tiers to choose",
+            where="policy",
+            mend=cap or "Loosen the gates of the policy, or bring a log of other decisions",
+        )
     progress("choosing the tiers")
     best, found, waits = _tiers_that_wait_for_something(policy, book, sample)
     progress("tracing the frontier")
@@ -162,7 +175,11 @@ def optimise_book(
         groups=tuple(_groups(policy, book, sample, found)),
         waits=tuple(waits),
         gates=tuple(gate_costs(best, book, found.arm)),
-        warnings=book.warnings,
+        warnings=(
+            *book.warnings,
+            *([cap] if cap else []),
+            *log_cautions(book.arm, _given_arm(best, book)),
+        ),
     )
 
 
@@ -263,6 +280,12 @@ def tier_arm(policy: Policy, book: LoggedBook) -> Ints:
     """Return `[n]` the place in `ARMS` of each row's tier, before gates and the rest."""
     arms = [ARMS.index((tier.share, tier.delay_days)) for tier in policy.tiers]
     return np.array(arms)[tier_of(policy, book.situation.loss_ratio)]
+
+
+def _given_arm(policy: Policy, book: LoggedBook) -> Ints:
+    """Return `[n]` the place in `ARMS` of what the rules make of each row's tier."""
+    outcome = outcome_of(policy, book.situation)
+    return grid_arm(outcome.amount, book.freed, outcome.days)
 
 
 def _groups(policy: Policy, book: LoggedBook, sample: Sample, found: Optimised) -> list[Group]:

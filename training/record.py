@@ -36,13 +36,16 @@ class TrainResult:
         Figures on rows that it was not fitted on, by name.
     cautions
         What to know before they are read, in words.
+    rows
+        What each observation was for, see `TrainingData.row_counts`.
     """
 
     model_uri: str
     version: str
     run_id: str
     metrics: dict[str, float]
-    cautions: tuple[str, ...] = ()
+    cautions: tuple[str, ...]
+    rows: Mapping[str, int]
 
 
 def record_version(
@@ -90,7 +93,7 @@ def record_version(
         )
         version = register_version(run, name, artifact)
     uri = f"models:/{name}/{version}"
-    return TrainResult(uri, version, run.run_id, fitted.metrics, judged.cautions)
+    return TrainResult(uri, version, run.run_id, fitted.metrics, judged.cautions, data.row_counts())
 
 
 def _manifest(judged: Judged) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from relimit.models import Head, ScorecardHead
+from relimit.models import Head, RiskModel, ScorecardHead
 from relimit.models.calibration import Calibration
 from relimit.training.document import (
     Cell,
@@ -31,10 +31,10 @@ USE: Final = (
     "limit freed by an early repayment is restored at once. A published policy turns it into a "
     "decision with reasons; it is not for pricing, collections or marketing."
 )
-LIMITS: Final = (
+LIMITS: Final = "Prepaying is no sign of risk in itself, and audit columns are never features."
+LIMITS_OF_A_LOG: Final = (
     "Outcomes are known only for the arms that an older policy took. Weights remove what its log "
-    "shows of that choice, not what it didn't log. Prepaying is no sign of risk in itself, and "
-    "audit columns are never features."
+    "shows of that choice, not what it didn't log."
 )
 
 
@@ -94,11 +94,16 @@ def model_card(judged: Judged, shared: Shared) -> Document:
         Section("Intended use", (USE,)),
         shared.trained_on,
         Section("Performance", (*_warnings(judged), *verdicts(judged), performance)),
-        Section("Limits", (LIMITS,)),
+        Section("Limits", _limits(judged)),
         shared.selection,
         shared.fairness,
     )
     return Document(f"Model card: {_title(judged)}", sections)
+
+
+def _limits(judged: Judged) -> tuple[str, ...]:
+    """Return what the figures can't say; of weights only where there are arms to weigh by."""
+    return (LIMITS_OF_A_LOG, LIMITS) if judged.fitted.propensities else (LIMITS,)
 
 
 def trained_on(judged: Judged) -> Section:
@@ -111,6 +116,7 @@ def trained_on(judged: Judged) -> Section:
         ("family", str(settings["family"])),
         ("seed", int(settings["seed"])),
         ("features", len(model.feature_names)),
+        ("features that vary in the rows fitted on", _varying(model)),
         ("arms as features", "yes" if model.has_arms else "no"),
         ("settings tried", len(tuning.trials) if tuning else "its own alone"),
         ("calibration", judged.fitted.calibration.calibration.kind),
@@ -126,12 +132,17 @@ def trained_on(judged: Judged) -> Section:
     return Section(
         "What was trained, and on what",
         (
-            f"Split {judged.data.split.description}. {left_out:,} rows are in no slice: their "
-            "outcome windows reach into a later one (purged).",
+            f"Split {judged.data.split.description}. {left_out:,} rows are in no slice: with them "
+            "an outcome would be in two, or the calibration no later than the fit (purged).",
             Grid("Data and model", ("", "value"), tuple(rows)),
             Grid("Slices", ("slice", "rows", "bads"), tuple(slices)),
         ),
     )
+
+
+def _varying(model: RiskModel) -> int:
+    """Return how many features say anything: the others are one value, or null, in every row."""
+    return sum(max(known.shares) < 1.0 for known in model.reference.features.values())
 
 
 def verdicts(judged: Judged) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,8 @@ CALIBRATE_ACCOUNTS = 0.4
 MINIMUM_PER_CLASS = 5
 ENOUGH_PER_CLASS = 25
 """Bad and good rows that each slice needs before an out-of-time split is preferred."""
+DEALS: Final = 20
+"""Hashes of the account that are tried where the first leaves a slice with fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Split:
         `out_of_time` or `out_of_account`.
     test_from
         Start of the test slice, microseconds UTC; None if the split is by account.
+    salt
+        Of the hash that dealt the accounts.
     left_out
         Rows in no slice: their outcome windows reach into a later slice.
     description
@@ -51,26 +55,32 @@ class Split:
     test_from: int | None
     left_out: int
     description: str
+    salt: int = 0
 
     def to_manifest(self) -> dict[str, object]:
         """Return what `unseen_rows` needs later, as JSON values."""
         return {
             "kind": self.kind,
             "test_from": self.test_from,
+            "salt": self.salt,
             "left_out": self.left_out,
             "description": self.description,
         }
 
 
-def account_hash(account_id: NDArray[Any]) -> NDArray[np.float64]:
+def account_hash(account_id: NDArray[Any], salt: int = 0) -> NDArray[np.float64]:
     """Return a number in [0, 1) for each account id, the same in every book and process.
 
     Parameters
     ----------
     account_id
         `[n]` int64 or object array of strings.
+    salt
+        Another one gives other numbers.
     """
     bits = pd.util.hash_array(np.asarray(account_id))
+    if salt:
+        bits = pd.util.hash_array(bits + np.uint64(salt))
     return (bits >> np.uint64(11)).astype(np.float64) / float(1 << 53)
 
 
@@ -113,12 +123,12 @@ def split_observations(
     """
     _require_both_classes(bad, "observations")
     if hold_out == "account":
-        split = _split_by_account(account_id, "as asked for")
+        split = _split_by_account(account_id, bad, "as asked for")
     else:
         last = np.flatnonzero(as_of >= _cut(as_of, TEST_SHARE))
         split = split_before(account_id, as_of, horizon_days, last)
         why_not = _why_not(split, bad, as_of, horizon_days)
-        split = _split_by_account(account_id, why_not) if why_not else split
+        split = _split_by_account(account_id, bad, why_not) if why_not else split
     for name in SLICES:
         _require_both_classes(bad[getattr(split, name)], f"the {name} slice of the observations")
     return split
@@ -134,7 +144,8 @@ def unseen_rows(
     """
     if manifest["kind"] == OUT_OF_TIME:
         return np.asarray(as_of >= int(manifest["test_from"]), dtype=np.bool_)
-    return np.asarray(account_hash(account_id) < HOLD_OUT_ACCOUNTS, dtype=np.bool_)
+    place = account_hash(account_id, int(manifest.get("salt", 0)))
+    return np.asarray(place < HOLD_OUT_ACCOUNTS, dtype=np.bool_)
 
 
 def split_before(
@@ -192,14 +203,37 @@ def _why_not(split: Split, bad: NDArray[np.bool_], as_of: NDArray[np.int64], day
         bads, goods = _classes(bad[getattr(split, name)])
         if min(bads, goods) < ENOUGH_PER_CLASS:
             return (
-                f"{_day(first)} to {_day(last)} is too short for outcome windows of {days} days "
-                f"(its {name} slice would have {bads} bad and {goods} good rows)"
+                f"from {_day(first)} to {_day(last)}, with outcome windows of {days} days, the "
+                f"{name} slice of a split in time would have {bads} bad and {goods} good rows, "
+                f"fewer than {ENOUGH_PER_CLASS} of one"
             )
     return ""
 
 
-def _split_by_account(account_id: NDArray[Any], reason: str) -> Split:
-    place = account_hash(account_id)
+def _split_by_account(account_id: NDArray[Any], bad: NDArray[np.bool_], reason: str) -> Split:
+    """Deal the accounts; where some slice gets few bads, by the hash that deals them most evenly.
+
+    Chance would else leave a slice with a third of its bads, or none. It is chosen by outcomes
+    alone, so the test stays fair, as in a stratified draw.
+    """
+    split = _dealt(account_id, reason, 0)
+    slices = [bad[getattr(split, name)] for name in SLICES]
+    if min(min(_classes(outcomes)) for outcomes in slices) >= ENOUGH_PER_CLASS:
+        return split
+    deals = (_dealt(account_id, reason, salt) for salt in range(DEALS))
+    return min(deals, key=lambda split: _unevenness(split, bad))
+
+
+def _unevenness(split: Split, bad: NDArray[np.bool_]) -> float:
+    """Return Pearson's chi-squared of the slices' bads, but for a factor that all splits share."""
+    slices = [bad[getattr(split, name)] for name in SLICES]
+    return float(
+        sum((part.sum() - part.size * bad.mean()) ** 2 / max(part.size, 1) for part in slices)
+    )
+
+
+def _dealt(account_id: NDArray[Any], reason: str, salt: int) -> Split:
+    place = account_hash(account_id, salt)
     return Split(
         fit=np.flatnonzero(place >= CALIBRATE_ACCOUNTS),
         calibrate=np.flatnonzero((place >= HOLD_OUT_ACCOUNTS) & (place < CALIBRATE_ACCOUNTS)),
@@ -208,6 +242,7 @@ def _split_by_account(account_id: NDArray[Any], reason: str) -> Split:
         test_from=None,
         left_out=0,
         description=f"out of account by a hash of account_id: {reason}",
+        salt=salt,
     )
 
 

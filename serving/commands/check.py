@@ -20,7 +20,8 @@ def command(path: Path, quarantine: Path | None, as_json: bool) -> None:
     report = check(path, quarantine=quarantine)
 
     def show(console: Console) -> None:
-        console.print(f"{path}: {report.rows:,} events of {report.accounts:,} accounts")
+        counts = f"{report.rows:,} events of {report.accounts:,} accounts"
+        console.print(f"{path}: {counts if report.rows else 'no event could be read'}")
         for finding in report.findings:
             console.print(f"{finding.level:>9}  {finding.message}")
             console.print(f"{'':>9}  {finding.mend}")

@@ -42,6 +42,6 @@ def command(
 
     def show(console: Console) -> None:
         for written in terms.values():
-            console.print(to_markdown(page_of(written)), markup=False)
+            console.print(to_markdown(page_of(written)))
 
     emit(payload, as_json=as_json, summary=show)

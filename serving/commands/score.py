@@ -85,6 +85,8 @@ def command(
     from relimit.data.unknown_kinds import names_of
     from relimit.models import load_model
     from relimit.policy import load_policy
+    from relimit.policy.gates import cap_caution
+    from relimit.policy.reasons import REGULATORY_CAP
     from relimit.serving.answers import Answering
     from relimit.serving.batch import score
     from relimit.serving.models import locate_model
@@ -108,6 +110,9 @@ def command(
     if strange := manifest["unknown_kinds"]:
         told = f"features ignore events of unknown kinds: {names_of(strange)}"
         click.echo(f"warning: {events}: {told}", err=True)
+    capped, decided = manifest["binding"].get(REGULATORY_CAP, 0), manifest["counts"]["decided"]
+    if told_of_cap := cap_caution(scorer.policy, capped, decided):
+        click.echo(f"warning: {told_of_cap}", err=True)
 
     def show(console: Console) -> None:
         money = manifest["money"]
@@ -120,6 +125,8 @@ def command(
         sum_ = f"{total:,} = decided {decided:,} + quarantined {quarantined:,}"
         rows = {"prepayments": sum_, **counts, **manifest["quarantined"]}
         pairs(console, f"Decisions in {out} ({versions})", rows)
+        if manifest["binding"]:
+            pairs(console, "First reason of what waits or is withheld", manifest["binding"])
         pairs(console, "Money", {name: yuan(fen) for name, fen in money.items()})
         if scorer.model.caution is not None:
             console.print(f"caution: {scorer.model.caution}")

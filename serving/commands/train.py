@@ -209,12 +209,15 @@ def _payload(result: "TrainResult") -> dict[str, Any]:
         "version": result.version,
         "run_id": result.run_id,
         "metrics": result.metrics,
+        "rows": dict(result.rows),
         "cautions": list(result.cautions),
     }
 
 
 def _show(console: Console, result: "TrainResult", family: str) -> None:
     pairs(console, f"{result.model_uri} ({family})", {"run": result.run_id})
+    counts = {name.replace("_", " "): f"{rows:,}" for name, rows in result.rows.items() if rows}
+    pairs(console, "What the observations were for", counts)
     shown = {words: result.metrics.get(name) for name, words in SHOWN.items()}
     rows = {words: figure(value) for words, value in shown.items() if value is not None}
     pairs(console, "On rows that it has not learnt from (all figures: --json)", rows)

@@ -114,7 +114,6 @@ WARNINGS: list[tuple[str, dict[str, Any]]] = [
     ("known_before_it_happened", {"known_at": NOON - 2 * DAY}),
     ("score_out_of_range", {"kind": "external_score", "amount": None, "value": 349}),
     ("score_out_of_range", {"kind": "external_score", "amount": None, "value": 951}),
-    ("score_out_of_range", {"kind": "external_score", "amount": None}),
     ("repeated_rows", {}),
     ("prepaid_more_than_owed", {"kind": "prepayment", "amount": 6, "ts": NOON + DAY}),
     ("no_limit", {"account_id": 2}),
@@ -269,6 +268,15 @@ def test_an_absent_known_at_is_taken_from_ts_and_a_null_one_noted(tmp_path: Path
     some = pa.array([NOON, None], pa.timestamp("us", "UTC"))
     found = by_code(report_of(table.set_column(place, "known_at", some), tmp_path))
     assert (found["no_known_at"].level, found["no_known_at"].count) == ("note", 1)
+
+
+def test_a_score_that_the_bureau_did_not_have_is_a_note_and_no_matter_of_scale(
+    tmp_path: Path,
+) -> None:
+    report = report_of(events({"kind": "external_score", "amount": None}), tmp_path)
+    found = by_code(report)
+    assert (found["no_score"].level, found["no_score"].count) == ("note", 1)
+    assert "score_out_of_range" not in found
 
 
 def test_quarantine_parts_the_rows_and_loses_none(tmp_path: Path) -> None:

@@ -174,11 +174,13 @@ SELECT
     last_value_of('external_score') AS score_last,
         last_value_of('external_score') - arg_max(value, seq) FILTER (kind = 'external_score' AND value IS
         NOT NULL AND age >= days(90)) AS score_change_90d,
+        avg(value) FILTER (kind = 'external_score' AND age < days(365)) AS score_mean_365d,
         (any_value(as_of) - arg_max(ts, seq) FILTER (kind = 'external_score' AND value IS NOT NULL)) /
         days(1) AS score_since_days,
     count_in('inquiry', 30) AS inquiry_count_30d,
     count_in('inquiry', 90) AS inquiry_count_90d,
     count_in('inquiry', 180) AS inquiry_count_180d,
+    count_in('inquiry', 365) AS inquiry_count_365d,
         share(coalesce(sum(amount) FILTER (kind = 'prepayment' AND after_lender <= hours(48) AND age <
         days(90)), 0), sum_in('prepayment', 90)) AS lender_funded_share_90d,
         share(coalesce(sum(amount) FILTER (kind = 'prepayment' AND after_lender <= hours(48) AND age <
@@ -214,6 +216,8 @@ SELECT
         'interest_payment') AND seq > settled)) / days(1) ELSE 0 END AS interest_unpaid_days,
     share(greatest(unsettled(), 0), last_of('prepayment')) AS interest_to_prepaid,
     sum_in('interest_payment', 90) AS interest_paid_90d,
+        share(3 * sum_in('interest', 90), balance(30) + balance(60) + balance(90)) AS
+        interest_to_balance_90d,
         coalesce(sum(amount) FILTER (kind = 'interest' AND detail = 'penalty' AND age < days(180)), 0) AS
         penalty_interest_180d,
         count(*) FILTER (kind = 'operation' AND detail = 'login_failed' AND NOT excused AND age < days(30))

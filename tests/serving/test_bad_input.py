@@ -117,3 +117,26 @@ def test_the_good_file_is_accepted(tmp_path: Path, snapshots: Path, relimit: Run
         == 0
     )
     assert pq.read_table(out).num_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (
+            replaced("ts", GOOD["ts"].cast(pa.timestamp("us"))),
+            "column ts is timestamp[us] (3 rows), expected timestamp[us, tz=UTC]",
+        ),
+        (
+            GOOD.append_column("value", pa.array([1.0, 2.0, None])),
+            "Cast value to int32 (of pandas: Int32)",
+        ),
+    ],
+)
+def test_check_prints_types_whole_and_counts_no_events_that_it_could_not_read(
+    tmp_path: Path, relimit: Run, table: pa.Table, said: str
+) -> None:
+    pq.write_table(table, tmp_path / "events.parquet")
+    result = relimit("check", tmp_path / "events.parquet")
+    assert result.exit_code == 1
+    assert said in result.output
+    assert "no event could be read" in result.output

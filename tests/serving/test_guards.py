@@ -122,6 +122,24 @@ def test_a_prepayment_that_cannot_be_decided_is_quarantined(
     assert reason in kept["reason"]
 
 
+def test_a_night_says_which_rule_binds_and_asks_about_a_cap_that_binds_most(
+    tmp_path: Path, model_folder: Path, relimit: Run
+) -> None:
+    lines = [*LINE, *((2, hour, kind, 900 * (amount or 0)) for _, hour, kind, amount in LINE)]
+    events = write_events(tmp_path / "events.parquet", [*lines, (1, 2, "overdue", 900)])
+    words = ["--model", model_folder, "--events", events, *NIGHT, "--out"]
+    result = relimit("score", *words, tmp_path / "out")
+    assert json.loads((tmp_path / "out/manifest.json").read_text())["binding"] == {
+        "overdue": 1, "regulatory_cap": 1,
+    }  # fmt: skip
+    assert "First reason of what waits or is withheld" in result.output
+    assert "[caps]" not in result.output
+    alone = write_events(tmp_path / "alone.parquet", lines[3:])
+    capped = relimit("score", "--model", model_folder, "--events", alone, *NIGHT, "--out",
+                     tmp_path / "capped")  # fmt: skip
+    assert "warning: the regulatory cap of 200,000 yuan holds back limit in 1 of 1" in capped.output
+
+
 def history(**changes: Any) -> str:
     events = [
         {"ts": (START + timedelta(hours=hour)).isoformat(), "kind": kind, "amount": amount}

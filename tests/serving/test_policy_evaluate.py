@@ -36,3 +36,4 @@ def test_a_book_without_a_log_is_refused(
     result = relimit("policy", "evaluate", tmp_path, "--model", model_folder)
     assert result.exit_code == 1
     assert "no decisions.parquet in the book" in result.output
+    assert "observations" not in result.output

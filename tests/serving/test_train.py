@@ -8,6 +8,8 @@ import pytest
 
 from relimit.training import Repetition, TrainResult, TuneBudget
 
+ROWS = {"fit": 4_620, "in_no_slice": 14_011, "not_matured": 0}
+
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> dict:
@@ -17,7 +19,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict:
     def train(*_, **options):
         seen.update(options)
         cautions = ("few bads", "arms never tried")
-        return TrainResult("models:/restoration-risk/1", "1", "run", {"auc": 0.7}, cautions)
+        return TrainResult("models:/restoration-risk/1", "1", "run", {"auc": 0.7}, cautions, ROWS)
 
     source = SimpleNamespace(events=None, observations=None, accounts=None)
     monkeypatch.setattr("relimit.serving.inputs.training_input", lambda _: source)
@@ -55,6 +57,14 @@ def test_cautions_are_printed_and_in_the_json(asked, relimit, relimit_json):
     assert "caution: arms never tried" in printed
 
 
+def test_what_became_of_the_observations_is_printed_and_in_the_json(asked, relimit, relimit_json):
+    words = ["train", "book", "--family", "lightgbm"]
+    assert relimit_json(*words)["rows"] == ROWS
+    printed = [" ".join(line.split()) for line in relimit(*words).stdout.splitlines()]
+    assert "in no slice 14,011" in printed
+    assert not any(line.startswith("not matured") for line in printed)
+
+
 def test_other_accounts_and_special_codes_are_handed_on(asked, relimit_json, tmp_path):
     codes = {"prepay_count_30d": [-99, -98.5]}
     (tmp_path / "codes.json").write_text(json.dumps(codes))
@@ -81,7 +91,7 @@ def again(monkeypatch: pytest.MonkeyPatch, asked: dict) -> list:
 
     def repeat(uri, *_, **options):
         seen.append((uri, options["tracking_uri"], options["workers"]))
-        result = TrainResult("models:/restoration-risk/2", "2", "run", {"auc": 0.7})
+        result = TrainResult("models:/restoration-risk/2", "2", "run", {"auc": 0.7}, (), ROWS)
         return Repetition(result, () if uri.endswith("1") else ("model.txt",))
 
     monkeypatch.setattr("relimit.training.repeat_training", repeat)

@@ -35,6 +35,11 @@ def test_the_standardised_difference_is_the_t_statistic_without_its_sizes():
     assert np.isnan(standardised_difference(np.ones(5), np.ones(5)))
 
 
+def test_a_column_without_a_value_is_no_group():
+    empty = pa.table({"account_id": [5, 6], "sex": pa.nulls(2, pa.string()), "region": ["n", None]})
+    assert set(audit_groups(empty, np.array([5, 6]))) == {"region"}
+
+
 def test_groups_are_measured_against_the_one_that_fares_best():
     rng = np.random.default_rng(1)
     group = np.repeat(["a", "b", "tiny", "not stated"], [200, 300, 5, 40])

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from relimit.data.errors import PolicyError
 from relimit.data.vocabulary import ARMS
 from relimit.policy import load_policy
 from relimit.policy.arms import tier_of
@@ -179,7 +180,9 @@ def test_the_frontier_rises_and_the_optimised_policy_lies_on_it():
 
 
 def test_what_is_written_reads_back(tmp_path):
-    found = optimise_book(with_value(loss_budget=0.02, group_share=0.0), make_book())
+    found = optimise_book(
+        with_value(loss_budget=0.02, group_share=0.0), make_book(arm=np.arange(N) % len(ARMS))
+    )
     write_optimum(found, tmp_path)
     assert load_policy(tmp_path / "policy.toml") == found.policy
     assert found.policy.gates == load_policy().gates
@@ -199,6 +202,47 @@ def test_a_warning_stands_in_the_head_of_the_file_and_on_the_page(tmp_path):
     write_optimum(optimise_book(with_value(loss_budget=0.02, group_share=0.0), book), tmp_path)
     assert "# Warning: Too few went bad." in (tmp_path / "policy.toml").read_text("utf-8")
     assert "Too few went bad." in (tmp_path / "frontier.html").read_text("utf-8")
+
+
+def with_room(book, capped):
+    """The same book where the cap leaves these rows nothing."""
+    room = np.where(capped, 0, book.freed)
+    return replace(book, situation=replace(book.situation, room=room))
+
+
+def test_a_cap_that_leaves_nothing_to_restore_is_refused_with_the_setting_to_change():
+    with pytest.raises(PolicyError, match="nothing to restore in any of 400") as refused:
+        optimise_book(load_policy(), with_room(make_book(), np.ones(N, bool)))
+    assert "limit_yuan under [caps]" in str(refused.value)
+
+
+def test_a_cap_that_holds_back_most_decisions_is_warned_of():
+    book = with_room(make_book(), np.arange(N) % 4 > 0)
+    found = optimise_book(with_value(loss_budget=0.02, group_share=0.0), book)
+    assert "holds back limit in 300 of 400 decisions" in found.warnings[0]
+
+
+def test_tiers_that_the_log_never_tried_are_said_to_be_a_guess():
+    tried_once = optimise_book(with_value(loss_budget=0.02, group_share=0.0), make_book())
+    (warning,) = tried_once.warnings
+    assert "These tiers give 100% of the decisions an arm that the log took fewer than 5" in warning
+    assert "100% back at once" in warning
+    as_it_gives = make_book(arm=tried_once.found.arm)
+    assert optimise_book(with_value(loss_budget=0.02, group_share=0.0), as_it_gives).warnings == ()
+
+
+def test_what_closed_gates_withhold_is_untried_where_the_log_withheld_nothing():
+    full = np.full(N, arm(1.0, 0))
+    closed = np.zeros((N, 3), bool)
+    closed[:40, 0] = True
+    book = make_book(arm=full)
+    book = replace(book, outcomes=replace(book.outcomes, loss=book.outcomes.loss * 0.0))
+    policy = with_value(loss_budget=1.0, group_share=0.0)
+    assert optimise_book(policy, book).warnings == ()
+    gated = replace(book, situation=replace(book.situation, closed=closed))
+    (warning,) = optimise_book(policy, gated).warnings
+    assert "give 10% of the decisions" in warning
+    assert "(nothing back)" in warning
 
 
 def test_the_limits_of_the_logs_own_figures_are_those_of_what_came():

@@ -348,6 +348,7 @@ def test_fairness_names_the_groups_and_escapes_them(page, trained):
     text = (trained[1] / FILES[1]).read_text(encoding="utf-8")
     assert text.startswith("# Model card: a&b (lightgbm)")
     assert "Intended use" in text
+    assert "only for the arms that an older policy took" in text
 
 
 def test_what_is_not_known_is_not_reported(history, observations, tracking_uri, tmp_path):
@@ -363,6 +364,11 @@ def test_what_is_not_known_is_not_reported(history, observations, tracking_uri, 
     shown = page.tables["Points by bin"][1:]
     assert [row[:2] for row in shown] == card[["feature", "bin"]].to_numpy().tolist()
     assert [int(row[-1]) for row in shown] == card["points"].tolist()
+    about = page.column("Data and model")
+    varying = int(about["features that vary in the rows fitted on"])
+    assert 0 < varying < int(about["features"])
+    written = (tmp_path / "model_card.md").read_text(encoding="utf-8")
+    assert "an older policy took" not in written
     features = page.tables["Points by bin"]
     assert features[0] == [
         "feature", "bin", "rows", "bads", "row share", "bad rate", "weight of evidence",

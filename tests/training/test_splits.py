@@ -66,8 +66,17 @@ def test_a_history_shorter_than_the_horizon_falls_back_to_accounts_with_counts()
     account, as_of, bad = book(days=100)
     split = split_observations(account, as_of, bad, horizon_days=180)
     assert split.kind == OUT_OF_ACCOUNT
-    assert "too short for outcome windows of 180 days" in split.description
+    assert "with outcome windows of 180 days" in split.description
     assert "0 bad and 0 good" in split.description
+
+
+def test_few_bads_in_a_long_history_fall_back_to_accounts_and_no_word_blames_its_length():
+    account, as_of, bad = book(days=1500)
+    bad = bad & (np.cumsum(bad) <= 60)
+    split = split_observations(account, as_of, bad, horizon_days=180)
+    assert split.kind == OUT_OF_ACCOUNT
+    assert "fewer than 25 of one" in split.description
+    assert "short" not in split.description
 
 
 def test_string_accounts_split_as_well():
@@ -93,10 +102,31 @@ def test_no_observations_are_refused():
 
 def test_too_few_bads_for_one_slice_names_the_slice():
     account = np.arange(3000)
+    account[:50] = 7
+    with pytest.raises(DataError, match=r"the \w+ slice.*0 bad"):
+        split_observations(account, np.zeros(3000, np.int64), account == 7, horizon_days=180)
+
+
+def test_few_bads_are_dealt_evenly_whatever_the_first_hash_makes_of_them():
+    account = np.arange(3000)
     bad = np.zeros(3000, bool)
     bad[np.flatnonzero(account_hash(account) > 0.5)[:50]] = True
-    with pytest.raises(DataError, match=r"the calibrate slice.*0 bad"):
-        split_observations(account, np.zeros(3000, np.int64), bad, horizon_days=180)
+    split = split_observations(account, np.zeros(3000, np.int64), bad, horizon_days=180)
+    assert 7 <= bad[split.test].sum() <= 13
+    assert 7 <= bad[split.calibrate].sum() <= 13
+    unseen = unseen_rows(split.to_manifest(), account, np.zeros(3000, np.int64))
+    np.testing.assert_array_equal(np.flatnonzero(unseen), split.test)
+
+
+def test_where_bads_abound_the_first_hash_deals():
+    account, as_of, bad = book(days=0, accounts=3000)
+    assert split_observations(account, as_of, bad, horizon_days=180).salt == 0
+
+
+def test_a_manifest_of_before_salts_was_dealt_by_the_first_hash():
+    account = np.arange(100)
+    unseen = unseen_rows({"kind": OUT_OF_ACCOUNT}, account, np.zeros(100, np.int64))
+    np.testing.assert_array_equal(unseen, account_hash(account) < 0.2)
 
 
 def test_hash_is_fixed_for_ever_since_manifests_rely_on_it():
