@@ -122,13 +122,22 @@ def _events_and_log(source: Path | tuple[Path, Path]) -> tuple[Path, Path, datet
     return book.events, book.decisions, book.as_of
 
 
-def training_input(source: Path | tuple[Path, Path]) -> TrainingInput:
-    """Return what to train or compare on; a book's own observations come before its log."""
+def training_input(
+    source: Path | tuple[Path, Path], *, horizon_days: int = BAD_HORIZON_DAYS
+) -> TrainingInput:
+    """Return what to train or compare on; a book's own observations come before its log.
+
+    A log is observed for `horizon_days`; labelled observations are taken as they are.
+    """
     if isinstance(source, tuple):
         events, observations = source
         return TrainingInput(events, _observations(observations))
     book = Book.open(source)
-    labelled = _observations(book.observations) if book.observations else observe_files(source)
+    labelled = (
+        _observations(book.observations)
+        if book.observations
+        else observe_files(source, horizon_days=horizon_days)
+    )
     accounts = book.accounts and read_parquet(book.accounts, accounts_schema(), table="accounts")
     return TrainingInput(book.events, labelled, accounts)
 

@@ -54,7 +54,7 @@ RECORDED: Final = (
     type=click.IntRange(min=1),
     default=BAD_HORIZON_DAYS,
     show_default=True,
-    help="Days after as_of in which `bad` was observed.",
+    help="Days after as_of in which `bad` was, or a BOOK's log is, observed.",
 )
 @click.option(
     "--hold-out",
@@ -132,7 +132,7 @@ def command(
     codes = None if special_codes is None else read_special_codes(special_codes)
     with stages(f"training {family}") as stage:
         stage("reading observations")
-        data = training_input(source)
+        data = training_input(source, horizon_days=horizon)
         result = train(
             data.events,
             data.observations,
@@ -175,11 +175,13 @@ def _train_again(
     as_json: bool,
 ) -> None:
     from relimit.serving.inputs import training_input
+    from relimit.serving.models import open_model
     from relimit.training import repeat_training
 
     with stages(f"training {model_uri} again") as stage:
         stage("reading observations")
-        data = training_input(source)
+        horizon = open_model(model_uri, tracking_uri).horizon_days
+        data = training_input(source, horizon_days=horizon)
         found = repeat_training(
             model_uri,
             data.events,

@@ -20,7 +20,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict:
         return TrainResult("models:/restoration-risk/1", "1", "run", {"auc": 0.7}, cautions)
 
     source = SimpleNamespace(events=None, observations=None, accounts=None)
-    monkeypatch.setattr("relimit.serving.inputs.training_input", lambda _: source)
+
+    def read(_, **options):
+        seen["read"] = options
+        return source
+
+    monkeypatch.setattr("relimit.serving.inputs.training_input", read)
     monkeypatch.setattr("relimit.training.train", train)
     return seen
 
@@ -30,6 +35,12 @@ def test_minutes_to_tune_and_months_to_backtest_are_handed_on(asked, relimit_jso
     assert found["model_uri"] == "models:/restoration-risk/1"
     assert asked["budget"] == TuneBudget(minutes=1.5)
     assert asked["backtest_months"] == 3
+
+
+def test_what_is_observed_is_what_is_purged_between_the_slices(asked, relimit_json):
+    relimit_json("train", "book", "--family", "lightgbm", "--horizon", 90)
+    assert asked["read"] == {"horizon_days": 90}
+    assert asked["horizon_days"] == 90
 
 
 def test_nothing_is_tuned_or_backtested_unasked(asked, relimit_json):
@@ -84,6 +95,8 @@ def again(monkeypatch: pytest.MonkeyPatch, asked: dict) -> list:
         result = TrainResult("models:/restoration-risk/2", "2", "run", {"auc": 0.7})
         return Repetition(result, () if uri.endswith("1") else ("model.txt",))
 
+    recorded = SimpleNamespace(horizon_days=120)
+    monkeypatch.setattr("relimit.serving.models.open_model", lambda *_: recorded)
     monkeypatch.setattr("relimit.training.repeat_training", repeat)
     return seen
 
@@ -99,7 +112,7 @@ def test_a_version_is_trained_again_from_its_record(again, asked, relimit, relim
     ]
     found = relimit_json("train", "book", *words)
     assert again == [("models:/restoration-risk/1", "sqlite:///x", 1)]
-    assert not asked
+    assert asked == {"read": {"horizon_days": 120}}
     assert found["repeats"] == "models:/restoration-risk/1"
     assert found["model_uri"] == "models:/restoration-risk/2"
     assert found["differences"] == []
