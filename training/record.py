@@ -128,6 +128,7 @@ def _params(judged: Judged) -> dict[str, object]:
         "split": data.split.kind,
         "arms": fitted.model.has_arms,
         "trials": len(fitted.tuning.trials) if fitted.tuning else 0,
+        "tune_minutes": fitted.tuning.budget.minutes if fitted.tuning else None,
         "calibration": fitted.calibration.calibration.kind,
         "loss_head": fitted.model.loss.kind,
         "features": len(data.names),

@@ -24,6 +24,7 @@ from relimit.training.report_scorecard import scorecard
 from relimit.training.report_selection import fairness, selection
 from relimit.training.splits import SLICES
 from relimit.training.stability import Shift
+from relimit.training.tune import Tuning
 from relimit.training.views import NAIVE
 
 USE: Final = (
@@ -112,7 +113,7 @@ def trained_on(judged: Judged) -> Section:
         ("seed", int(settings["seed"])),
         ("features", len(model.feature_names)),
         ("arms as features", "yes" if model.has_arms else "no"),
-        ("settings tried", len(tuning.trials) if tuning else "its own alone"),
+        ("settings tried", _tried(tuning)),
         ("calibration", judged.fitted.calibration.calibration.kind),
         ("expected-loss head", model.loss.kind),
         ("SHA-256 of the observations", str(about["observations_sha256"])),
@@ -132,6 +133,14 @@ def trained_on(judged: Judged) -> Section:
             Grid("Slices", ("slice", "rows", "bads"), tuple(slices)),
         ),
     )
+
+
+def _tried(tuning: Tuning | None) -> str:
+    if tuning is None:
+        return "its own alone"
+    minutes = tuning.budget.minutes
+    asked = "" if minutes is None else f" of {minutes:g} minutes"
+    return f"{len(tuning.trials)}, in {tuning.seconds / 60.0:.1f}{asked or ' minutes'}"
 
 
 def verdicts(judged: Judged) -> list[str]:
