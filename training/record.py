@@ -12,6 +12,7 @@ import pandas as pd
 
 from relimit.features import catalogue_hash
 from relimit.models import RiskModel, ScorecardHead, save_model
+from relimit.training.backtest import BacktestMonth
 from relimit.training.dataset import TrainingData
 from relimit.training.fit import Fitted
 from relimit.training.grid_data import TABLES
@@ -36,6 +37,8 @@ class TrainResult:
         Figures on rows that it was not fitted on, by name.
     cautions
         What to know before they are read, in words.
+    backtest
+        The last months under models that learnt before them, if asked for.
     """
 
     model_uri: str
@@ -43,6 +46,7 @@ class TrainResult:
     run_id: str
     metrics: dict[str, float]
     cautions: tuple[str, ...] = ()
+    backtest: tuple[BacktestMonth, ...] = ()
 
 
 def record_version(
@@ -90,7 +94,7 @@ def record_version(
         )
         version = register_version(run, name, artifact)
     uri = f"models:/{name}/{version}"
-    return TrainResult(uri, version, run.run_id, fitted.metrics, judged.cautions)
+    return TrainResult(uri, version, run.run_id, fitted.metrics, judged.cautions, judged.backtest)
 
 
 def _manifest(judged: Judged) -> dict[str, Any]:

@@ -120,6 +120,7 @@ def train(
         },
         audit=None if accounts is None else audit_version(events, accounts, data, fitted),
         backtest=months,
+        months_asked=backtest_months,
         plots=draw_plots(data.labelled.bad[data.split.test], fitted.test_risk),
     )
     documents = render(judged)

@@ -1,5 +1,6 @@
 """`relimit train`: fit a model and register it in MLflow."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,7 @@ from relimit.serving.terminal import emit, figure, pairs, stages
 
 if TYPE_CHECKING:
     from relimit.training import TrainResult
+    from relimit.training.backtest import BacktestMonth
     from relimit.training.splits import HoldOut
 
 SHOWN: Final = {
@@ -212,6 +214,7 @@ def _payload(result: "TrainResult") -> dict[str, Any]:
         "run_id": result.run_id,
         "metrics": result.metrics,
         "cautions": list(result.cautions),
+        "backtest": [asdict(month) for month in result.backtest],
     }
 
 
@@ -220,5 +223,17 @@ def _show(console: Console, result: "TrainResult", family: str) -> None:
     shown = {words: result.metrics.get(name) for name, words in SHOWN.items()}
     rows = {words: figure(value) for words, value in shown.items() if value is not None}
     pairs(console, "On rows that it has not learnt from (all figures: --json)", rows)
+    if result.backtest:
+        months = {month.month: _in_words(month) for month in result.backtest}
+        pairs(console, "Back-test: each month under a model that learnt before it", months)
     for caution in result.cautions:
         console.print(f"  caution: {caution}")
+
+
+def _in_words(month: "BacktestMonth") -> str:
+    area = month.auc
+    return (
+        f"{month.rows:,} rows, {month.bads:,} bad: AUC {area.value:.3f} ({area.low:.3f} to "
+        f"{area.high:.3f}), log-loss {month.log_loss:.4f}, observed/expected "
+        f"{month.observed_expected:.2f}"
+    )

@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from relimit.training import Repetition, TrainResult, TuneBudget
+from relimit.training.backtest import BacktestMonth
+from relimit.training.discrimination import Interval
 
 
 @pytest.fixture
@@ -17,7 +19,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict:
     def train(*_, **options):
         seen.update(options)
         cautions = ("few bads", "arms never tried")
-        return TrainResult("models:/restoration-risk/1", "1", "run", {"auc": 0.7}, cautions)
+        backtest = (BacktestMonth("2025-03", 900, 340, 26, Interval(0.7, 0.6, 0.8), 0.25, 1.5),)
+        uri = "models:/restoration-risk/1"
+        return TrainResult(uri, "1", "run", {"auc": 0.7}, cautions, backtest)
 
     source = SimpleNamespace(events=None, observations=None, accounts=None)
 
@@ -64,6 +68,16 @@ def test_cautions_are_printed_and_in_the_json(asked, relimit, relimit_json):
     printed = relimit(*words).stdout
     assert "caution: few bads" in printed
     assert "caution: arms never tried" in printed
+
+
+def test_months_that_were_back_tested_are_printed_and_in_the_json(asked, relimit, relimit_json):
+    words = ["train", "book", "--family", "lightgbm", "--backtest", 1]
+    (month,) = relimit_json(*words)["backtest"]
+    assert (month["month"], month["bads"]) == ("2025-03", 26)
+    assert month["auc"] == {"value": 0.7, "low": 0.6, "high": 0.8}
+    printed = " ".join(relimit(*words).stdout.split())
+    assert "2025-03 340 rows, 26 bad: AUC 0.700 (0.600 to 0.800), log-loss 0.2500" in printed
+    assert "observed/expected 1.50" in printed
 
 
 def test_other_accounts_and_special_codes_are_handed_on(asked, relimit_json, tmp_path):
