@@ -41,7 +41,8 @@ SHOWN: Final = {
 
 
 RECORDED: Final = (
-    "family", "name", "horizon", "hold_out", "seed", "tune", "special_codes", "backtest", "out",
+    "family", "name", "horizon", "hold_out", "seed", "tune", "special_codes", "backtest",
+    "accounts", "out",
 )  # fmt: skip
 """What `--again` takes from the record, or leaves out."""
 
@@ -86,6 +87,11 @@ RECORDED: Final = (
     metavar="MONTHS",
     help="Judge so many of the last months by models that learnt before them; each is a training.",
 )
+@click.option(
+    "--accounts",
+    type=PATH,
+    help="accounts.parquet with the audit columns that the report's fairness alone reads.",
+)
 @click.option("--out", type=PATH, help="Folder for the validation report and the model card.")
 @click.option(
     "--again",
@@ -111,6 +117,7 @@ def command(
     tune: float | None,
     special_codes: Path | None,
     backtest: int,
+    accounts: Path | None,
     out: Path | None,
     again: str | None,
     workers: int,
@@ -134,7 +141,7 @@ def command(
     codes = None if special_codes is None else read_special_codes(special_codes)
     with stages(f"training {family}") as stage:
         stage("reading observations")
-        data = training_input(source, horizon_days=horizon)
+        data = training_input(source, horizon_days=horizon, accounts=accounts)
         result = train(
             data.events,
             data.observations,

@@ -43,3 +43,14 @@ def log(tmp_path: Path) -> Path:
 def test_a_books_log_is_observed_for_the_horizon_that_is_asked_for(log, horizon, bad):
     found = training_input(log, horizon_days=horizon).observations
     assert found["bad"].to_pylist() == [bad]
+
+
+def test_files_in_a_books_place_may_come_with_accounts(log, tmp_path):
+    who = pa.table({"account_id": pa.array([1]), "opened_at": pa.array([0], TIME), "sex": ["f"]})
+    write_parquet(who, tmp_path / "who.parquet")
+    write_parquet(training_input(log).observations, tmp_path / "observed.parquet")
+    files = log / "events.parquet", tmp_path / "observed.parquet"
+    assert training_input(files).accounts is None
+    for source in (files, log):
+        found = training_input(source, accounts=tmp_path / "who.parquet").accounts
+        assert found["sex"].to_pylist() == ["f"]

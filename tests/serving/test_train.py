@@ -43,8 +43,13 @@ def test_minutes_to_tune_and_months_to_backtest_are_handed_on(asked, relimit_jso
 
 def test_what_is_observed_is_what_is_purged_between_the_slices(asked, relimit_json):
     relimit_json("train", "book", "--family", "lightgbm", "--horizon", 90)
-    assert asked["read"] == {"horizon_days": 90}
+    assert asked["read"] == {"horizon_days": 90, "accounts": None}
     assert asked["horizon_days"] == 90
+
+
+def test_accounts_of_ones_own_are_read(asked, relimit_json):
+    relimit_json("train", "book", "--family", "lightgbm", "--accounts", "who.parquet")
+    assert asked["read"]["accounts"] == Path("who.parquet")
 
 
 def test_nothing_is_tuned_or_backtested_unasked(asked, relimit_json):
