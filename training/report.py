@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from relimit.models import Head, ScorecardHead
-from relimit.models.calibration import Calibration
+from relimit.models import RiskModel, ScorecardHead
 from relimit.training.document import (
     Cell,
     Document,
@@ -70,7 +69,7 @@ def validation_report(judged: Judged, shared: Shared) -> Document:
     sections = [
         _summary(judged, shifts),
         shared.trained_on,
-        *_card(model.head, model.calibration),
+        *_card(model),
         discrimination(judged),
         calibration(judged),
         expected_loss(judged),
@@ -167,8 +166,11 @@ def _summary(judged: Judged, shifts: Mapping[str, Sequence[Shift]]) -> Section:
     return Section("Summary", (*_warnings(judged), *verdicts(judged), words))
 
 
-def _card(head: Head, calibration: Calibration) -> list[Section]:
-    return [scorecard(head, calibration)] if isinstance(head, ScorecardHead) else []
+def _card(model: RiskModel) -> list[Section]:
+    head, scale = model.head, model.points_scale()
+    if scale is None or not isinstance(head, ScorecardHead):
+        return []
+    return [scorecard(head, model.calibration, scale)]
 
 
 def _warnings(judged: Judged) -> list[Notice]:

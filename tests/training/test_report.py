@@ -360,6 +360,10 @@ def test_what_is_not_known_is_not_reported(history, observations, tracking_uri, 
     assert "Loss observed over expected" not in page.tables
     model = load_model(resolve_model(result.model_uri, tracking_uri)[0])
     card = model.head.points_table()
+    worth = page.tables["What a score stands for, calibrated"][1:]
+    scale = model.points_scale()
+    assert [float(row[0]) for row in worth] == scale["points"].tolist()
+    np.testing.assert_allclose([float(row[2]) for row in worth], scale["risk"], atol=6e-5)
     shown = page.tables["Points by bin"][1:]
     assert [row[:2] for row in shown] == card[["feature", "bin"]].to_numpy().tolist()
     assert [int(row[-1]) for row in shown] == card["points"].tolist()
