@@ -330,7 +330,10 @@ def test_directions_hold_and_families_and_drift_are_listed(page):
     caption = "Constrained features: Spearman's correlation of value and contribution, and sweep"
     swept = page.tables[caption][1:]
     assert len(swept) > 10
-    assert {row[4] for row in swept} == {"0"}
+    assert {row[5] for row in swept} == {"0"}
+    assert [row[:2] for row in swept[-2:]] == [["restored_share", "rises"], ["delay_days", "falls"]]
+    assert [int(row[3]) for row in swept[-2:]] == [20 * 20, 20 * 20]
+    assert all(int(row[4]) > 0 for row in swept[-2:])
     families = page.tables["Without what the family tells"]
     assert len(families) > 8
     assert all(np.isfinite([number(cell) for cell in row[1:]]).all() for row in families[1:])
