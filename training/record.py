@@ -15,7 +15,7 @@ from relimit.models import RiskModel, ScorecardHead, save_model
 from relimit.training.backtest import BacktestMonth
 from relimit.training.dataset import TrainingData
 from relimit.training.fit import Fitted
-from relimit.training.grid_data import TABLES
+from relimit.training.grid_data import PLOTS, TABLES
 from relimit.training.judged import Judged
 from relimit.training.tested import FINGERPRINT, NAME, tested_table
 from relimit.training.tracking import LoggedArtifact, register_version, start_run
@@ -50,7 +50,7 @@ class TrainResult:
 
 
 def record_version(
-    judged: Judged, documents: Mapping[str, str], tracking_uri: str | None
+    judged: Judged, documents: Mapping[str, str | bytes], tracking_uri: str | None
 ) -> TrainResult:
     """Log a run with everything that a reviewer needs, and register its model.
 
@@ -59,7 +59,7 @@ def record_version(
     judged
         The version and what is known of it.
     documents
-        Texts to record by file name.
+        Texts and pictures to record by file name.
     tracking_uri
         None: `MLFLOW_TRACKING_URI`, or the SQLite file in the working directory.
 
@@ -80,7 +80,7 @@ def record_version(
         run.json(about, "training")
         run.table(tested_table(data, fitted.test_risk), NAME)
         tables = {file: table.to_csv(index=False) for file, table in _tables(fitted.model).items()}
-        plots = {f"plots/{plot}.png": image for plot, image in judged.plots.items()}
+        plots = {f"{PLOTS}/{plot}.png": image for plot, image in judged.plots.items()}
         run.files({**tables, **plots, **documents})
         run.tables(file for file in documents if file.startswith(f"{TABLES}/"))
         path = Path(folder) / "artifact"

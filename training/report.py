@@ -13,7 +13,7 @@ from relimit.training.document import (
     to_html,
     to_markdown,
 )
-from relimit.training.grid_data import TABLES, grid_json, grids_by_name
+from relimit.training.grid_data import PLOTS, TABLES, grid_json, grids_by_name, pictures_by_name
 from relimit.training.judged import Judged
 from relimit.training.report_gains import gains
 from relimit.training.report_loss import expected_loss
@@ -38,18 +38,28 @@ LIMITS: Final = (
 )
 
 
-def render(judged: Judged) -> dict[str, str]:
-    """Return the report, its tables as data and the card, by file name."""
+def render(judged: Judged) -> dict[str, str | bytes]:
+    """Return the report, its tables as data and its pictures, and the card, by file name.
+
+    Pictures that the judged version has as plots of its own are left out.
+    """
     shared = Shared(trained_on(judged), selection(judged), fairness(judged))
     card, report = model_card(judged, shared), validation_report(judged, shared)
     tables = {
         f"{TABLES}/{name}.json": grid_json(grid) for name, grid in grids_by_name(report).items()
     }
-    return tables | {
+    known = set(judged.plots.values())
+    pictures = {
+        f"{PLOTS}/{name}.png": image
+        for name, image in pictures_by_name(report).items()
+        if image not in known
+    }
+    texts = {
         "validation_report.html": to_html(report),
         "model_card.md": to_markdown(card),
         "model_card.html": to_html(card),
     }
+    return {**tables, **pictures, **texts}
 
 
 class Shared(NamedTuple):

@@ -127,7 +127,8 @@ def train(
     report("recording the version")
     result = record_version(judged, documents, tracking_uri)
     if report_out is not None:
-        write_texts(documents, report_out)
+        texts = {name: text for name, text in documents.items() if isinstance(text, str)}
+        write_texts(texts, report_out)
     return result
 
 
