@@ -1,10 +1,14 @@
 """What a version records in MLflow and in its own manifest."""
 
+import platform
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +25,8 @@ from relimit.training.tested import FINGERPRINT, NAME, tested_table
 from relimit.training.tracking import LoggedArtifact, register_version, start_run
 
 EXAMPLE_ROWS: Final = 3
+TRAINED_WITH: Final = ("optbinning", "ortools", "optuna")
+"""Libraries that only a training needs, and whose versions its bins or its search may hang on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,7 @@ def _manifest(judged: Judged) -> dict[str, Any]:
         "estimator": fitted.parameters,
         "tuning": None if fitted.tuning is None else fitted.tuning.to_dict(),
         "code_revision": about.pop("code_revision"),
+        "trained_with": _trained_with(),
         "data": about,
         "split": judged.data.split.to_manifest(),
         "metrics": fitted.metrics,
@@ -115,6 +122,15 @@ def _manifest(judged: Judged) -> dict[str, Any]:
         "arm_effect": None if fitted.arm_effect is None else asdict(fitted.arm_effect),
         "backtest": [asdict(month) for month in judged.backtest],
     }
+
+
+def _trained_with() -> dict[str, str]:
+    """Return the versions of Python and of what a training needs beside what scores."""
+    found = {"python": platform.python_version()}
+    for name in TRAINED_WITH:
+        with suppress(PackageNotFoundError):
+            found[name] = version_of(name)
+    return found
 
 
 def _params(judged: Judged) -> dict[str, object]:
