@@ -1,7 +1,7 @@
 """The lightgbm family: gradient-boosted trees with monotone constraints."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
@@ -145,6 +145,7 @@ class BoostedTrees(RiskEstimator):
         *,
         eval_set: EvalSet | None = None,
         arm_effect: NDArray[np.float64] | None = None,
+        each_tree: Callable[[], None] | None = None,
     ) -> Self:
         """Grow trees until the later slice stops improving.
 
@@ -161,6 +162,8 @@ class BoostedTrees(RiskEstimator):
         arm_effect
             `[25]` log-odds that each of `ARMS` adds, where they are known: the trees then leave the
             arm columns alone. Without it they learn what they can from these columns.
+        each_tree
+            Called after each tree; what it raises ends the fit.
 
         Raises
         ------
@@ -184,13 +187,16 @@ class BoostedTrees(RiskEstimator):
             first = _first_tree(columns, matrix, bad, weight, arm_effect)
             # A gain of 0 is no split: the arm's columns are left to the first tree.
             settings["feature_contri"] = [float(name not in ARM_COLUMNS) for name in columns]
+        callbacks = [lgb.early_stopping(self.early_stopping_rounds, verbose=False)]
+        if each_tree is not None:
+            callbacks.append(lambda _: each_tree())
         grown = lgb.train(
             settings,
             train,
             num_boost_round=self.max_trees,
             init_model=first,
             valid_sets=[lgb.Dataset(later[0], later[1], weight=later[2], reference=train)],
-            callbacks=[lgb.early_stopping(self.early_stopping_rounds, verbose=False)],
+            callbacks=callbacks,
         )
         # LightGBM leaves out the trees after the best iteration by itself.
         self.best_iteration_ = int(grown.num_trees())

@@ -124,15 +124,31 @@ def _events_and_log(
     return book.events, book.decisions, book.as_of
 
 
-def training_input(source: Path | tuple[Path, Path]) -> TrainingInput:
-    """Return what to train or compare on; a book's own observations come before its log."""
+def training_input(
+    source: Path | tuple[Path, Path],
+    *,
+    horizon_days: int = BAD_HORIZON_DAYS,
+    accounts: Path | None = None,
+) -> TrainingInput:
+    """Return what to train or compare on; a book's own observations come before its log.
+
+    A log is observed for `horizon_days`; labelled observations are taken as they are. `accounts`
+    given by their own path come before a book's.
+    """
     if isinstance(source, tuple):
         events, observations = source
-        return TrainingInput(events, _observations(observations))
+        return TrainingInput(events, _observations(observations), _accounts(accounts))
     book = Book.open(source)
-    labelled = _observations(book.observations) if book.observations else observe_files(source)
-    accounts = book.accounts and read_parquet(book.accounts, accounts_schema(), table="accounts")
-    return TrainingInput(book.events, labelled, accounts)
+    labelled = (
+        _observations(book.observations)
+        if book.observations
+        else observe_files(source, horizon_days=horizon_days)
+    )
+    return TrainingInput(book.events, labelled, _accounts(accounts or book.accounts))
+
+
+def _accounts(path: Path | None) -> pa.Table | None:
+    return None if path is None else read_parquet(path, accounts_schema(), table="accounts")
 
 
 def _observations(path: Path) -> pa.Table:

@@ -107,8 +107,10 @@ def compare(
     DataError
         If no row, or only one class of rows, is left to compare on.
     ModelError
-        If a manifest doesn't say what the model learnt from.
+        If a manifest doesn't say what the model learnt from, or the models speak of outcomes in
+        windows of different length.
     """
+    _require_one_horizon(model_a, model_b)
     labelled, matured = read_labelled(observations)
     keep = _unseen_by(model_a, labelled, "a") & _unseen_by(model_b, labelled, "b")
     _require_both_classes(labelled.bad[keep], len(labelled))
@@ -156,6 +158,16 @@ def _unseen_by(model: RiskModel, labelled: Labelled, which: str) -> NDArray[np.b
             mend="Compare versions made by relimit train",
         )
     return unseen_rows(model.manifest["split"], labelled.account_id, labelled.as_of)
+
+
+def _require_one_horizon(model_a: RiskModel, model_b: RiskModel) -> None:
+    a, b = model_a.horizon_days, model_b.horizon_days
+    if a != b:
+        raise ModelError(
+            f"a says who goes bad in {a} days, b in {b}: no outcome can be held against both",
+            where=f"models {model_a.version} and {model_b.version}",
+            mend="Train one of them again with the other's --horizon",
+        )
 
 
 def _require_both_classes(bad: NDArray[np.bool_], matured: int) -> None:

@@ -8,6 +8,7 @@ import lightgbm as lgb
 import numpy as np
 from scipy.stats import rankdata
 
+from relimit.data.vocabulary import ARMS, DELAYS_DAYS, SHARES
 from relimit.features import catalogue
 from relimit.models import ARM_DIRECTIONS, RiskModel
 from relimit.training.discrimination import Bools, Floats, auc
@@ -51,24 +52,25 @@ class Importance:
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """Whether a constrained feature moves the risk as it must.
+    """Whether a constrained feature, or a part of the arm, moves the risk as it must.
 
     Attributes
     ----------
     name
-        The feature.
+        The column.
     expected
         1: risk may not fall as it rises; −1: may not rise.
     correlation
-        Spearman's, of value and contribution; NaN if either is constant.
-    steps, against
-        Steps of the sweep over the training deciles, and those that went the wrong way.
+        Spearman's, of value and contribution; NaN if either is constant, and for the arm.
+    steps, moved, against
+        Steps of the sweep, those that moved the risk, and those that moved it the wrong way.
     """
 
     name: str
     expected: int
     correlation: float
     steps: int
+    moved: int
     against: int
 
 
@@ -104,7 +106,9 @@ def importances(model: RiskModel, contributions: Floats) -> list[Importance]:
 
 
 def check_directions(model: RiskModel, X: Floats, contributions: Floats) -> list[Direction]:
-    """Sweep every constrained feature over its training deciles and beyond, others held.
+    """Sweep every constrained feature over its training deciles and beyond, and the 25 arms.
+
+    All else is held.
 
     Parameters
     ----------
@@ -114,11 +118,12 @@ def check_directions(model: RiskModel, X: Floats, contributions: Floats) -> list
         `[n, F]` rows and their contributions; the first 20 rows are swept.
     """
     expected = {known.name: known.risk for known in catalogue() if known.risk}
-    return [
+    found = [
         _check_direction(model, X, contributions[:, place], place, expected[name])
         for place, name in enumerate(model.feature_names)
         if name in expected
     ]
+    return found + (_check_arms(model, X[:SWEPT_ROWS]) if model.has_arms else [])
 
 
 def family_sensitivity(
@@ -204,14 +209,29 @@ def _check_direction(
     edges = np.array(model.reference.features[name].edges)
     correlation = _spearman(X[:, place], contribution)
     if len(edges) == 0:
-        return Direction(name, expected, correlation, 0, 0)
+        return Direction(name, expected, correlation, 0, 0, 0)
     beyond = max(float(np.ptp(edges)), 1.0)
     values = np.concatenate([[edges[0] - beyond], edges, [edges[-1] + beyond]])
     rows = X[:SWEPT_ROWS]
     swept = np.repeat(rows, len(values), axis=0)
     swept[:, place] = np.tile(values, len(rows))
-    steps = np.diff(model.log_odds(swept).reshape(len(rows), -1), axis=1) * expected
-    return Direction(name, expected, correlation, steps.size, int((steps < -ROUNDING).sum()))
+    steps = np.diff(model.log_odds(swept).reshape(len(rows), -1), axis=1)
+    return _direction(name, expected, correlation, steps)
+
+
+def _check_arms(model: RiskModel, rows: Floats) -> list[Direction]:
+    """Step from each share to the next at every delay, and from each delay at every share."""
+    by_arm = np.stack([model.log_odds(rows, arm) for arm in ARMS], axis=1)
+    grid = by_arm.reshape(len(rows), len(SHARES), len(DELAYS_DAYS))
+    return [
+        _direction(name, expected, float("nan"), np.diff(grid, axis=axis))
+        for axis, (name, expected) in enumerate(ARM_DIRECTIONS.items(), 1)
+    ]
+
+
+def _direction(name: str, expected: int, correlation: float, steps: Floats) -> Direction:
+    moved, against = np.abs(steps) > ROUNDING, steps * expected < -ROUNDING
+    return Direction(name, expected, correlation, steps.size, int(moved.sum()), int(against.sum()))
 
 
 def _spearman(x: Floats, y: Floats) -> float:

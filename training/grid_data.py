@@ -1,4 +1,4 @@
-"""A document's tables as data, so that those of two versions can be laid side by side."""
+"""A document's tables as data, and its pictures, by names that are the same in every version."""
 
 import json
 import math
@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from relimit.training.discrimination import Interval
-from relimit.training.document import Cell, Document, Grid
+from relimit.training.document import Cell, Document, Grid, Picture
 
 TABLES: Final = "tables"
 """The folder of a report's tables as data."""
+PLOTS: Final = "plots"
+"""The folder of the pictures that a version records."""
 
 
 def grids_by_name(document: Document) -> dict[str, Grid]:
@@ -31,6 +33,16 @@ def grids_by_name(document: Document) -> dict[str, Grid]:
         for section in document.sections
         for block in section.blocks
         if isinstance(block, Grid)
+    }
+
+
+def pictures_by_name(document: Document) -> dict[str, bytes]:
+    """Return a document's pictures, PNG, named as `grids_by_name` names its tables."""
+    return {
+        f"{_words(section.title)}-{_words(block.caption)}": block.png
+        for section in document.sections
+        for block in section.blocks
+        if isinstance(block, Picture)
     }
 
 

@@ -16,11 +16,15 @@ from relimit.training.evidence import ENOUGH_BADS
 from relimit.training.fairness import GroupTreatment
 from relimit.training.fit import Fitted
 from relimit.training.labelled import Labelled
-from relimit.training.splits import sample_rows
+from relimit.training.splits import ENOUGH_PER_CLASS, sample_rows
 
 FEW_BADS: Final = (
     f"The test slice has {{bads:,}} bads, fewer than {ENOUGH_BADS}: read the intervals; no ranking "
     "of models is claimed from them."
+)
+NOT_BACK_TESTED: Final = (
+    "{found} of the {asked} months asked for could be back-tested: a month, and what had matured "
+    f"before it, needs {ENOUGH_PER_CLASS} bads and as many goods in each slice."
 )
 WITHOUT_ARM: Final = (
     "{rows:,} of {of:,} matured rows have no arm where others have one, and are left out. Drop the "
@@ -51,8 +55,8 @@ class Judged:
         What `train` was called with.
     audit
         None without an accounts table.
-    backtest
-        Empty unless months were asked for.
+    backtest, months_asked
+        Months that were back-tested, and how many were to be.
     plots
         PNG by name, see `draw_plots`: the report and the run show the same.
     """
@@ -63,6 +67,7 @@ class Judged:
     settings: Mapping[str, Any]
     audit: Audit | None = None
     backtest: tuple[BacktestMonth, ...] = field(default=())
+    months_asked: int = 0
     plots: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
@@ -107,6 +112,9 @@ class Judged:
         left_out = self.data.without_arm
         of = left_out + len(self.data.labelled)
         found = [self.few_bads] if self.few_bads else []
+        if len(self.backtest) < self.months_asked:
+            months = NOT_BACK_TESTED.format(found=len(self.backtest), asked=self.months_asked)
+            found.append(months)
         if left_out:
             found.append(WITHOUT_ARM.format(rows=left_out, of=of))
         return (*found, *self.fitted.cautions)

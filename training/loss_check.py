@@ -107,7 +107,8 @@ def loss_metrics(found: LossRows | None) -> dict[str, float]:
 def loss_groups(found: LossRows, group: Groups, weight: Floats | None = None) -> list[LossGroup]:
     """Return each group's losses, in the order of the groups' names.
 
-    The limits are those of a ratio of sums over accounts (linearised, Woodruff 1971), not below 0.
+    The limits are those of a ratio of sums over accounts (linearised, Woodruff 1971), not below 0;
+    NaN where nothing was lost, which would make them 0 and says nothing of what could have been.
 
     Parameters
     ----------
@@ -125,9 +126,8 @@ def loss_groups(found: LossRows, group: Groups, weight: Floats | None = None) ->
     known = expected > 0.0
     ratio = np.divide(observed, expected, out=np.full(len(names), np.nan), where=known)
     moved = weights * (found.observed - ratio[place] * found.expected)
-    error = np.divide(
-        _clustered(place, found.account, moved), expected, out=ratio * 0.0, where=known
-    )
+    spread = _clustered(place, found.account, moved)
+    error = np.divide(spread, expected, out=np.full(len(names), np.nan), where=observed > 0.0)
     half = float(ndtri(0.5 + LEVEL / 2.0)) * error
     limits = np.column_stack([ratio, np.maximum(0.0, ratio - half), ratio + half]).tolist()
     yuan = [(part / FEN_PER_YUAN).tolist() for part in (observed, expected)]

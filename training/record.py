@@ -1,10 +1,14 @@
 """What a version records in MLflow and in its own manifest."""
 
+import platform
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,14 +16,17 @@ import pandas as pd
 
 from relimit.features import catalogue_hash
 from relimit.models import RiskModel, ScorecardHead, save_model
+from relimit.training.backtest import BacktestMonth
 from relimit.training.dataset import TrainingData
 from relimit.training.fit import Fitted
-from relimit.training.grid_data import TABLES
+from relimit.training.grid_data import PLOTS, TABLES
 from relimit.training.judged import Judged
 from relimit.training.tested import FINGERPRINT, NAME, tested_table
 from relimit.training.tracking import LoggedArtifact, register_version, start_run
 
 EXAMPLE_ROWS: Final = 3
+TRAINED_WITH: Final = ("optbinning", "ortools", "optuna")
+"""Libraries that only a training needs, and whose versions its bins or its search may hang on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,8 @@ class TrainResult:
         What to know before they are read, in words.
     rows
         What each observation was for, see `TrainingData.row_counts`.
+    backtest
+        The last months under models that learnt before them, if asked for.
     """
 
     model_uri: str
@@ -46,10 +55,11 @@ class TrainResult:
     metrics: dict[str, float]
     cautions: tuple[str, ...]
     rows: Mapping[str, int]
+    backtest: tuple[BacktestMonth, ...]
 
 
 def record_version(
-    judged: Judged, documents: Mapping[str, str], tracking_uri: str | None
+    judged: Judged, documents: Mapping[str, str | bytes], tracking_uri: str | None
 ) -> TrainResult:
     """Log a run with everything that a reviewer needs, and register its model.
 
@@ -58,7 +68,7 @@ def record_version(
     judged
         The version and what is known of it.
     documents
-        Texts to record by file name.
+        Texts and pictures to record by file name.
     tracking_uri
         None: `MLFLOW_TRACKING_URI`, or the SQLite file in the working directory.
 
@@ -79,7 +89,7 @@ def record_version(
         run.json(about, "training")
         run.table(tested_table(data, fitted.test_risk), NAME)
         tables = {file: table.to_csv(index=False) for file, table in _tables(fitted.model).items()}
-        plots = {f"plots/{plot}.png": image for plot, image in judged.plots.items()}
+        plots = {f"{PLOTS}/{plot}.png": image for plot, image in judged.plots.items()}
         run.files({**tables, **plots, **documents})
         run.tables(file for file in documents if file.startswith(f"{TABLES}/"))
         path = Path(folder) / "artifact"
@@ -93,7 +103,15 @@ def record_version(
         )
         version = register_version(run, name, artifact)
     uri = f"models:/{name}/{version}"
-    return TrainResult(uri, version, run.run_id, fitted.metrics, judged.cautions, data.row_counts())
+    return TrainResult(
+        uri,
+        version,
+        run.run_id,
+        fitted.metrics,
+        judged.cautions,
+        data.row_counts(),
+        judged.backtest,
+    )
 
 
 def _manifest(judged: Judged) -> dict[str, Any]:
@@ -104,6 +122,7 @@ def _manifest(judged: Judged) -> dict[str, Any]:
         "estimator": fitted.parameters,
         "tuning": None if fitted.tuning is None else fitted.tuning.to_dict(),
         "code_revision": about.pop("code_revision"),
+        "trained_with": _trained_with(),
         "data": about,
         "split": judged.data.split.to_manifest(),
         "metrics": fitted.metrics,
@@ -114,6 +133,15 @@ def _manifest(judged: Judged) -> dict[str, Any]:
         "arm_effect": None if fitted.arm_effect is None else asdict(fitted.arm_effect),
         "backtest": [asdict(month) for month in judged.backtest],
     }
+
+
+def _trained_with() -> dict[str, str]:
+    """Return the versions of Python and of what a training needs beside what scores."""
+    found = {"python": platform.python_version()}
+    for name in TRAINED_WITH:
+        with suppress(PackageNotFoundError):
+            found[name] = version_of(name)
+    return found
 
 
 def _params(judged: Judged) -> dict[str, object]:
@@ -131,6 +159,7 @@ def _params(judged: Judged) -> dict[str, object]:
         "split": data.split.kind,
         "arms": fitted.model.has_arms,
         "trials": len(fitted.tuning.trials) if fitted.tuning else 0,
+        "tune_minutes": fitted.tuning.budget.minutes if fitted.tuning else None,
         "calibration": fitted.calibration.calibration.kind,
         "loss_head": fitted.model.loss.kind,
         "features": len(data.names),

@@ -1,5 +1,6 @@
 """Train a recorded version again, from nothing but what its run recorded and the same tables."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +28,8 @@ class Repetition:
         The new version.
     differences
         Files of the artifact that differ from the first's, and `feature matrix` if what they were
-        learnt from does; none: every prediction is the same.
+        learnt from does, then which versions of the code, Python and libraries do; none: every
+        prediction is the same.
     """
 
     result: TrainResult
@@ -89,7 +91,23 @@ def repeat_training(
     different = [name for name in files if first["files"].get(name) != second["files"].get(name)]
     if first["data"]["matrix_sha256"] != second["data"]["matrix_sha256"]:
         different.insert(0, MATRIX)
+    if different:
+        different += _changed(_versions(first), _versions(second))
     return Repetition(result, tuple(different))
+
+
+def _versions(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    libraries = {**manifest.get("libraries", {}), **manifest.get("trained_with", {})}
+    return {**libraries, "code": manifest.get("code_revision")}
+
+
+def _changed(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+    names = sorted({*first, *second})
+    return [
+        f"{name} {second.get(name)} (was {first.get(name)})"
+        for name in names
+        if first.get(name) != second.get(name)
+    ]
 
 
 def _manifest(model_uri: str, tracking_uri: str | None) -> dict[str, Any]:

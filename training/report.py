@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from relimit.models import Head, RiskModel, ScorecardHead
-from relimit.models.calibration import Calibration
+from relimit.models import RiskModel, ScorecardHead
 from relimit.training.document import (
     Cell,
     Document,
@@ -14,7 +13,7 @@ from relimit.training.document import (
     to_html,
     to_markdown,
 )
-from relimit.training.grid_data import TABLES, grid_json, grids_by_name
+from relimit.training.grid_data import PLOTS, TABLES, grid_json, grids_by_name, pictures_by_name
 from relimit.training.judged import Judged
 from relimit.training.report_gains import gains
 from relimit.training.report_loss import expected_loss
@@ -24,6 +23,7 @@ from relimit.training.report_scorecard import scorecard
 from relimit.training.report_selection import fairness, selection
 from relimit.training.splits import SLICES
 from relimit.training.stability import Shift
+from relimit.training.tune import Tuning
 from relimit.training.views import NAIVE
 
 USE: Final = (
@@ -38,18 +38,28 @@ LIMITS_OF_A_LOG: Final = (
 )
 
 
-def render(judged: Judged) -> dict[str, str]:
-    """Return the report, its tables as data and the card, by file name."""
+def render(judged: Judged) -> dict[str, str | bytes]:
+    """Return the report, its tables as data and its pictures, and the card, by file name.
+
+    Pictures that the judged version has as plots of its own are left out.
+    """
     shared = Shared(trained_on(judged), selection(judged), fairness(judged))
     card, report = model_card(judged, shared), validation_report(judged, shared)
     tables = {
         f"{TABLES}/{name}.json": grid_json(grid) for name, grid in grids_by_name(report).items()
     }
-    return tables | {
+    known = set(judged.plots.values())
+    pictures = {
+        f"{PLOTS}/{name}.png": image
+        for name, image in pictures_by_name(report).items()
+        if image not in known
+    }
+    texts = {
         "validation_report.html": to_html(report),
         "model_card.md": to_markdown(card),
         "model_card.html": to_html(card),
     }
+    return {**tables, **pictures, **texts}
 
 
 class Shared(NamedTuple):
@@ -69,7 +79,7 @@ def validation_report(judged: Judged, shared: Shared) -> Document:
     sections = [
         _summary(judged, shifts),
         shared.trained_on,
-        *_card(model.head, model.calibration),
+        *_card(model),
         discrimination(judged),
         calibration(judged),
         expected_loss(judged),
@@ -118,7 +128,7 @@ def trained_on(judged: Judged) -> Section:
         ("features", len(model.feature_names)),
         ("features that vary in the rows fitted on", _varying(model)),
         ("arms as features", "yes" if model.has_arms else "no"),
-        ("settings tried", len(tuning.trials) if tuning else "its own alone"),
+        ("settings tried", _tried(tuning)),
         ("calibration", judged.fitted.calibration.calibration.kind),
         ("expected-loss head", model.loss.kind),
         ("SHA-256 of the observations", str(about["observations_sha256"])),
@@ -145,6 +155,14 @@ def _varying(model: RiskModel) -> int:
     return sum(max(known.shares) < 1.0 for known in model.reference.features.values())
 
 
+def _tried(tuning: Tuning | None) -> str:
+    if tuning is None:
+        return "its own alone"
+    minutes = tuning.budget.minutes
+    asked = "" if minutes is None else f" of {minutes:g} minutes"
+    return f"{len(tuning.trials)}, in {tuning.seconds / 60.0:.1f}{asked or ' minutes'}"
+
+
 def verdicts(judged: Judged) -> list[str]:
     """Return what the figures say, in words."""
     m = judged.fitted.metrics
@@ -169,8 +187,11 @@ def _summary(judged: Judged, shifts: Mapping[str, Sequence[Shift]]) -> Section:
     return Section("Summary", (*_warnings(judged), *verdicts(judged), words))
 
 
-def _card(head: Head, calibration: Calibration) -> list[Section]:
-    return [scorecard(head, calibration)] if isinstance(head, ScorecardHead) else []
+def _card(model: RiskModel) -> list[Section]:
+    head, scale = model.head, model.points_scale()
+    if scale is None or not isinstance(head, ScorecardHead):
+        return []
+    return [scorecard(head, model.calibration, scale)]
 
 
 def _warnings(judged: Judged) -> list[Notice]:

@@ -29,8 +29,8 @@ def expected_loss(judged: Judged) -> Section:
     everyone = named(np.zeros(found.observed.size, np.int64), [ALL])
     blocks: list[Block] = [
         "Loss at the arm that was taken, over risk × severity × what was restored: the loss head "
-        "and the risk together. Limits are over accounts. Sums in yuan are naive; each view's "
-        "ratio is its own.",
+        "and the risk together. Limits are over accounts; a group that lost nothing has none. Sums "
+        "in yuan are naive; each view's ratio is its own.",
         _grid("Loss observed over expected", judged, found, everyone),
         _grid(
             "Loss observed over expected by tenth of expected loss",

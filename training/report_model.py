@@ -176,15 +176,17 @@ def _refits(judged: Judged) -> list[Refit]:
 
 def _dependence(picture: Picture, found: list[Direction]) -> Section:
     wrong = [item.name for item in found if item.against]
+    moving = sum(item.moved > 0 for item in found)
     verdict = (
         Notice(f"{len(wrong)} constrained features go the wrong way: {', '.join(wrong)}.")
         if wrong
         else f"All {len(found)} constrained features keep their direction in a sweep of the "
-        "training deciles, other features held."
+        "training deciles and, if the model has arms, of share and delay, all else held; "
+        f"{moving} of them move the risk at all."
     )
-    columns = ("feature", "expected", "correlation", "steps swept", "against")
+    columns = ("feature", "expected", "correlation", "steps swept", "moved", "against")
     rows = tuple(
-        (d.name, "rises" if d.expected > 0 else "falls", d.correlation, d.steps, d.against)
+        (d.name, "rises" if d.expected > 0 else "falls", d.correlation, d.steps, d.moved, d.against)
         for d in found
     )
     caption = "Constrained features: Spearman's correlation of value and contribution, and sweep"

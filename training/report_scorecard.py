@@ -24,8 +24,8 @@ SHOWN: Final = (
 )
 
 
-def scorecard(head: ScorecardHead, calibration: Calibration) -> Section:
-    """Return the points of every bin and of the crosses, and what a point is worth.
+def scorecard(head: ScorecardHead, calibration: Calibration, stands_for: pd.DataFrame) -> Section:
+    """Return the points of every bin and of the crosses, and what a score stands for.
 
     Parameters
     ----------
@@ -33,6 +33,8 @@ def scorecard(head: ScorecardHead, calibration: Calibration) -> Section:
         The card.
     calibration
         What of the calibration is not in the points.
+    stands_for
+        See `RiskModel.points_scale`.
     """
     after = calibration.kind != NoCalibration.kind
     scale, table = head.scale, head.points_table()
@@ -48,6 +50,11 @@ def scorecard(head: ScorecardHead, calibration: Calibration) -> Section:
             "double these odds"
             f"{', before the calibration' if after else ''}. Rows and bads are counted by weight; "
             "a weight of evidence above 0 is riskier than average.",
+            Grid(
+                "What a score stands for, calibrated",
+                ("points", "goods to one bad", "risk"),
+                tuple(stands_for[["points", "odds", "risk"]].itertuples(index=False, name=None)),
+            ),
             Grid("Points by bin", tuple(name.replace("_", " ") for name in SHOWN), rows),
             *_crosses(head),
         ),

@@ -120,13 +120,15 @@ def train(
         },
         audit=None if accounts is None else audit_version(events, accounts, data, fitted),
         backtest=months,
+        months_asked=backtest_months,
         plots=draw_plots(data.labelled.bad[data.split.test], fitted.test_risk),
     )
     documents = render(judged)
     report("recording the version")
     result = record_version(judged, documents, tracking_uri)
     if report_out is not None:
-        write_texts(documents, report_out)
+        texts = {name: text for name, text in documents.items() if isinstance(text, str)}
+        write_texts(texts, report_out)
     return result
 
 

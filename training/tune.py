@@ -1,7 +1,8 @@
 """The settings of the lightgbm family, searched within a budget on rows that come later."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from time import monotonic
 from typing import Any, Final
 
 import numpy as np
@@ -53,10 +54,15 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """The settings found and all trials in their order, the first with the defaults."""
+    """The settings found and all trials in their order, the first with the defaults.
+
+    `budget` is what was asked for, `seconds` what was used of it.
+    """
 
     parameters: dict[str, float | int]
     trials: tuple[Trial, ...]
+    budget: TuneBudget
+    seconds: float = field(compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a run or a manifest."""
@@ -117,7 +123,7 @@ def tune(
     rows
         The judging rows are later than those that are learnt from, and no outcome window overlaps.
     budget
-        One trial at least is made.
+        One trial at least is made. A later one that is at work when the minutes end is given up.
     seed
         Of the search; each trial has the estimator's own.
     progress
@@ -131,10 +137,18 @@ def tune(
     optuna = require_optuna()
     if not (budget.minutes or budget.trials):
         raise ModelError("no budget to tune in", mend="Give minutes or trials, more than 0")
-    trials: list[Trial] = []
+    begun, trials = monotonic(), list[Trial]()
+    ends = None if budget.minutes is None else begun + 60.0 * budget.minutes
+
+    def is_over() -> bool:
+        return bool(trials) and ends is not None and monotonic() >= ends
+
+    def watch() -> None:
+        if is_over():
+            raise optuna.TrialPruned
 
     def objective(asked: Any) -> float:
-        trials.append(_try(estimator, _ask(asked), rows))
+        trials.append(_try(estimator, _ask(asked), rows, watch))
         best = min(trial.log_loss for trial in trials)
         progress(f"tuning: {len(trials)} tried, log-loss {best:.5f} at best")
         return trials[-1].log_loss
@@ -142,10 +156,13 @@ def tune(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
     study.enqueue_trial({name: estimator.get_params()[name] for name in SPACE})
-    seconds = None if budget.minutes is None else 60.0 * budget.minutes
-    study.optimize(objective, n_trials=budget.trials, timeout=seconds)
+    study.optimize(
+        objective,
+        n_trials=budget.trials,
+        callbacks=[lambda study, _: study.stop() if is_over() else None],
+    )
     best = min(trials, key=lambda trial: trial.log_loss)
-    return Tuning(best.parameters, tuple(trials))
+    return Tuning(best.parameters, tuple(trials), budget, monotonic() - begun)
 
 
 def _ask(asked: Any) -> dict[str, float | int]:
@@ -156,10 +173,15 @@ def _ask(asked: Any) -> dict[str, float | int]:
     return found
 
 
-def _try(estimator: BoostedTrees, parameters: dict[str, float | int], rows: TuneRows) -> Trial:
+def _try(
+    estimator: BoostedTrees,
+    parameters: dict[str, float | int],
+    rows: TuneRows,
+    watch: Callable[[], None],
+) -> Trial:
     settings = {**estimator.get_params(), **parameters}
     fitted = BoostedTrees(**settings).fit(
-        *rows.learn, eval_set=rows.stop, arm_effect=rows.arm_effect
+        *rows.learn, eval_set=rows.stop, arm_effect=rows.arm_effect, each_tree=watch
     )
     X, bad, weight = rows.judge
     return Trial(parameters, fitted.best_iteration_, log_loss(bad, _risk(fitted, X), weight))

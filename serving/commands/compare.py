@@ -52,9 +52,9 @@ def command(
 
     with stages("comparing") as stage:
         stage("reading observations")
-        data = training_input(source)
-        stage("scoring both models")
         models = {uri: open_model(uri, tracking_uri) for uri in (model_a, model_b)}
+        data = training_input(source, horizon_days=models[model_a].horizon_days)
+        stage("scoring both models")
         found = compare(
             models[model_a],
             models[model_b],

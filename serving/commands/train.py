@@ -1,5 +1,6 @@
 """`relimit train`: fit a model and register it in MLflow."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,7 @@ from relimit.serving.terminal import emit, figure, pairs, stages
 
 if TYPE_CHECKING:
     from relimit.training import TrainResult
+    from relimit.training.backtest import BacktestMonth
     from relimit.training.splits import HoldOut
 
 SHOWN: Final = {
@@ -39,7 +41,8 @@ SHOWN: Final = {
 
 
 RECORDED: Final = (
-    "family", "name", "horizon", "hold_out", "seed", "tune", "special_codes", "backtest", "out",
+    "family", "name", "horizon", "hold_out", "seed", "tune", "special_codes", "backtest",
+    "accounts", "out",
 )  # fmt: skip
 """What `--again` takes from the record, or leaves out."""
 
@@ -54,7 +57,7 @@ RECORDED: Final = (
     type=click.IntRange(min=1),
     default=BAD_HORIZON_DAYS,
     show_default=True,
-    help="Days after as_of in which `bad` was observed.",
+    help="Days after as_of in which `bad` was, or a BOOK's log is, observed.",
 )
 @click.option(
     "--hold-out",
@@ -84,6 +87,11 @@ RECORDED: Final = (
     metavar="MONTHS",
     help="Judge so many of the last months by models that learnt before them; each is a training.",
 )
+@click.option(
+    "--accounts",
+    type=PATH,
+    help="accounts.parquet with the audit columns that the report's fairness alone reads.",
+)
 @click.option("--out", type=PATH, help="Folder for the validation report and the model card.")
 @click.option(
     "--again",
@@ -109,6 +117,7 @@ def command(
     tune: float | None,
     special_codes: Path | None,
     backtest: int,
+    accounts: Path | None,
     out: Path | None,
     again: str | None,
     workers: int,
@@ -132,7 +141,7 @@ def command(
     codes = None if special_codes is None else read_special_codes(special_codes)
     with stages(f"training {family}") as stage:
         stage("reading observations")
-        data = training_input(source)
+        data = training_input(source, horizon_days=horizon, accounts=accounts)
         result = train(
             data.events,
             data.observations,
@@ -175,11 +184,13 @@ def _train_again(
     as_json: bool,
 ) -> None:
     from relimit.serving.inputs import training_input
+    from relimit.serving.models import open_model
     from relimit.training import repeat_training
 
     with stages(f"training {model_uri} again") as stage:
         stage("reading observations")
-        data = training_input(source)
+        horizon = open_model(model_uri, tracking_uri).horizon_days
+        data = training_input(source, horizon_days=horizon)
         found = repeat_training(
             model_uri,
             data.events,
@@ -211,6 +222,7 @@ def _payload(result: "TrainResult") -> dict[str, Any]:
         "metrics": result.metrics,
         "rows": dict(result.rows),
         "cautions": list(result.cautions),
+        "backtest": [asdict(month) for month in result.backtest],
     }
 
 
@@ -221,5 +233,17 @@ def _show(console: Console, result: "TrainResult", family: str) -> None:
     shown = {words: result.metrics.get(name) for name, words in SHOWN.items()}
     rows = {words: figure(value) for words, value in shown.items() if value is not None}
     pairs(console, "On rows that it has not learnt from (all figures: --json)", rows)
+    if result.backtest:
+        months = {month.month: _in_words(month) for month in result.backtest}
+        pairs(console, "Back-test: each month under a model that learnt before it", months)
     for caution in result.cautions:
         console.print(f"  caution: {caution}")
+
+
+def _in_words(month: "BacktestMonth") -> str:
+    area = month.auc
+    return (
+        f"{month.rows:,} rows, {month.bads:,} bad: AUC {area.value:.3f} ({area.low:.3f} to "
+        f"{area.high:.3f}), log-loss {month.log_loss:.4f}, observed/expected "
+        f"{month.observed_expected:.2f}"
+    )

@@ -8,7 +8,7 @@ import pytest
 from relimit.training.compare import Comparison
 from relimit.training.discrimination import Interval
 
-NO_CAUTION = SimpleNamespace(caution=None)
+NO_CAUTION = SimpleNamespace(caution=None, horizon_days=90)
 BANDS = ["nothing", "all at once"]
 FOUND = Comparison(
     a={"rows": 900.0, "auc": 0.7, "auc_low": 0.65, "auc_high": 0.75, "restored_now_yuan": 1000.0,
@@ -44,8 +44,16 @@ def compared(monkeypatch, relimit):
 
     def shown(found, run_id="run-1"):
         data = SimpleNamespace(events=None, observations=None)
-        monkeypatch.setattr("relimit.serving.inputs.training_input", lambda _: data)
-        models = {"old": SimpleNamespace(caution="few arms [tried]"), "new": NO_CAUTION}
+
+        def read(_, *, horizon_days):
+            assert horizon_days == 90
+            return data
+
+        monkeypatch.setattr("relimit.serving.inputs.training_input", read)
+        models = {
+            "old": SimpleNamespace(caution="few arms [tried]", horizon_days=90),
+            "new": NO_CAUTION,
+        }
         monkeypatch.setattr("relimit.serving.models.open_model", lambda uri, _: models[uri])
         monkeypatch.setattr("relimit.training.compare", lambda *_, **__: found)
         monkeypatch.setattr("relimit.training.record_comparison", lambda *_, **__: run_id)

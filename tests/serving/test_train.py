@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from relimit.training import Repetition, TrainResult, TuneBudget
+from relimit.training.backtest import BacktestMonth
+from relimit.training.discrimination import Interval
 
 ROWS = {"fit": 4_620, "in_no_slice": 14_011, "not_matured": 0}
 
@@ -19,10 +21,17 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict:
     def train(*_, **options):
         seen.update(options)
         cautions = ("few bads", "arms never tried")
-        return TrainResult("models:/restoration-risk/1", "1", "run", {"auc": 0.7}, cautions, ROWS)
+        backtest = (BacktestMonth("2025-03", 900, 340, 26, Interval(0.7, 0.6, 0.8), 0.25, 1.5),)
+        uri = "models:/restoration-risk/1"
+        return TrainResult(uri, "1", "run", {"auc": 0.7}, cautions, ROWS, backtest)
 
     source = SimpleNamespace(events=None, observations=None, accounts=None)
-    monkeypatch.setattr("relimit.serving.inputs.training_input", lambda _: source)
+
+    def read(_, **options):
+        seen["read"] = options
+        return source
+
+    monkeypatch.setattr("relimit.serving.inputs.training_input", read)
     monkeypatch.setattr("relimit.training.train", train)
     return seen
 
@@ -32,6 +41,17 @@ def test_minutes_to_tune_and_months_to_backtest_are_handed_on(asked, relimit_jso
     assert found["model_uri"] == "models:/restoration-risk/1"
     assert asked["budget"] == TuneBudget(minutes=1.5)
     assert asked["backtest_months"] == 3
+
+
+def test_what_is_observed_is_what_is_purged_between_the_slices(asked, relimit_json):
+    relimit_json("train", "book", "--family", "lightgbm", "--horizon", 90)
+    assert asked["read"] == {"horizon_days": 90, "accounts": None}
+    assert asked["horizon_days"] == 90
+
+
+def test_accounts_of_ones_own_are_read(asked, relimit_json):
+    relimit_json("train", "book", "--family", "lightgbm", "--accounts", "who.parquet")
+    assert asked["read"]["accounts"] == Path("who.parquet")
 
 
 def test_nothing_is_tuned_or_backtested_unasked(asked, relimit_json):
@@ -65,6 +85,16 @@ def test_what_became_of_the_observations_is_printed_and_in_the_json(asked, relim
     assert not any(line.startswith("not matured") for line in printed)
 
 
+def test_months_that_were_back_tested_are_printed_and_in_the_json(asked, relimit, relimit_json):
+    words = ["train", "book", "--family", "lightgbm", "--backtest", 1]
+    (month,) = relimit_json(*words)["backtest"]
+    assert (month["month"], month["bads"]) == ("2025-03", 26)
+    assert month["auc"] == {"value": 0.7, "low": 0.6, "high": 0.8}
+    printed = " ".join(relimit(*words).stdout.split())
+    assert "2025-03 340 rows, 26 bad: AUC 0.700 (0.600 to 0.800), log-loss 0.2500" in printed
+    assert "observed/expected 1.50" in printed
+
+
 def test_other_accounts_and_special_codes_are_handed_on(asked, relimit_json, tmp_path):
     codes = {"prepay_count_30d": [-99, -98.5]}
     (tmp_path / "codes.json").write_text(json.dumps(codes))
@@ -91,9 +121,11 @@ def again(monkeypatch: pytest.MonkeyPatch, asked: dict) -> list:
 
     def repeat(uri, *_, **options):
         seen.append((uri, options["tracking_uri"], options["workers"]))
-        result = TrainResult("models:/restoration-risk/2", "2", "run", {"auc": 0.7}, (), ROWS)
+        result = TrainResult("models:/restoration-risk/2", "2", "run", {"auc": 0.7}, (), ROWS, ())
         return Repetition(result, () if uri.endswith("1") else ("model.txt",))
 
+    recorded = SimpleNamespace(horizon_days=120)
+    monkeypatch.setattr("relimit.serving.models.open_model", lambda *_: recorded)
     monkeypatch.setattr("relimit.training.repeat_training", repeat)
     return seen
 
@@ -109,7 +141,7 @@ def test_a_version_is_trained_again_from_its_record(again, asked, relimit, relim
     ]
     found = relimit_json("train", "book", *words)
     assert again == [("models:/restoration-risk/1", "sqlite:///x", 1)]
-    assert not asked
+    assert asked == {"read": {"horizon_days": 120}}
     assert found["repeats"] == "models:/restoration-risk/1"
     assert found["model_uri"] == "models:/restoration-risk/2"
     assert found["differences"] == []

@@ -85,6 +85,14 @@ def test_rows_that_were_all_learnt_from_cannot_compare(versions, history, decide
         compare(model, model, history[0], early, load_policy())
 
 
+def test_models_of_unlike_outcome_windows_cannot_compare(versions, history, decided, versions_uri):
+    model = load(versions[0], versions_uri)
+    settings = {**model.manifest["settings"], "horizon_days": 90}
+    other = replace(model, manifest={**model.manifest, "settings": settings})
+    with pytest.raises(ModelError, match=r"who goes bad in 180 days, b in 90"):
+        compare(model, other, history[0], decided, load_policy())
+
+
 def test_observations_without_decisions_compare_without_money(
     versions, history, observations, versions_uri
 ):

@@ -66,11 +66,37 @@ def test_a_model_that_keeps_its_directions_passes_and_one_that_does_not_is_named
         (RISING.name, 1, 0),
         (FALLING.name, -1, 0),
     ]
-    assert all(d.steps == 20 * 10 for d in found)
+    assert all(d.steps == d.moved == 20 * 10 for d in found)
     broken = Linear([-1.0, -2.0, 0.0], X)
     wrong, right = check_directions(broken, X, X * broken.weights)
     assert (wrong.against, right.against) == (wrong.steps, 0)
     assert wrong.correlation == pytest.approx(-1.0)
+
+
+class ByArm(Linear):
+    """As `Linear`, with what share and delay add to the log-odds."""
+
+    has_arms = True
+
+    def __init__(self, X, share, delay):
+        super().__init__([1.0, -2.0, 0.0], X)
+        self.added = share, delay
+
+    def log_odds(self, X, arm=(1.0, 0.0)):
+        return X @ self.weights + self.added[0] * arm[0] + self.added[1] * arm[1]
+
+
+@pytest.mark.parametrize(
+    ("share", "delay", "moved", "against"),
+    [(0.5, -0.1, [400, 400], [0, 0]), (-0.5, 0.1, [400, 400], [400, 400]), (0, 0, [0, 0], [0, 0])],
+)
+def test_the_arms_are_swept_too(X, share, delay, moved, against):
+    model = ByArm(X, share, delay)
+    *_, by_share, by_delay = check_directions(model, X, X * model.weights)
+    assert [by_share.name, by_delay.name] == ["restored_share", "delay_days"]
+    assert [by_share.expected, by_delay.expected] == [1, -1]
+    assert [by_share.moved, by_delay.moved] == moved
+    assert [by_share.against, by_delay.against] == against
 
 
 def test_correlation_agrees_with_scipy_and_is_nan_where_nothing_varies(X):

@@ -56,3 +56,15 @@ def test_what_is_known_of_the_slice_is_left_as_it_was(rows):
     assert about.fitted.test_risk.tolist() == [0.2, 0.3, 0.4, 0.6, 0.9]
     assert about.test_features(3)[:, 0].tolist() == sorted(about.test_features(3)[:, 0])
     assert set(about.test_features(9)[:, 0]) == {2.0, 3.0, 4.0, 6.0, 9.0}
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"), [(0, []), (1, []), (3, ["1 of the 3 months asked for"])]
+)
+def test_months_that_could_not_be_back_tested_are_counted(asked, said):
+    data = SimpleNamespace(without_arm=0, labelled=[None] * 9)
+    fitted = SimpleNamespace(metrics={"bads": 600.0}, cautions=())
+    about = Judged(data, fitted, {}, {}, backtest=("2025-03",), months_asked=asked)
+    assert [caution[: len(words)] for caution, words in zip(about.cautions, said, strict=True)] == (
+        said
+    )

@@ -74,6 +74,16 @@ def test_limits_agree_with_scipys_bootstrap_over_accounts():
     assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.12)
 
 
+def test_a_group_that_lost_nothing_claims_no_certainty():
+    account = np.arange(40)
+    observed = np.where(account < 20, 0.0, 10.0 * (account % 2))
+    rows = LossRows(account, observed, np.full(40, 5.0), account)
+    lucky, other = (group.ratio for group in loss_groups(rows, account >= 20))
+    assert lucky.value == 0.0
+    assert np.isnan([lucky.low, lucky.high]).all()
+    assert 0.0 < other.low < other.value < other.high
+
+
 def test_tenths_rise_and_equal_losses_share_one():
     tenths = loss_tenths(np.arange(100.0))
     assert [(tenths == name).sum() for name in np.unique(tenths)] == [10] * 10

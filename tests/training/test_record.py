@@ -1,5 +1,6 @@
 """Which code a version says that it was made by."""
 
+import platform
 import shutil
 import subprocess
 from importlib.metadata import version
@@ -56,5 +57,7 @@ def test_a_version_says_by_which_relimit_and_from_which_rows_it_was_made(version
     manifest = load_model(resolve_model(versions[0].model_uri, versions_uri)[0]).manifest
     assert manifest["libraries"]["relimit"] == version("relimit")
     assert manifest["code_revision"] == code_revision()
+    assert manifest["trained_with"]["python"] == platform.python_version()
+    assert manifest["trained_with"]["optbinning"] == version("optbinning")
     assert "features_sha256" not in manifest["data"]
     assert len(manifest["data"]["matrix_sha256"]) == len(manifest["features_sha256"]) == 64

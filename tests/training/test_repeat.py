@@ -69,11 +69,13 @@ def test_a_difference_is_named(first, history, decided, tracking_uri, monkeypatc
     recorded = load_model(folder).manifest
     other = dict(recorded["files"], **{"model.txt": {"bytes": 1, "sha256": "0"}})
     moved = {**recorded["data"], "matrix_sha256": "1"}
-    manifests = iter([recorded, {**recorded, "files": other, "data": moved}])
+    newer = {**recorded["libraries"], "numpy": "99"}
+    manifests = iter([recorded, {**recorded, "files": other, "data": moved, "libraries": newer}])
     monkeypatch.setattr("relimit.training.repeat._manifest", lambda *_: next(manifests))
     monkeypatch.setattr("relimit.training.repeat.train", lambda *_, **__: first)
     again = repeat_training(first.model_uri, history[0], decided, tracking_uri=tracking_uri)
-    assert again.differences == ("feature matrix", "model.txt")
+    was = recorded["libraries"]["numpy"]
+    assert again.differences == ("feature matrix", "model.txt", f"numpy 99 (was {was})")
 
 
 def test_other_observations_are_refused(first, history, decided, tracking_uri):

@@ -330,7 +330,10 @@ def test_directions_hold_and_families_and_drift_are_listed(page):
     caption = "Constrained features: Spearman's correlation of value and contribution, and sweep"
     swept = page.tables[caption][1:]
     assert len(swept) > 10
-    assert {row[4] for row in swept} == {"0"}
+    assert {row[5] for row in swept} == {"0"}
+    assert [row[:2] for row in swept[-2:]] == [["restored_share", "rises"], ["delay_days", "falls"]]
+    assert [int(row[3]) for row in swept[-2:]] == [20 * 20, 20 * 20]
+    assert all(int(row[4]) > 0 for row in swept[-2:])
     families = page.tables["Without what the family tells"]
     assert len(families) > 8
     assert all(np.isfinite([number(cell) for cell in row[1:]]).all() for row in families[1:])
@@ -361,6 +364,10 @@ def test_what_is_not_known_is_not_reported(history, observations, tracking_uri, 
     assert "Loss observed over expected" not in page.tables
     model = load_model(resolve_model(result.model_uri, tracking_uri)[0])
     card = model.head.points_table()
+    worth = page.tables["What a score stands for, calibrated"][1:]
+    scale = model.points_scale()
+    assert [float(row[0]) for row in worth] == scale["points"].tolist()
+    np.testing.assert_allclose([float(row[2]) for row in worth], scale["risk"], atol=6e-5)
     shown = page.tables["Points by bin"][1:]
     assert [row[:2] for row in shown] == card[["feature", "bin"]].to_numpy().tolist()
     assert [int(row[-1]) for row in shown] == card["points"].tolist()

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from relimit.models import NoCalibration, ScorecardHead
@@ -7,6 +8,15 @@ from relimit.models.crosses import Cross
 from relimit.models.points import BinnedFeature, Scale
 from relimit.training.document import Grid
 from relimit.training.report_scorecard import scorecard
+
+SCALE = pd.DataFrame(
+    {
+        "points": [580.0, 600.0],
+        "stated_odds": [25.0, 50.0],
+        "risk": [1 / 27, 0.02],
+        "odds": [26.0, 49.0],
+    }
+)
 
 
 def feature(name: str, codes: tuple[float, ...] = ()) -> BinnedFeature:
@@ -31,7 +41,12 @@ def head() -> ScorecardHead:
 def test_a_cross_is_a_two_way_table_of_points_with_each_cells_share_and_bad_rate(
     head: ScorecardHead,
 ) -> None:
-    words, _, told, grid = scorecard(head, NoCalibration()).blocks
+    words, stands_for, _, told, grid = scorecard(head, NoCalibration(), SCALE).blocks
+    assert stands_for == Grid(
+        "What a score stands for, calibrated",
+        ("points", "goods to one bad", "risk"),
+        ((580.0, 26.0, 1 / 27), (600.0, 49.0, 0.02)),
+    )
     assert str(words).startswith(
         "2 features, crosses of two of them: 1. A borrower's score is the sum of one bin's points "
         "a feature and one cell's points a cross, higher is safer"
@@ -50,7 +65,7 @@ def test_a_cross_is_a_two_way_table_of_points_with_each_cells_share_and_bad_rate
 
 def test_an_additive_card_speaks_of_no_cross(head: ScorecardHead) -> None:
     additive = ScorecardHead(head.columns, head.intercept, head.features, head.scale)
-    words, grid = scorecard(additive, NoCalibration()).blocks
+    words, _, grid = scorecard(additive, NoCalibration(), SCALE).blocks
     assert str(words).startswith(
         "2 features. A borrower's score is the sum of one bin's points a feature, higher is safer"
     )

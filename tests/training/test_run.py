@@ -57,7 +57,19 @@ def test_the_run_records_what_is_needed_to_judge_and_repeat_it(trained, decided,
     )
     assert int(run.data.params["not_matured"]) == decided["bad"].null_count
     plots = {item.path for item in client.list_artifacts(result.run_id, "plots")}
-    assert plots == {"plots/roc.png", "plots/reliability.png", "plots/score_distribution.png"}
+    named = (
+        "roc",
+        "reliability",
+        "score_distribution",
+        "calibration-mean_risk_against_bad_rate",
+        "calibration-observed_over_expected_bads_by_month",
+        "gains_and_loss_capture-share_of_bads_and_of_loss_that_the_riskiest_rows_hold",
+        "feature_importance-contributions",
+        "dependence_and_directions-contribution_against_value",
+    )
+    assert plots == {f"plots/{name}.png" for name in named}
+    drawn = Path(client.download_artifacts(result.run_id, f"plots/{named[-1]}.png")).read_bytes()
+    assert drawn.startswith(b"\x89PNG")
     about = json.loads(open_text(client, result.run_id, "training.json"))
     assert about["data"]["slices"]["fit"]["rows"] > 0
     assert about["split"]["kind"] == "out_of_time"

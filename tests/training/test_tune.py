@@ -1,6 +1,8 @@
 """A search for settings is repeatable, never worse than none on its judges, and is recorded."""
 
+import itertools
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,8 +16,17 @@ from relimit.training.dataset import read_training_data
 from relimit.training.fit import fit_model
 from relimit.training.registry import resolve_model
 from relimit.training.repeat import repeat_training
+from relimit.training.report import _tried
 from relimit.training.run import train
-from relimit.training.tune import SPACE, TuneBudget, TuneRows, halve_by_account, tune
+from relimit.training.tune import (
+    SPACE,
+    Trial,
+    TuneBudget,
+    TuneRows,
+    Tuning,
+    halve_by_account,
+    tune,
+)
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +77,34 @@ def test_the_best_trial_is_judged_on_rows_it_never_saw_and_the_defaults_are_the_
 def test_minutes_end_a_search_after_one_trial_at_least(rows):
     found, _ = search(rows, minutes=1e-6)
     assert len(found.trials) == 1
+
+
+def test_a_trial_that_is_at_work_when_the_minutes_end_is_given_up(rows, monkeypatch):
+    ticks = itertools.count()
+    monkeypatch.setattr("relimit.training.tune.monotonic", lambda: float(next(ticks)))
+    alone, _ = search(rows, trials=1)
+    first = next(ticks)
+    # A second a tree: the first trial is finished, the second is at its tenth tree.
+    found, said = search(rows, minutes=(first + 10) / 60)
+    assert found.trials == alone.trials
+    assert len(said) == 1
+    assert found.budget == TuneBudget(minutes=(first + 10) / 60)
+    assert found.seconds <= first + 12
+
+
+def test_the_first_trial_is_finished_whatever_the_minutes(rows, monkeypatch):
+    ticks = itertools.count()
+    monkeypatch.setattr("relimit.training.tune.monotonic", lambda: float(next(ticks)))
+    found, _ = search(rows, minutes=1e-6)
+    assert found.trials[0].trees > 1
+
+
+def test_the_report_says_what_was_searched_in_which_time():
+    trials = (Trial({}, 9, 0.3),) * 4
+    asked = Tuning({}, trials, TuneBudget(minutes=1.5), 96.0)
+    assert _tried(asked) == "4, in 1.6 of 1.5 minutes"
+    assert _tried(replace(asked, budget=TuneBudget(trials=4))) == "4, in 1.6 minutes"
+    assert _tried(None) == "its own alone"
 
 
 def test_a_search_knows_the_arms_effect_as_the_fit_does(rows):
@@ -123,6 +162,8 @@ def test_a_tuned_version_is_trained_again_from_its_record_without_a_search(
     model = load_model(folder)
     tried = model.manifest["tuning"]["trials"]
     assert len(tried) == 3
+    assert model.manifest["tuning"]["budget"] == {"minutes": None, "trials": 3}
+    assert model.manifest["tuning"]["seconds"] > 0.0
     used = min(tried, key=lambda trial: trial["log_loss"])["parameters"]
     assert model.manifest["settings"]["parameters"] == used
     assert {name: model.manifest["estimator"][name] for name in SPACE} == used

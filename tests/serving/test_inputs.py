@@ -1,0 +1,56 @@
+"""What a command reads where it is given a book, or files in its place."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from relimit.data.schema import DETAIL, TIME, WORD, decisions_log_schema
+from relimit.data.tables import write_parquet
+from relimit.serving.inputs import training_input
+
+DAY = 86_400_000_000
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A book of one decision on day 10 whose account is 30 days past due on day 120, of 300."""
+    days, kinds = [0, 1, 10, 120, 300], ["limit", "draw", "prepayment", "overdue", "cured"]
+    times = pa.array([day * DAY for day in days], TIME)
+    events = pa.table(
+        {
+            "account_id": pa.array([1] * 5, pa.int64()),
+            "ts": times,
+            "known_at": times,
+            "kind": pa.array(kinds, pa.string()).cast(WORD),
+            "amount": pa.array([100_000, 50_000, 20_000, 9_000, None], pa.int64()),
+            "value": pa.array([None, None, None, 30, None], pa.int32()),
+            "loan_id": pa.nulls(5, pa.int64()),
+            "detail": pa.nulls(5, pa.string()).cast(DETAIL),
+        }
+    )
+    decision = {
+        "decision_id": "d", "account_id": 1, "decided_at": 10 * DAY, "prepaid": 20_000,
+        "freed": 20_000, "share": 1.0, "delay_days": 0, "propensity": 0.5, "policy": "old",
+    }  # fmt: skip
+    write_parquet(events, tmp_path / "events.parquet")
+    decisions = pa.Table.from_pylist([decision], decisions_log_schema())
+    write_parquet(decisions, tmp_path / "decisions.parquet")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("horizon", "bad"), [(109, False), (110, True), (291, None)])
+def test_a_books_log_is_observed_for_the_horizon_that_is_asked_for(log, horizon, bad):
+    found = training_input(log, horizon_days=horizon).observations
+    assert found["bad"].to_pylist() == [bad]
+
+
+def test_files_in_a_books_place_may_come_with_accounts(log, tmp_path):
+    who = pa.table({"account_id": pa.array([1]), "opened_at": pa.array([0], TIME), "sex": ["f"]})
+    write_parquet(who, tmp_path / "who.parquet")
+    write_parquet(training_input(log).observations, tmp_path / "observed.parquet")
+    files = log / "events.parquet", tmp_path / "observed.parquet"
+    assert training_input(files).accounts is None
+    for source in (files, log):
+        found = training_input(source, accounts=tmp_path / "who.parquet").accounts
+        assert found["sex"].to_pylist() == ["f"]
