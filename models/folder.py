@@ -90,7 +90,7 @@ def read_checked(folder: Path, listed: Mapping[str, Any]) -> dict[str, bytes]:
         if not name or name != Path(name).name or name in {".", ".."} or "\\" in name:
             raise ModelError(f"a file name that leaves the folder: {name!r}", where=str(folder))
         size, digest = stated["bytes"], stated["sha256"]
-        content = read_bytes(folder / name, most=max(int(size), 0))
+        content = read_bytes(folder / name, most=min(max(int(size), 0), MOST_BYTES))
         if len(content) != size or sha256(content) != digest:
             raise ModelError(
                 f"is not the file that was saved ({len(content)} bytes where {size} are stated, "
