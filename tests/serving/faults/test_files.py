@@ -187,3 +187,17 @@ def test_an_empty_folder_is_refused(run: Any, events: Path, tmp_path: Path) -> N
     assert result.exit_code == 1
     assert "the folder has no *.parquet file" in result.output
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("place", [".", "out", "a/b"])
+def test_an_output_among_the_events_is_refused_before_it_is_taken_for_some(
+    relimit: Any, parts: Any, small_model: Path, night: Any, place: str
+) -> None:
+    folder, second, rows = parts
+    pq.write_table(rows, second)
+    out = folder / place
+    words = ["--model", small_model, "--events", folder, *night.words, "--out", out]
+    result = relimit("score", *words)
+    assert result.exit_code == 2, result.output
+    assert "would overwrite or mix with the input" in " ".join(result.output.split())
+    assert sorted(path.name for path in folder.rglob("*")) == ["a.parquet", "b.parquet"]
