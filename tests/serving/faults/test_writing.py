@@ -37,6 +37,18 @@ print("held", flush=True)
 time.sleep(600)
 """
 
+SPILL = """
+import time
+from relimit.data import choosing, spill
+from relimit.serving.cli import main
+def wait(path):
+    print("parted", flush=True)
+    time.sleep(1)
+    return sorted_bucket(path)
+choosing.MOST_GATHERED, sorted_bucket, spill._sorted_bucket = 0, spill._sorted_bucket, wait
+main()
+"""
+
 
 @pytest.fixture(autouse=True)
 def _a_book(events: Path, night: Any) -> None:
@@ -102,6 +114,28 @@ def test_no_room_for_events_in_no_order_decides_nothing(
     assert "set TMPDIR to a disk with room for a copy of the events" in result.output
     assert files_in(tmp_path) == ["events.parquet", "temp"]
     assert run().exit_code == 0
+
+
+def test_a_run_that_is_told_to_stop_takes_its_copy_of_the_events_along(
+    small_model: Path, events: Path, night: Any, tmp_path: Path
+) -> None:
+    table = night.book(40, 4)
+    shuffled = table.take(pa.array(np.random.default_rng(0).permutation(table.num_rows)))
+    pq.write_table(shuffled, events, row_group_size=50)
+    temporary, out = tmp_path / "temp", tmp_path / "out"
+    temporary.mkdir()
+    words = ["score", "--model", small_model, "--events", events, *night.words, "--out", out]
+    with subprocess.Popen(
+        [sys.executable, "-c", SPILL, *map(str, words)],
+        stdout=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(temporary)},
+    ) as scoring:  # fmt: skip
+        assert scoring.stdout is not None
+        assert scoring.stdout.readline() == "parted\n"
+        assert files_in(temporary) != []
+        scoring.send_signal(signal.SIGTERM)
+        assert scoring.wait() == 128 + signal.SIGTERM
+    assert files_in(temporary) == []
+    assert not (out / "_lock").exists()
 
 
 def test_a_file_in_the_folders_place_is_left_alone(run: Any, tmp_path: Path) -> None:
