@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from relimit.data.atomic import make_folder, sync
 from relimit.data.errors import ModelError
 
 MOST_BYTES = 1 << 30
@@ -31,15 +32,16 @@ def write_folder(files: Mapping[str, bytes], folder: Path) -> None:
         raise ModelError("is not empty", where=str(folder), mend="Choose another folder.")
     staging = folder.with_name(f"_{folder.name}.{secrets.token_hex(4)}.tmp")
     try:
-        staging.mkdir(parents=True)
+        make_folder(folder.parent)
+        staging.mkdir()
         for name, content in files.items():
             with (staging / name).open("xb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        _sync(staging)
+        sync(staging)
         staging.replace(folder)
-        _sync(folder.parent)
+        sync(folder.parent)
     except BaseException as error:
         with suppress(OSError):
             shutil.rmtree(staging)
@@ -100,11 +102,3 @@ def read_checked(folder: Path, listed: Mapping[str, Any]) -> dict[str, bytes]:
             )
         out[name] = content
     return out
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -25,6 +25,7 @@ from relimit.data.errors import DataError
 from relimit.serving import answers, batch, clock
 from relimit.serving.batch import score
 from relimit.serving.lock import locked
+from relimit.serving.manifest import ANSWERS, RESULTS
 from relimit.serving.scorer import Scorer
 from relimit.serving.unfinished import Unfinished
 
@@ -172,6 +173,24 @@ def test_a_read_only_folder_is_refused(mode: int) -> None:
 def test_a_folder_on_a_read_only_disk_is_refused(scorer: Scorer, events: Path, night: Any) -> None:
     with pytest.raises(DataError, match=r"can't be written: .* Choose a folder"):
         score(scorer, events, night.request, Path("/proc/relimit/out"))
+
+
+def test_a_run_lasts_with_every_folder_that_was_made_for_it(
+    scorer: Scorer, events: Path, night: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    real = os.fsync
+
+    def spy(handle: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{handle}").resolve())
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    out = tmp_path / "nights" / "out"
+    score(scorer, events, night.request, out)
+    made = {tmp_path, out.parent, out, *(out / "_unfinished" / name for name in ANSWERS)}
+    assert made <= set(synced)
+    assert synced.count(out) >= len((*RESULTS, "manifest.json"))
 
 
 def test_a_second_writer_is_told_who_is_at_work(run: Any, tmp_path: Path) -> None:
