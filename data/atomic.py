@@ -37,11 +37,11 @@ def staged(path: Path) -> Iterator[Path]:
     made = [folder for folder in path.parents if not folder.exists()]
     staging = path.with_name(f"_{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         yield staging
-        _sync(staging)
+        sync(staging)
         staging.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     except BaseException as error:
         with suppress(OSError):
             staging.unlink(missing_ok=True)
@@ -68,6 +68,31 @@ def write_json(payload: Mapping[str, object], path: Path) -> None:
         staging.write_text(text, encoding="utf-8")
 
 
+def make_folder(folder: Path) -> list[Path]:
+    """Make a folder and those above it, so that they last; return those that were not there.
+
+    Raises
+    ------
+    OSError
+        The system refuses.
+    """
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in made:
+        with suppress(PermissionError):  # who may add to a folder may not always read it
+            sync(each.parent)
+    return made
+
+
+def sync(path: Path) -> None:
+    """Force a file or a folder's entries to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def move(source: Path, target: Path) -> None:
     """Give a file or folder another name on the same disk, so that it lasts.
 
@@ -77,17 +102,8 @@ def move(source: Path, target: Path) -> None:
         The system refuses.
     """
     source.rename(target)
-    _sync(target.parent)
-    _sync(source.parent)
-
-
-def _sync(path: Path) -> None:
-    """Force a file or a folder's entries to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(target.parent)
+    sync(source.parent)
 
 
 def _remove_empty(folders: list[Path]) -> None:

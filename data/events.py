@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from relimit.data.contract import check_columns
+from relimit.data.errors import DataError
 from relimit.data.schema import events_schema
 from relimit.data.tables import conform
 from relimit.data.vocabulary import PLACE
@@ -173,7 +174,7 @@ def _runs(ids: pa.ChunkedArray) -> tuple[Ids, NDArray[np.int64]] | None:
         starts = starts[:1]
     heads: Ids = code[starts[:-1]]
     if words is not None:
-        heads = np.array(words[0].take(pa.array(heads)).to_pylist(), dtype=object)
+        heads = np.array(_text(words[0].take(pa.array(heads))), dtype=object)
     if not np.all(heads[1:] > heads[:-1]):
         return None
     return heads, starts.astype(np.int64)
@@ -186,7 +187,7 @@ def account_places(ids: pa.ChunkedArray) -> tuple[Ids, NDArray[np.int64]]:
         return np.unique(numbers, return_inverse=True)
     words, code = _encode(ids)
     used = np.unique(code)
-    names = np.array(words.take(pa.array(used)).to_pylist(), dtype=object)
+    names = np.array(_text(words.take(pa.array(used))), dtype=object)
     order = np.argsort(names)
     place = np.zeros(len(words), np.int64)
     place[used[order]] = np.arange(len(order))
@@ -204,11 +205,27 @@ def _encode(column: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.signedinteger
     return whole.dictionary, code.to_numpy()
 
 
+def _text(words: pa.Array) -> list[str]:
+    """Return words as Python has them.
+
+    Raises
+    ------
+    DataError
+        They are not UTF-8: Arrow doesn't look as it reads them.
+    """
+    try:
+        found: list[str] = words.to_pylist()
+    except UnicodeDecodeError as error:
+        mend = "Write account_id, kind and detail as UTF-8"
+        raise DataError(f"text that is not UTF-8 ({error})", where="events", mend=mend) from error
+    return found
+
+
 def _event_columns(events: pa.Table) -> dict[str, NDArray[Any]]:
     ts = _times(events["ts"])
     columns: dict[str, NDArray[Any]] = {"ts": ts, "known_at": _known_at(events["known_at"], ts)}
     words, code = _encode(events["kind"])
-    places = np.array([PLACE.get(word, -1) for word in words.to_pylist()] or [-1], dtype=np.int8)
+    places = np.array([PLACE.get(word, -1) for word in _text(words)] or [-1], dtype=np.int8)
     columns["kind"] = places.take(code)
     for name, kind in (("amount", np.int64), ("value", np.int32), ("loan_id", np.int64)):
         columns[name], columns[f"has_{name}"] = _numbers(events[name], kind)
@@ -260,7 +277,7 @@ def _details(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int32
     seen = np.zeros(len(words) + 1, np.bool_)
     seen[code] = True
     used = np.flatnonzero(seen[:-1])
-    mine = words.take(pa.array(used)).to_pylist()
+    mine = _text(words.take(pa.array(used)))
     ordered = sorted(set(mine))
     place = {word: number for number, word in enumerate(ordered)}
     places = np.full(len(words) + 1, -1, dtype=np.int32)

@@ -62,9 +62,7 @@ def row_groups(path: Path) -> Iterator[RowGroup]:
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
         if group.num_rows:
-            told = group.column(account).statistics
-            there = told is not None and told.has_min_max
-            least, greatest = (told.min, told.max) if there else (None, None)
+            least, greatest = _range(group.column(account).statistics)
             latest = None if known is None else _latest(group.column(known).statistics)
             yield RowGroup(path, number, group.num_rows, least, greatest, latest)
 
@@ -72,7 +70,20 @@ def row_groups(path: Path) -> Iterator[RowGroup]:
 def _latest(told: pq.Statistics | None) -> int | None:
     if told is None or not told.has_min_max or told.null_count != 0:
         return None
-    return microseconds(told.max)
+    try:
+        return microseconds(told.max)
+    except OverflowError:  # beyond the year 9999, where Python's calendar ends
+        return None
+
+
+def _range(told: pq.Statistics | None) -> tuple[Any, Any]:
+    """Return the least and the greatest id, both None if they aren't told."""
+    if told is None or not told.has_min_max:
+        return None, None
+    try:
+        return told.min, told.max
+    except UnicodeDecodeError:  # said of the rows themselves, once they are read
+        return None, None
 
 
 @dataclass(frozen=True, slots=True)

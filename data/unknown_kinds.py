@@ -42,13 +42,15 @@ def unknown_kinds(path: Path) -> dict[str, int]:
                     counts = () if _all_known(opened, group) else _counted(opened, group)
                     for count in counts:
                         found.update(count)
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
             raise unreadable(file, error) from error
     return dict(sorted(found.items()))
 
 
 def names_of(kinds: Mapping[str, int]) -> str:
-    """Return kinds with their counts, for a message; what may be a column of something else is cut.
+    r"""Return kinds with their counts, for a message; what may be something else is cut.
+
+    What a terminal would obey, or a log take for a line of its own, is spelled out.
 
     Examples
     --------
@@ -56,8 +58,13 @@ def names_of(kinds: Mapping[str, int]) -> str:
     'moon (2), tide (1,000)'
     >>> names_of(dict.fromkeys("abcdefghijkl", 1))
     'a (1), b (1), c (1), d (1), e (1), f (1), g (1), h (1), i (1), j (1) and 2 more'
+    >>> print(names_of({"tide\x1b[2J\n": 1}))
+    'tide\x1b[2J\n' (1)
     """
-    named = [f"{kind} ({count:,})" for kind, count in sorted(kinds.items())]
+    named = [
+        f"{kind if kind.isprintable() else repr(kind)} ({count:,})"
+        for kind, count in sorted(kinds.items())
+    ]
     more = f" and {len(named) - MOST_NAMED:,} more" if len(named) > MOST_NAMED else ""
     return ", ".join(named[:MOST_NAMED]) + more
 

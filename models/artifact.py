@@ -134,6 +134,32 @@ def load_model(
     """
     folder = Path(folder)
     where = str(folder / MANIFEST_FILE)
+    manifest, files = _read_folder(folder, digest)
+    definitions = manifest["feature_definitions"]
+    check_installed({name: definitions[name] for name in manifest["features"]}, installed, where)
+    model = _read_model(manifest, files, where, num_threads, predictor)
+    version_name = sha256(files[MANIFEST_FILE])[:12]
+    model = dataclasses.replace(model, manifest=manifest, version=version_name)
+    _check_golden(model, decode(files[_GOLDEN_FILE], _GOLDEN_FILE), str(folder))
+    return model
+
+
+def artifact_files(folder: Path, digest: str | None = None) -> dict[str, bytes]:
+    """Return a saved model's files by name, its manifest among them; other files are left behind.
+
+    `digest` is as in `load_model`.
+
+    Raises
+    ------
+    ModelError
+        If a file is absent, a link, damaged or exchanged.
+    """
+    return _read_folder(folder, digest)[1]
+
+
+def _read_folder(folder: Path, digest: str | None) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return the manifest, once it is the one asked for, and every file's bytes, once checked."""
+    where = str(folder / MANIFEST_FILE)
     text = read_bytes(folder / MANIFEST_FILE, _MANIFEST_BYTES)
     found = sha256(text)
     if digest is not None and digest != found:
@@ -143,13 +169,7 @@ def load_model(
             mend="Fetch the model again, and find out who changed it.",
         )
     manifest = _checked_manifest(decode(text, where), where)
-    files = read_checked(folder, manifest["files"])
-    definitions = manifest["feature_definitions"]
-    check_installed({name: definitions[name] for name in manifest["features"]}, installed, where)
-    model = _read_model(manifest, files, where, num_threads, predictor)
-    model = dataclasses.replace(model, manifest=manifest, version=found[:12])
-    _check_golden(model, decode(files[_GOLDEN_FILE], _GOLDEN_FILE), str(folder))
-    return model
+    return manifest, {**read_checked(folder, manifest["files"]), MANIFEST_FILE: text}
 
 
 def _read_model(

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from relimit.data.atomic import make_folder, sync
 from relimit.data.errors import ModelError
 
 MOST_BYTES = 1 << 30
@@ -31,15 +32,16 @@ def write_folder(files: Mapping[str, bytes], folder: Path) -> None:
         raise ModelError("is not empty", where=str(folder), mend="Choose another folder.")
     staging = folder.with_name(f"_{folder.name}.{secrets.token_hex(4)}.tmp")
     try:
-        staging.mkdir(parents=True)
+        make_folder(folder.parent)
+        staging.mkdir()
         for name, content in files.items():
             with (staging / name).open("xb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        _sync(staging)
+        sync(staging)
         staging.replace(folder)
-        _sync(folder.parent)
+        sync(folder.parent)
     except BaseException as error:
         with suppress(OSError):
             shutil.rmtree(staging)
@@ -90,7 +92,7 @@ def read_checked(folder: Path, listed: Mapping[str, Any]) -> dict[str, bytes]:
         if not name or name != Path(name).name or name in {".", ".."} or "\\" in name:
             raise ModelError(f"a file name that leaves the folder: {name!r}", where=str(folder))
         size, digest = stated["bytes"], stated["sha256"]
-        content = read_bytes(folder / name, most=max(int(size), 0))
+        content = read_bytes(folder / name, most=min(max(int(size), 0), MOST_BYTES))
         if len(content) != size or sha256(content) != digest:
             raise ModelError(
                 f"is not the file that was saved ({len(content)} bytes where {size} are stated, "
@@ -100,11 +102,3 @@ def read_checked(folder: Path, listed: Mapping[str, Any]) -> dict[str, bytes]:
             )
         out[name] = content
     return out
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

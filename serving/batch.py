@@ -14,6 +14,7 @@ from relimit.data.vocabulary import STATUSES
 from relimit.data.wanted import Tally, within
 from relimit.serving.answers import Answering, Engine, Progress
 from relimit.serving.clock import Clock
+from relimit.serving.fingerprint import state_of
 from relimit.serving.left_open import left_open
 from relimit.serving.limits import MOST_QUARANTINED
 from relimit.serving.lock import locked
@@ -64,13 +65,14 @@ def score(
         decided, `out` holds a run of other inputs, or another process is writing there.
     """
     clock = Clock()
+    state = state_of(events)  # before the footers, which say where everything is
     plan = EventPlan.of(events, accounts=request.accounts)
     request.require_type(plan.schema.field("account_id").type)
     if request.total is not None:
         scorer.model.expect(request.total)
     answering = engine(scorer, request, plan, workers)
     with ThreadPoolExecutor(max_workers=1) as aside:
-        sources = aside.submit(Sources.of, scorer, events, request)
+        sources = aside.submit(Sources.of, scorer, events, request, state)
 
         def inputs() -> dict[str, Any]:
             return sources.result().inputs

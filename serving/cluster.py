@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from relimit.data.errors import DataError, RelimitError
+from relimit.data.errors import DataError, ModelError, RelimitError
 from relimit.data.events import Ids
 from relimit.data.stream import EventPlan
 from relimit.data.wanted import Tally, Wanted, within
@@ -73,6 +73,11 @@ class OnSpark:
         where no other is configured (`spark.master`).
     staging
         Where the answers may be put.
+
+    Raises
+    ------
+    ModelError
+        The bytes are not those of the scorer's model: its folder was exchanged in between.
     """
 
     shipped: ShippedModel
@@ -81,6 +86,11 @@ class OnSpark:
     request: Request
     plan: EventPlan
     workers: int
+
+    def __post_init__(self) -> None:
+        if not self.shipped.digest.startswith(self.scorer.model.version):
+            what = f"the model {self.scorer.model.version} was loaded, and another one to be sent"
+            raise ModelError(what, mend="Score again once nothing writes to the model's folder")
 
     def empty(self) -> Answers:
         """Return no answers, with ids as the events have them."""

@@ -15,7 +15,7 @@ from relimit.data.events import EventBlock, Ids
 from relimit.data.schema import TIME
 from relimit.data.times import microseconds
 from relimit.policy import Earlier
-from relimit.serving.fingerprint import fingerprint
+from relimit.serving.fingerprint import fingerprint, unchanged
 from relimit.serving.manifest import MANIFEST, OPEN, read_run
 from relimit.serving.quarantine import NO_EVENTS, quarantine_schema
 
@@ -59,12 +59,15 @@ class OpenDecisions:
         The columns of `open_schema`.
     ids
         `[n]` the account of each row, ascending.
+    told
+        The fingerprint of its files.
     """
 
     run: Path
     as_of: datetime
     table: pa.Table
     ids: Ids
+    told: dict[str, str]
 
     @classmethod
     def read(cls, run: Path) -> Self:
@@ -79,9 +82,12 @@ class OpenDecisions:
         if "as_of" not in manifest["inputs"]:
             what = "decided prepayments that were named, and no night follows on those"
             raise DataError(what, where=str(run / MANIFEST), mend=_LATEST_FIRST)
-        table = read_parquet(run / OPEN, open_schema(), table=OPEN)
+        folder = run / OPEN
+        with unchanged(folder):
+            table = read_parquet(folder, open_schema(), table=OPEN)
+            told = fingerprint(folder)
         as_of = datetime.fromisoformat(manifest["inputs"]["as_of"])
-        return cls(run, as_of, table, table["account_id"].to_numpy())
+        return cls(run, as_of, table, table["account_id"].to_numpy(), told)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -136,7 +142,7 @@ class OpenDecisions:
 
     def inputs(self) -> dict[str, Any]:
         """Return what they add to the inputs of a run."""
-        return {"earlier": fingerprint(self.run / OPEN)}
+        return {"earlier": self.told}
 
 
 @dataclass(frozen=True, slots=True)

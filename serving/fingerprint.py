@@ -5,6 +5,8 @@ and a run's own parts are told by SHA-256.
 """
 
 import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -12,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from relimit.data.errors import DataError
 from relimit.data.files import parquet_files
 
 WORDS: Final = 1 << 17
@@ -27,6 +30,38 @@ def fingerprint(path: Path) -> dict[str, str]:
         If there is nothing at `path`.
     """
     return {name_in(file, path): fingerprint_of(file) for file in parquet_files(path)}
+
+
+State = Mapping[str, tuple[int, int, int]]
+"""By name, a file's number on its disk, its size and the time of its last change."""
+
+
+def state_of(path: Path) -> State:
+    """Return the state of the files that `fingerprint` reads, without reading them."""
+    found = {name_in(file, path): file.stat() for file in parquet_files(path)}
+    return {name: (told.st_ino, told.st_size, told.st_mtime_ns) for name, told in found.items()}
+
+
+def require_state(state: State, path: Path) -> None:
+    """Raise DataError if the files are no longer in a state."""
+    if state_of(path) != state:
+        raise DataError(
+            "changed while it was read",
+            where=str(path),
+            mend="Score again once nothing writes to it",
+        )
+
+
+@contextmanager
+def unchanged(path: Path) -> Iterator[None]:
+    """Raise DataError if the files change while the body reads them."""
+    state = state_of(path)
+    try:
+        yield
+    except DataError:
+        require_state(state, path)  # a file that is being written looks damaged
+        raise
+    require_state(state, path)
 
 
 def name_in(file: Path, path: Path) -> str:

@@ -24,6 +24,7 @@ EVER: Final = int(np.iinfo(np.int64).min)
 
 _SCHEMA: Final = events_schema()
 _NAMES: Final = tuple(_SCHEMA.names)
+_FIELDS: Final = ("account_id", "events", "as_of", "since")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +72,23 @@ def read_json(text: str | bytes) -> Any:
     Raises
     ------
     DataError
-        If it is no JSON, or holds text that can't be written.
+        If it is no JSON, gives a field twice, or holds text that can't be written.
     """
     try:
-        history = json.loads(text)
+        history = json.loads(text, object_pairs_hook=_once_each)
         json.dumps(history, ensure_ascii=False).encode()  # a lone surrogate is no text
     except (ValueError, RecursionError) as error:
         raise DataError(f"not valid JSON: {error}", where=WHERE, mend="Give one object") from error
     return history
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object; of a field that is there twice Python would keep the last, unasked."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)} is given twice")
+    return found
 
 
 def read_history(history: Any) -> Asked:
@@ -100,6 +110,7 @@ def read_history(history: Any) -> Asked:
             where=WHERE,
             mend='Give {"account_id": ..., "events": [{"ts": ..., "kind": ..., "amount": ...}]}',
         )
+    _require_known(history, _FIELDS, "the history")
     block = block_of(history.get("events"), history["account_id"])
     return Asked.of(block, _instant(history, "since"), _instant(history, "as_of"))
 
@@ -156,15 +167,20 @@ def _row(account_id: Any, event: Any, place: int) -> dict[str, Any]:
     where = f"events[{place}]"
     if not isinstance(event, Mapping):
         raise DataError(f"{where} is not an object", where=WHERE, mend="Give {...}")
-    for name in event:
-        if name not in _NAMES:
-            close = get_close_matches(name, _NAMES, n=1)
-            mend = f"Did you mean {close[0]}?" if close else f"Give {', '.join(_NAMES)}"
-            raise DataError(f"{where} has the unknown field {name}", where=WHERE, mend=mend)
+    _require_known(event, _NAMES, where)
     if event.get("account_id", account_id) != account_id:
         what = f"{where} is of account {event['account_id']}, not {account_id}"
         raise DataError(what, where=WHERE, mend="Give one account's events")
     return {**event, "account_id": account_id, **_times(event, where)}
+
+
+def _require_known(given: Mapping[str, Any], known: Sequence[str], what: str) -> None:
+    """Raise DataError if an object has a field that nobody would read."""
+    for name in given:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            mend = f"Did you mean {close[0]}?" if close else f"Give {', '.join(known)}"
+            raise DataError(f"{what} has the unknown field {name}", where=WHERE, mend=mend)
 
 
 def _array(name: str, values: list[Any]) -> pa.Array:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from relimit.data.atomic import make_folder
 from relimit.data.errors import DataError
 
 LOCK: Final = "_lock"
@@ -27,8 +28,7 @@ def locked(out: Path) -> Iterator[None]:
         Another process holds it (the message says which), or it can't be written to.
     """
     try:
-        made = [folder for folder in (out, *out.parents) if not folder.exists()]
-        out.mkdir(parents=True, exist_ok=True)
+        made = make_folder(out)
         handle = _acquire(out / LOCK)
     except OSError as error:
         reason = error.strerror or str(error)

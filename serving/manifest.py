@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from relimit.data.errors import DataError
-from relimit.data.files import parquet_files
-from relimit.serving.fingerprint import name_in
 
 MANIFEST: Final = "manifest.json"
 DECISIONS: Final = "decisions"
@@ -27,12 +25,6 @@ def sha256_of(file: Path) -> str:
     """Return the SHA-256 of a file's bytes."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def stamp(path: Path) -> dict[str, tuple[int, int]]:
-    """Return the size and the time of the last change of the files that `fingerprint` reads."""
-    found = {name_in(file, path): file.stat() for file in parquet_files(path)}
-    return {name: (state.st_size, state.st_mtime_ns) for name, state in found.items()}
 
 
 def differing(recorded: Mapping[str, Any], inputs: Mapping[str, Any]) -> list[str]:

@@ -130,9 +130,11 @@ def book_or_files(
 
 
 def refuse_to_overwrite(out: Path, *inputs: Path | None) -> None:
-    """Fail as wrong usage if the output is, or lies in, one of the inputs."""
+    """Fail as wrong usage if the output is one of the inputs, or lies in a folder of parts.
+
+    What lies there would be read as a part of it the next time.
+    """
+    target = out.resolve()
     for given in inputs:
-        if given is not None and (out.resolve() == given.resolve() or (
-            given.is_dir() and given.name == "events" and given.resolve() in out.resolve().parents
-        )):  # fmt: skip
-            raise click.UsageError(f"--out {out} is an input and would be overwritten")
+        if given is not None and given.resolve() in (target, *target.parents):
+            raise click.UsageError(f"--out {out} would overwrite or mix with the input {given}")

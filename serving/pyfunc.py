@@ -4,7 +4,6 @@ The package is models-from-code: it holds a few lines that name this module, our
 the policy's TOML, no pickle. relimit never loads one; who serves it trusts its folder.
 """
 
-import shutil
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -19,8 +18,8 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 from relimit.data.errors import DataError
 from relimit.features import load_plugins, named_plugins
 from relimit.models import load_model
-from relimit.models.artifact import MANIFEST_FILE
-from relimit.models.folder import read_bytes, sha256
+from relimit.models.artifact import MANIFEST_FILE, artifact_files
+from relimit.models.folder import sha256, write_folder
 from relimit.policy import load_policy
 from relimit.serving.live import decide_history
 from relimit.serving.scorer import Scorer
@@ -87,7 +86,8 @@ def package_decider(model: Path, policy: Path | None, out: Path, digest: str | N
     Parameters
     ----------
     model
-        An artifact folder; it is loaded once, so that what can't decide is not packaged.
+        An artifact folder; it is loaded once, so that what can't decide is not packaged. Only the
+        files that its manifest lists are.
     policy
         A policy file; the packaged default if None.
     out
@@ -105,19 +105,20 @@ def package_decider(model: Path, policy: Path | None, out: Path, digest: str | N
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError("is not empty", where=str(out), mend="Choose another folder")
-    manifest = read_bytes(model / MANIFEST_FILE)
-    load_model(model, digest=digest)
+    checked = artifact_files(model, digest)
+    own = sha256(checked[MANIFEST_FILE])
+    load_model(model, digest=own)
     name = load_policy(policy).version
     out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="_", dir=out.parent) as folder:
         parts = {"model": Path(folder) / "model", "policy": Path(folder) / "policy.toml"}
-        shutil.copytree(model, parts["model"])
+        write_folder(checked, parts["model"])
         parts["policy"].write_bytes((policy or DEFAULT_POLICY).read_bytes())
         mlflow.pyfunc.save_model(
             Path(folder) / "package",
             python_model=str(CODE),
             artifacts={part: str(path) for part, path in parts.items()},
-            model_config={DIGEST: digest or sha256(manifest), PLUGINS: list(named_plugins())},
+            model_config={DIGEST: own, PLUGINS: list(named_plugins())},
             pip_requirements=[f"relimit=={version('relimit')}"],
         )
         (Path(folder) / "package").replace(out)

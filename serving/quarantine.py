@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -14,16 +15,22 @@ from relimit.data import DataError, Prepayments
 from relimit.data.events import EventBlock
 from relimit.data.rules import LEDGER
 from relimit.data.schema import TIME
+from relimit.data.times import microseconds
 from relimit.data.vocabulary import DRAW, KINDS, PREPAYMENT, REPAYMENT
 
 MOST_FEN: Final = 10**15
 """Ten trillion yuan: an amount beyond it is a fault, and sums of many such would overflow."""
+
+EARLIEST: Final = microseconds(datetime(2, 1, 1, tzinfo=UTC))
+LATEST: Final = microseconds(datetime(9000, 1, 1, tzinfo=UTC))
+"""A time beyond these is a fault, such as nanoseconds taken for microseconds."""
 
 NO_EVENTS: Final = "the account has no events"
 NO_AMOUNT: Final = "an event of the account's ledger has no amount"
 NEGATIVE_AMOUNT: Final = "an event of the account's ledger has a negative amount"
 ABSURD_AMOUNT: Final = "an event of the account's ledger has an amount above ten trillion yuan"
 REPEATED: Final = "an event of the account's ledger was delivered twice"
+NO_DATE: Final = "the prepayment's time is not in the years 2 to 8999"
 
 
 def _among(kinds: Iterable[str]) -> NDArray[np.bool_]:
@@ -69,6 +76,7 @@ def undecidable(block: EventBlock, prepayments: Prepayments) -> NDArray[np.objec
             account = np.searchsorted(block.starts, rows, side="right") - 1
             np.minimum.at(first, account, block.known_at[rows])
             reasons[first[prepayments.account] <= prepayments.as_of] = reason
+    reasons[(prepayments.as_of < EARLIEST) | (prepayments.as_of >= LATEST)] = NO_DATE
     return reasons
 
 

@@ -19,7 +19,7 @@ from relimit.data.times import microseconds
 from relimit.data.vocabulary import PREPAYMENT
 from relimit.data.wanted import Wanted
 from relimit.serving.earlier import Again, OpenDecisions
-from relimit.serving.fingerprint import fingerprint
+from relimit.serving.fingerprint import fingerprint, unchanged
 from relimit.serving.quarantine import NO_EVENTS, quarantine_schema
 
 
@@ -142,12 +142,15 @@ class NamedPrepayments:
         `[n]` the account of each row, ascending.
     accounts
         The distinct ones.
+    told
+        The file's fingerprint.
     """
 
     path: Path
     table: pa.Table
     ids: Ids
     accounts: Ids
+    told: dict[str, str]
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -156,13 +159,15 @@ class NamedPrepayments:
         Raises
         ------
         DataError
-            If the file can't be read or breaks the contract.
+            If the file can't be read, breaks the contract, or changes meanwhile.
         """
-        given = read_parquet(path, prepayments_schema().remove(4), table="prepayments")
+        with unchanged(path):
+            given = read_parquet(path, prepayments_schema().remove(4), table="prepayments")
+            told = fingerprint(path)
         table = prepayments_from_table(given, where=str(path))
         table = table.sort_by([("account_id", "ascending"), ("as_of", "ascending")])
         ids, _, _ = group_by_account(table["account_id"])
-        return cls(path, table, table["account_id"].to_numpy(), ids)
+        return cls(path, table, table["account_id"].to_numpy(), ids, told)
 
     @property
     def total(self) -> int:
@@ -230,4 +235,4 @@ class NamedPrepayments:
 
     def inputs(self) -> dict[str, Any]:
         """Return what the request adds to the inputs of a run."""
-        return {"prepayments": fingerprint(self.path)}
+        return {"prepayments": self.told}

@@ -23,9 +23,8 @@ from relimit.data.schema import events_schema
 from relimit.data.stream import BLOCK_ROWS
 from relimit.features import load_plugins, named_plugins
 from relimit.models import Predictor, RiskModel, load_model
-from relimit.models.artifact import MANIFEST_FILE
-from relimit.models.folder import read_bytes, read_checked, sha256
-from relimit.models.serial import decode
+from relimit.models.artifact import MANIFEST_FILE, artifact_files
+from relimit.models.folder import sha256
 from relimit.policy import Policy, decisions_schema
 from relimit.serving.blocks import Answers, decide_block
 from relimit.serving.quarantine import quarantine_schema
@@ -69,11 +68,10 @@ class ShippedModel:
         ModelError
             A file is absent, damaged or exchanged.
         """
-        load_model(folder, digest=digest)
-        manifest = read_bytes(folder / MANIFEST_FILE)
-        files = read_checked(folder, decode(manifest, str(folder))["files"])
-        every = (*files.items(), (MANIFEST_FILE, manifest))
-        return cls(every, sha256(manifest), predictor, named_plugins())
+        files = artifact_files(folder, digest)
+        own = sha256(files[MANIFEST_FILE])
+        load_model(folder, digest=own)
+        return cls(tuple(files.items()), own, predictor, named_plugins())
 
     def load(self) -> RiskModel:
         """Return the model, checked; once a process.

@@ -49,7 +49,7 @@ def command(
     from relimit.serving.inputs import files_of, observe_files
 
     source = book_or_files(book, events, decisions, "decisions")
-    refuse_to_overwrite(out, book, *files_of(source))
+    refuse_to_overwrite(out, *files_of(source))
     table = observe_files(source, horizon_days=horizon, days_past_due=dpd)
     write_parquet(table, out)
     bad = table.column("bad")

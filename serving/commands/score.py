@@ -16,6 +16,7 @@ from relimit.serving.options import (
     plugin_option,
     policy_option,
     predictor_option,
+    refuse_to_overwrite,
     tracking_option,
     workers_option,
 )
@@ -82,6 +83,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Decide every prepayment of a night and write decisions, quarantine and a manifest."""
+    refuse_to_overwrite(out, events, prepayments)
     from relimit.data.unknown_kinds import names_of
     from relimit.models import load_model
     from relimit.policy import load_policy

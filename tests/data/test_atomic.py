@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from relimit.data.atomic import staged, write_json
+from relimit.data.atomic import make_folder, staged, write_json
 from relimit.data.errors import DataError
 
 
@@ -58,6 +58,26 @@ def test_the_bytes_are_synced_before_the_rename_and_the_folder_after(
     with staged(target) as staging:
         staging.write_text("whole")
     assert seen == [(False, False), (True, True)]
+
+
+def test_the_folders_that_are_made_are_synced_where_they_are_entered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    real = os.fsync
+
+    def spy(handle: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{handle}").resolve())
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    assert make_folder(tmp_path / "a" / "b") == [tmp_path / "a" / "b", tmp_path / "a"]
+    assert set(synced) == {tmp_path, tmp_path / "a"}
+    synced.clear()
+    write_json({}, tmp_path / "c" / "d" / "e.json")
+    assert {tmp_path, tmp_path / "c", tmp_path / "c" / "d"} < set(synced)
+    synced.clear()
+    assert make_folder(tmp_path / "a") == synced == []
 
 
 def test_a_folder_in_the_way_is_told_with_its_path(tmp_path: Path) -> None:

@@ -90,6 +90,37 @@ def test_events_before_1970_are_events(night: Any, scored: Any) -> None:
     assert scored(table).num_rows == 1
 
 
+@pytest.mark.parametrize("late", [1_900_000_000_000_000_000, 2**63 - 1])
+def test_a_time_beyond_the_calendar_is_an_event_of_the_future(
+    night: Any, run: Any, events: Path, tmp_path: Path, late: int
+) -> None:
+    table = night.table([*night.line(1, (night.since + HOUR, 700)), (1, night.start, "due", 5)])
+    known = [*table["ts"].cast(pa.int64()).to_pylist()[:-1], late]
+    known_at = pa.array(known, pa.int64()).cast(table["ts"].type)
+    pq.write_table(table.append_column("known_at", known_at), events)
+    result = run()
+    assert result.exit_code == 0, result.output
+    assert pq.read_table(tmp_path / "out" / "decisions").num_rows == 1
+
+
+@pytest.mark.parametrize("column", ["account_id", "kind", "detail"])
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_text_that_is_not_utf_8_decides_nothing(
+    run: Any, events: Path, night: Any, tmp_path: Path, column: str, dictionary: bool
+) -> None:
+    table = night.table([*night.line("a", (night.as_of, 5)), *night.line("b", (night.as_of, 5))])
+    table = table.append_column("detail", pa.nulls(table.num_rows, pa.string()))
+    words = pa.array([*table[column].cast(pa.binary()).to_pylist()[:-1], b"\xff"], pa.binary())
+    spoilt = pa.Array.from_buffers(pa.string(), len(words), words.buffers())
+    table = table.set_column(table.column_names.index(column), column, spoilt)
+    pq.write_table(table, events, use_dictionary=dictionary)
+    result = run()
+    assert result.exit_code == 1, result.output
+    assert "UTF-8" in result.output or "utf-8" in result.output
+    assert isinstance(result.exception, SystemExit)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("amount", "reason"), [(None, "no amount"), (-700, "negative"), (2**62, "above ten trillion")]
 )

@@ -4,6 +4,7 @@
 """
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import pytest
 
 from relimit.data import choosing, write_parquet
 from relimit.data.errors import DataError
-from relimit.serving import answers, batch, sources
+from relimit.data.stream import EventPlan
+from relimit.serving import answers, batch, requests, sources
 from relimit.serving.batch import score
+from relimit.serving.requests import NamedPrepayments
 from relimit.serving.scorer import Scorer
 
 
@@ -90,6 +93,59 @@ def test_events_that_change_while_they_are_read_fail_the_run(
     assert not (tmp_path / "out").exists()
 
 
+def test_events_that_change_once_their_footers_are_read_fail_the_run(
+    scorer: Scorer, events: Path, night: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pq.write_table(night.book(30, 6), events)
+    plan_of = EventPlan.of
+
+    def overtaken(*words: Any, **named: Any) -> EventPlan:
+        plan = plan_of(*words, **named)
+        pq.write_table(night.book(30, 7), tmp_path / "new.parquet")
+        (tmp_path / "new.parquet").replace(events)
+        return plan
+
+    monkeypatch.setattr(EventPlan, "of", overtaken)
+    with pytest.raises(DataError, match=r"events.parquet: changed while it was read"):
+        score(scorer, events, night.request, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_list_that_is_written_again_is_not_taken_for_the_one_that_was_decided(
+    scorer: Scorer, events: Path, night: Any, tmp_path: Path
+) -> None:
+    paid, listed = (night.since, 700), tmp_path / "listed.parquet"
+    pq.write_table(night.table([*night.line(1, paid), *night.line(2, paid)]), events)
+
+    def write(account: int) -> None:
+        rows = {"account_id": [account], "as_of": [night.as_of], "prepaid": [700]}
+        pq.write_table(pa.table(rows), listed)
+
+    write(1)
+    first = NamedPrepayments.read(listed)
+    write(2)
+    score(scorer, events, first, tmp_path / "out")
+    with pytest.raises(DataError, match=r"finished run of other inputs \(prepayments differ\)"):
+        score(scorer, events, NamedPrepayments.read(listed), tmp_path / "out")
+
+
+def test_a_list_that_is_written_again_as_it_is_read_is_refused(
+    events: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {"account_id": [1], "as_of": [datetime(2026, 1, 1, tzinfo=UTC)], "prepaid": [700]}
+    pq.write_table(pa.table(rows), events)
+    read = requests.read_parquet
+
+    def overtaken(path: Path, *words: Any, **named: Any) -> pa.Table:
+        table = read(path, *words, **named)
+        pq.write_table(pa.table(rows | {"prepaid": [900]}), path)
+        return table
+
+    monkeypatch.setattr(requests, "read_parquet", overtaken)
+    with pytest.raises(DataError, match=r"events.parquet: changed while it was read"):
+        NamedPrepayments.read(events)
+
+
 def test_a_file_that_looks_damaged_as_it_is_written_again_has_changed(
     scorer: Scorer, events: Path, night: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,3 +187,17 @@ def test_an_empty_folder_is_refused(run: Any, events: Path, tmp_path: Path) -> N
     assert result.exit_code == 1
     assert "the folder has no *.parquet file" in result.output
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("place", [".", "out", "a/b"])
+def test_an_output_among_the_events_is_refused_before_it_is_taken_for_some(
+    relimit: Any, parts: Any, small_model: Path, night: Any, place: str
+) -> None:
+    folder, second, rows = parts
+    pq.write_table(rows, second)
+    out = folder / place
+    words = ["--model", small_model, "--events", folder, *night.words, "--out", out]
+    result = relimit("score", *words)
+    assert result.exit_code == 2, result.output
+    assert "would overwrite or mix with the input" in " ".join(result.output.split())
+    assert sorted(path.name for path in folder.rglob("*")) == ["a.parquet", "b.parquet"]

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 
 import relimit.policy as relimit_policy
+from relimit.data.errors import ModelError
+from relimit.models import load_model, save_model
+from relimit.models.artifact import artifact_files
 from relimit.models.serial import encode
+from relimit.serving.batch import score
+from relimit.serving.cluster import OnSpark
+from relimit.serving.scorer import Scorer
+from relimit.serving.spark import ShippedModel
 
 MOST_SECONDS = 30
 
@@ -86,6 +94,61 @@ def test_a_model_that_fails_a_check_decides_nothing(
     assert result.exit_code == 1, result.output
     assert said in result.output
     assert "Traceback" not in result.output
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("size", [10**15, 10**40])
+def test_a_size_that_no_machine_has_room_for_is_a_message(
+    model: Path, relimit: Any, size: int
+) -> None:
+    edit(model / "manifest.json", lambda told: told["files"]["model.txt"].update(bytes=size))
+    result = relimit("decide", "--model", model, stdin="{}")
+    assert result.exit_code == 1
+    assert "is not the file that was saved" in result.output
+    assert "Fetch or save the model again" in result.output
+
+
+def another_making(model: Path, folder: Path) -> Path:
+    """The same model saved with something more in its manifest."""
+    save_model(load_model(model), folder, manifest={"note": "another making"})
+    return folder
+
+
+def test_a_package_holds_the_models_own_files_and_nothing_that_lies_beside_them(
+    model: Path, tmp_path: Path, relimit: Any
+) -> None:
+    (tmp_path / "secret").write_text("hunter2")
+    (model / "more.txt").symlink_to(tmp_path / "secret")
+    listed = {*json.loads((model / "manifest.json").read_text())["files"], "manifest.json"}
+    result = relimit("package", "--model", model, "--out", tmp_path / "package")
+    assert result.exit_code == 0, result.output
+    packed = tmp_path / "package" / "artifacts" / "model"
+    assert {path.name for path in packed.iterdir()} == listed
+
+
+def test_a_model_that_is_exchanged_as_it_is_packaged_is_not_packaged(
+    model: Path, tmp_path: Path, relimit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exchanged(folder: Path, *words: Any) -> Any:
+        found = artifact_files(folder, *words)
+        folder.rename(tmp_path / "before")
+        another_making(tmp_path / "before", folder)
+        return found
+
+    monkeypatch.setattr("relimit.serving.pyfunc.artifact_files", exchanged)
+    result = relimit("package", "--model", model, "--out", tmp_path / "package")
+    assert result.exit_code == 1, result.output
+    assert "is not the manifest asked for" in result.output
+    assert not (tmp_path / "package").exists()
+
+
+def test_a_cluster_is_not_sent_another_model_than_the_one_that_was_loaded(
+    model: Path, events: Path, scorer: Scorer, night: Any, tmp_path: Path
+) -> None:
+    shipped = ShippedModel.of(another_making(model, tmp_path / "another"))
+    engine = partial(OnSpark, shipped, tmp_path)
+    with pytest.raises(ModelError, match="was loaded, and another one to be sent"):
+        score(scorer, events, night.request, tmp_path / "out", engine=engine)
     assert not (tmp_path / "out").exists()
 
 

@@ -25,6 +25,7 @@ from relimit.data.errors import DataError
 from relimit.serving import answers, batch, clock
 from relimit.serving.batch import score
 from relimit.serving.lock import locked
+from relimit.serving.manifest import ANSWERS, RESULTS
 from relimit.serving.scorer import Scorer
 from relimit.serving.unfinished import Unfinished
 
@@ -35,6 +36,18 @@ fcntl.flock(handle, fcntl.LOCK_EX)
 os.write(handle, json.dumps({"pid": os.getpid(), "host": "h", "since": "then"}).encode())
 print("held", flush=True)
 time.sleep(600)
+"""
+
+SPILL = """
+import time
+from relimit.data import choosing, spill
+from relimit.serving.cli import main
+def wait(path):
+    print("parted", flush=True)
+    time.sleep(1)
+    return sorted_bucket(path)
+choosing.MOST_GATHERED, sorted_bucket, spill._sorted_bucket = 0, spill._sorted_bucket, wait
+main()
 """
 
 
@@ -104,6 +117,28 @@ def test_no_room_for_events_in_no_order_decides_nothing(
     assert run().exit_code == 0
 
 
+def test_a_run_that_is_told_to_stop_takes_its_copy_of_the_events_along(
+    small_model: Path, events: Path, night: Any, tmp_path: Path
+) -> None:
+    table = night.book(40, 4)
+    shuffled = table.take(pa.array(np.random.default_rng(0).permutation(table.num_rows)))
+    pq.write_table(shuffled, events, row_group_size=50)
+    temporary, out = tmp_path / "temp", tmp_path / "out"
+    temporary.mkdir()
+    words = ["score", "--model", small_model, "--events", events, *night.words, "--out", out]
+    with subprocess.Popen(
+        [sys.executable, "-c", SPILL, *map(str, words)],
+        stdout=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(temporary)},
+    ) as scoring:  # fmt: skip
+        assert scoring.stdout is not None
+        assert scoring.stdout.readline() == "parted\n"
+        assert files_in(temporary) != []
+        scoring.send_signal(signal.SIGTERM)
+        assert scoring.wait() == 128 + signal.SIGTERM
+    assert files_in(temporary) == []
+    assert not (out / "_lock").exists()
+
+
 def test_a_file_in_the_folders_place_is_left_alone(run: Any, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("mine")
     result = run()
@@ -138,6 +173,24 @@ def test_a_read_only_folder_is_refused(mode: int) -> None:
 def test_a_folder_on_a_read_only_disk_is_refused(scorer: Scorer, events: Path, night: Any) -> None:
     with pytest.raises(DataError, match=r"can't be written: .* Choose a folder"):
         score(scorer, events, night.request, Path("/proc/relimit/out"))
+
+
+def test_a_run_lasts_with_every_folder_that_was_made_for_it(
+    scorer: Scorer, events: Path, night: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    real = os.fsync
+
+    def spy(handle: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{handle}").resolve())
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    out = tmp_path / "nights" / "out"
+    score(scorer, events, night.request, out)
+    made = {tmp_path, out.parent, out, *(out / "_unfinished" / name for name in ANSWERS)}
+    assert made <= set(synced)
+    assert synced.count(out) >= len((*RESULTS, "manifest.json"))
 
 
 def test_a_second_writer_is_told_who_is_at_work(run: Any, tmp_path: Path) -> None:
