@@ -37,7 +37,7 @@ demo: $(STAMP)  ## simulate a book, train two models, promote the better, score 
 .PHONY: test
 test: $(STAMP)  ## run the tests
 	@echo "==> running the tests"
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: lint typecheck layers audit  ## lint, types, layers and known vulnerabilities

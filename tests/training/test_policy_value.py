@@ -48,8 +48,8 @@ class Model:
         return np.zeros(X.shape)
 
 
-def made(folder, scenario):
-    simulate(folder, accounts=1_500, months=18, seed=3, scenario=scenario, workers=1)
+def made(folder, scenario, accounts=1_500):
+    simulate(folder, accounts=accounts, months=18, seed=3, scenario=scenario, workers=1)
     return folder
 
 
@@ -129,7 +129,7 @@ def test_what_is_left_out_is_counted(rows, found, explored):
 
 
 def test_a_rule_that_never_explores_is_no_witness(tmp_path):
-    rows = read(made(tmp_path, "no-exploration"))
+    rows = read(made(tmp_path, "no-exploration", accounts=1_100))
     found = evaluate_policy(rows, Model(), load_policy())
     by_name = {valued.name: valued for valued in found.policies}
     for name in ("candidate", "restore all"):
