@@ -77,7 +77,8 @@ def worth_over_nights(policy: Policy, book: LoggedBook) -> Worth:
     place = np.maximum(night - 1, 0)
     avoided = ARM_SHARES[arm] * np.take_along_axis(signals.expected_loss, place, axis=1)
     kept = np.take_along_axis(outcomes.loss, arm, axis=1) - avoided
-    closes = ended & (night > 0) & ~book.situation.closed.any(axis=1)[:, None]
+    open_at_first = ~book.situation.closed.any(axis=1, keepdims=True)
+    closes = ended & (night > 0) & open_at_first
     return replace(worth, loss=np.where(closes, kept, worth.loss))
 
 
