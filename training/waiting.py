@@ -59,8 +59,9 @@ def worth_over_nights(policy: Policy, book: LoggedBook) -> Worth:
 
     Each of `DELAYS_DAYS` is a night on which what is open is decided again. An arm returns on the
     first of them, from its own on, that finds every gate open. If none does, nothing returns: the
-    margin is that of returning nothing, and the loss that is expected when the wait was to end is
-    avoided. A worse score alone takes no promise back.
+    margin is that of returning nothing, and so is the loss if a gate was closed from the first;
+    else the loss that is expected when the wait was to end is avoided. A worse score alone takes no
+    promise back.
 
     It is assumed that the log's lender did not look again while his borrowers waited: else the
     outcomes of his arms hold some of this already.
@@ -76,7 +77,9 @@ def worth_over_nights(policy: Policy, book: LoggedBook) -> Worth:
     place = np.maximum(night - 1, 0)
     avoided = ARM_SHARES[arm] * np.take_along_axis(signals.expected_loss, place, axis=1)
     kept = np.take_along_axis(outcomes.loss, arm, axis=1) - avoided
-    return replace(worth, loss=np.where(ended & (night > 0), kept, worth.loss))
+    open_at_first = ~book.situation.closed.any(axis=1, keepdims=True)
+    closes = ended & (night > 0) & open_at_first
+    return replace(worth, loss=np.where(closes, kept, worth.loss))
 
 
 def _next_open(book: LoggedBook) -> Ints:

@@ -142,6 +142,16 @@ def test_a_closed_gate_returns_its_arm_on_the_first_night_that_finds_it_open():
     assert worth.loss[1, arm(0.5, 14)] == book.outcomes.loss[1, arm(0.5, 14)] - 0.5 * avoided
 
 
+def test_waiting_at_a_gate_that_was_closed_from_the_first_avoids_no_loss():
+    book = make_book()
+    closed = np.ones((N, 3), bool)
+    signals = replace(book.signals, closed=np.ones_like(book.signals.closed))
+    shut = replace(book, situation=replace(book.situation, closed=closed), signals=signals)
+    worth = worth_over_nights(load_policy(), shut)
+    assert not worth.restored.any()
+    np.testing.assert_array_equal(worth.loss, 0.0)
+
+
 def test_the_budget_is_kept_by_the_policy_as_its_file_decides():
     policy = with_value(loss_budget=0.012, group_share=0.0)
     book = make_book()
