@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from relimit.data import Book, read_parquet
 from relimit.data.errors import DataError
+from relimit.data.files import open_parquet, validate_schema
 from relimit.data.observe import observe
 from relimit.data.schema import (
     accounts_schema,
@@ -22,13 +24,17 @@ from relimit.data.schema import (
 )
 from relimit.data.vocabulary import BAD_DAYS_PAST_DUE, BAD_HORIZON_DAYS
 
+HORIZON: Final = b"relimit.horizon_days"
+"""What a file of observations says of itself, beside its columns: over how many days."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingInput:
-    """An events file, the labelled observations that go with it, and a book's accounts."""
+    """An events file, the observations that go with it, over how many days, and accounts."""
 
     events: Path
     observations: pa.Table
+    horizon_days: int = BAD_HORIZON_DAYS
     accounts: pa.Table | None = None
 
 
@@ -127,24 +133,55 @@ def _events_and_log(
 def training_input(
     source: Path | tuple[Path, Path],
     *,
-    horizon_days: int = BAD_HORIZON_DAYS,
+    horizon_days: int | None = None,
     accounts: Path | None = None,
 ) -> TrainingInput:
     """Return what to train or compare on; a book's own observations come before its log.
 
-    A log is observed for `horizon_days`; labelled observations are taken as they are. `accounts`
-    given by their own path come before a book's.
+    A log is observed for `horizon_days`, 180 unless given. Labelled observations are taken as they
+    are; unless given, the horizon is what their file says, which `relimit observe` writes there.
+    `accounts` given by their own path come before a book's.
+
+    Raises
+    ------
+    DataError
+        If a table breaks its contract, or observations were labelled over another horizon.
     """
     if isinstance(source, tuple):
         events, observations = source
-        return TrainingInput(events, _observations(observations), _accounts(accounts))
+        known = _horizon(observations, horizon_days)
+        return TrainingInput(events, _observations(observations), known, _accounts(accounts))
     book = Book.open(source)
-    labelled = (
-        _observations(book.observations)
-        if book.observations
-        else observe_files(source, horizon_days=horizon_days)
-    )
-    return TrainingInput(book.events, labelled, _accounts(accounts or book.accounts))
+    audit = accounts or book.accounts
+    if book.observations:
+        known = _horizon(book.observations, horizon_days)
+        labelled = _observations(book.observations)
+    else:
+        known = horizon_days or BAD_HORIZON_DAYS
+        labelled = observe_files(source, horizon_days=known)
+    return TrainingInput(book.events, labelled, known, _accounts(audit))
+
+
+def say_horizon(observations: pa.Table, horizon_days: int) -> pa.Table:
+    """Return observations whose file will say over how many days they were labelled."""
+    return observations.replace_schema_metadata({HORIZON: str(horizon_days)})
+
+
+def _horizon(path: Path, asked: int | None) -> int:
+    """Return over how many days observations were labelled, as asked or as their files say."""
+    said = set()
+    for file in validate_schema(path, observations_schema(), "observations").files:
+        with open_parquet(file) as opened:
+            said.add((opened.schema_arrow.metadata or {}).get(HORIZON, b"").decode())
+    stated = {int(days) for days in said if days.isdigit()}
+    if len(said) > 1 or (asked is not None and stated and stated != {asked}):
+        raise DataError(
+            f"labelled over {', '.join(sorted(days or 'unknown' for days in said))} days"
+            + ("" if asked is None else f", not {asked}"),
+            where=str(path),
+            mend="Observe all rows anew, or train with their --horizon",
+        )
+    return asked or next(iter(stated), BAD_HORIZON_DAYS)
 
 
 def _accounts(path: Path | None) -> pa.Table | None:

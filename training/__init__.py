@@ -13,7 +13,7 @@ from relimit.training.policy_report import headline, write_evaluation
 from relimit.training.policy_rows import Assumptions, LogRows, read_log_rows
 from relimit.training.policy_value import Evaluation, evaluate_policy
 from relimit.training.promote import promote
-from relimit.training.promotions import Promotion, promotion_log
+from relimit.training.promotions import Promotion, promotion_log, unlogged_aliases
 from relimit.training.propensity import Propensities, weigh_decisions
 from relimit.training.record import TrainResult
 from relimit.training.registry import find_version, resolve_model
@@ -65,6 +65,7 @@ __all__ = [
     "show",
     "split_observations",
     "train",
+    "unlogged_aliases",
     "walk_forward",
     "weigh_decisions",
     "write_comparison",

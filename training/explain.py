@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 
 from relimit.data.vocabulary import ARMS, DELAYS_DAYS, SHARES
 from relimit.features import catalogue
-from relimit.models import ARM_DIRECTIONS, RiskModel
+from relimit.models import ARM_DIRECTIONS, RiskModel, ScorecardHead
 from relimit.training.discrimination import Bools, Floats, auc
 from relimit.training.fit import logged_risk
 from relimit.training.labelled import Labelled
@@ -86,7 +86,7 @@ class Sensitivity:
 
 @dataclass(frozen=True, slots=True)
 class Refit:
-    """What is lost when a model of the same kind is fitted without a family, beside one with it."""
+    """What is lost when small trees are fitted without a family, beside such trees with all."""
 
     family: str
     auc_loss: float
@@ -212,11 +212,19 @@ def _check_direction(
         return Direction(name, expected, correlation, 0, 0, 0)
     beyond = max(float(np.ptp(edges)), 1.0)
     values = np.concatenate([[edges[0] - beyond], edges, [edges[-1] + beyond]])
+    values = values[~np.isin(values, _codes(model, name))]
     rows = X[:SWEPT_ROWS]
     swept = np.repeat(rows, len(values), axis=0)
     swept[:, place] = np.tile(values, len(rows))
     steps = np.diff(model.log_odds(swept).reshape(len(rows), -1), axis=1)
     return _direction(name, expected, correlation, steps)
+
+
+def _codes(model: RiskModel, name: str) -> tuple[float, ...]:
+    """Return a card's special codes of a feature, which stand for no quantity: in no order."""
+    if not isinstance(model.head, ScorecardHead):
+        return ()
+    return next((one.bins.codes for one in model.head.features if one.name == name), ())
 
 
 def _check_arms(model: RiskModel, rows: Floats) -> list[Direction]:

@@ -7,7 +7,7 @@ one before it, and the registered model that of the last: reading the log finds 
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -102,6 +102,26 @@ def promotion_log(name: str, tracking_uri: str | None = None) -> list[Promotion]
     if strangers:
         raise _broken(name, f"nothing leads to the entries {', '.join(strangers)}")
     return found
+
+
+def unlogged_aliases(
+    name: str, log: Sequence[Promotion], tracking_uri: str | None = None
+) -> list[str]:
+    """Return in words every alias that doesn't point to what the log's latest entry of it says.
+
+    MLflow lets anybody move an alias past the log; `log` is what `promotion_log` returns.
+    """
+    client = open_client(tracking_uri)
+    with translated(name):
+        aliases: Mapping[str, Any] = client.get_registered_model(name).aliases
+    points = {alias: str(version) for alias, version in aliases.items()}
+    logged = {entry.alias: entry.version for entry in reversed(log)}
+    return [
+        f"{alias} points to version {points.get(alias, 'none')}, the log says "
+        f"{logged.get(alias, 'none')}"
+        for alias in sorted({*points, *logged})
+        if points.get(alias) != logged.get(alias)
+    ]
 
 
 def last_entry(name: str, tracking_uri: str | None = None) -> str | None:

@@ -18,7 +18,7 @@ from relimit.training.judged import Judged
 from relimit.training.report_gains import gains
 from relimit.training.report_loss import expected_loss
 from relimit.training.report_model import drivers, families, shifts_of, stability
-from relimit.training.report_performance import backtest, calibration, discrimination
+from relimit.training.report_performance import backtest, calibration, discrimination, views_grid
 from relimit.training.report_scorecard import scorecard
 from relimit.training.report_selection import fairness, selection
 from relimit.training.splits import SLICES
@@ -31,6 +31,7 @@ USE: Final = (
     "limit freed by an early repayment is restored at once. A published policy turns it into a "
     "decision with reasons; it is not for pricing, collections or marketing."
 )
+PERFORMANCE: Final = "On rows that it has not learnt from, with 95% limits by account"
 LIMITS: Final = "Prepaying is no sign of risk in itself, and audit columns are never features."
 LIMITS_OF_A_LOG: Final = (
     "Outcomes are known only for the arms that an older policy took. Weights remove what its log "
@@ -97,9 +98,8 @@ def validation_report(judged: Judged, shared: Shared) -> Document:
 
 def model_card(judged: Judged, shared: Shared) -> Document:
     """Return the short model card (Mitchell et al. 2019)."""
-    figures = judged.fitted.metrics
-    rows = [(name, figures[name]) for name in ("auc", "ks", "h_measure", "brier", "log_loss")]
-    performance = Grid("On rows that it has not learnt from", ("figure", "value"), tuple(rows))
+    figures = ("auc", "ks", "h_measure", "brier", "log_loss", "ece")
+    performance = views_grid(PERFORMANCE, judged, figures)
     sections = (
         Section("Intended use", (USE,)),
         shared.trained_on,

@@ -46,12 +46,12 @@ def command(
 ) -> None:
     """Label each logged decision: bad if DPD days past due within HORIZON days after it."""
     from relimit.data import write_parquet
-    from relimit.serving.inputs import files_of, observe_files
+    from relimit.serving.inputs import files_of, observe_files, say_horizon
 
     source = book_or_files(book, events, decisions, "decisions")
     refuse_to_overwrite(out, *files_of(source))
     table = observe_files(source, horizon_days=horizon, days_past_due=dpd)
-    write_parquet(table, out)
+    write_parquet(say_horizon(table, horizon), out)
     bad = table.column("bad")
     payload = {
         "observations": table.num_rows,

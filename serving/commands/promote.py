@@ -26,15 +26,17 @@ def command(
     as_json: bool,
 ) -> None:
     """Promote MODEL_URI to an alias, unless it is worse, badly calibrated or doesn't fit."""
-    from relimit.training import find_version, promote, promotion_log
+    from relimit.training import find_version, promote, promotion_log, unlogged_aliases
 
     if log:
         name = find_version(model_uri, tracking_uri).name
-        entries = [entry.to_dict() for entry in promotion_log(name, tracking_uri)]
+        log_of = promotion_log(name, tracking_uri)
+        entries = [entry.to_dict() for entry in log_of]
+        unlogged = unlogged_aliases(name, log_of, tracking_uri)
         emit(
-            {"name": name, "promotions": entries},
+            {"name": name, "promotions": entries, "unlogged_aliases": unlogged},
             as_json=as_json,
-            summary=lambda console: _show_log(console, entries),
+            summary=lambda console: _show_log(console, entries, unlogged),
         )
         return
     payload = promote(model_uri, alias=alias, force=force, tracking_uri=tracking_uri).to_dict()
@@ -49,7 +51,7 @@ def command(
     emit(payload, as_json=as_json, summary=show)
 
 
-def _show_log(console: Console, entries: list[dict[str, Any]]) -> None:
+def _show_log(console: Console, entries: list[dict[str, Any]], unlogged: list[str]) -> None:
     for entry in entries:
         console.print(
             f"{entry['at']}  {entry['alias']}: version {entry['previous'] or 'none'} to "
@@ -57,6 +59,8 @@ def _show_log(console: Console, entries: list[dict[str, Any]]) -> None:
         )
         _show_why(console, entry)
     console.print(f"{len(entries)} promotions, none changed or missing")
+    for alias in unlogged:
+        console.print(f"  moved past the log: {alias}")
 
 
 def _show_why(console: Console, entry: dict[str, Any]) -> None:

@@ -55,9 +55,8 @@ RECORDED: Final = (
 @click.option(
     "--horizon",
     type=click.IntRange(min=1),
-    default=BAD_HORIZON_DAYS,
-    show_default=True,
-    help="Days after as_of in which `bad` was, or a BOOK's log is, observed.",
+    help="Days after as_of in which `bad` was, or a BOOK's log is, observed; default: what the "
+    f"observations' file says, else {BAD_HORIZON_DAYS}.",
 )
 @click.option(
     "--hold-out",
@@ -111,7 +110,7 @@ def command(
     family: str | None,
     name: str,
     tracking_uri: str | None,
-    horizon: int,
+    horizon: int | None,
     hold_out: "HoldOut",
     seed: int,
     tune: float | None,
@@ -149,7 +148,7 @@ def command(
             name=name,
             tracking_uri=tracking_uri,
             workers=workers,
-            horizon_days=horizon,
+            horizon_days=data.horizon_days,
             hold_out=hold_out,
             seed=seed,
             accounts=data.accounts,

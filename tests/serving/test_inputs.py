@@ -5,9 +5,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from relimit.data.errors import DataError
 from relimit.data.schema import DETAIL, TIME, WORD, decisions_log_schema
 from relimit.data.tables import write_parquet
-from relimit.serving.inputs import training_input
+from relimit.serving.inputs import say_horizon, training_input
 
 DAY = 86_400_000_000
 
@@ -54,3 +55,32 @@ def test_files_in_a_books_place_may_come_with_accounts(log, tmp_path):
     for source in (files, log):
         found = training_input(source, accounts=tmp_path / "who.parquet").accounts
         assert found["sex"].to_pylist() == ["f"]
+
+
+def test_observations_say_over_how_many_days_they_were_labelled(log, tmp_path, relimit):
+    out = tmp_path / "observed.parquet"
+    assert relimit("observe", log, "--horizon", 110, "--out", out).exit_code == 0
+    files = log / "events.parquet", out
+    for asked in (None, 110):
+        found = training_input(files, horizon_days=asked)
+        assert found.horizon_days == 110
+        assert found.observations["bad"].to_pylist() == [True]
+    with pytest.raises(DataError, match="labelled over 110 days, not 90"):
+        training_input(files, horizon_days=90)
+
+
+def test_observations_that_say_nothing_are_believed_to_be_as_asked(log, tmp_path):
+    write_parquet(training_input(log).observations, tmp_path / "observed.parquet")
+    files = log / "events.parquet", tmp_path / "observed.parquet"
+    assert training_input(files).horizon_days == 180
+    assert training_input(files, horizon_days=90).horizon_days == 90
+
+
+def test_parts_of_unlike_horizons_are_refused(log, tmp_path):
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for days in (90, 120):
+        part = say_horizon(training_input(log, horizon_days=days).observations, days)
+        write_parquet(part, folder / f"{days}.parquet")
+    with pytest.raises(DataError, match="labelled over 120, 90 days"):
+        training_input((log / "events.parquet", folder))

@@ -25,11 +25,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict:
         uri = "models:/restoration-risk/1"
         return TrainResult(uri, "1", "run", {"auc": 0.7}, cautions, ROWS, backtest)
 
-    source = SimpleNamespace(events=None, observations=None, accounts=None)
-
     def read(_, **options):
         seen["read"] = options
-        return source
+        days = options["horizon_days"] or 365
+        return SimpleNamespace(events=None, observations=None, accounts=None, horizon_days=days)
 
     monkeypatch.setattr("relimit.serving.inputs.training_input", read)
     monkeypatch.setattr("relimit.training.train", train)
@@ -47,6 +46,9 @@ def test_what_is_observed_is_what_is_purged_between_the_slices(asked, relimit_js
     relimit_json("train", "book", "--family", "lightgbm", "--horizon", 90)
     assert asked["read"] == {"horizon_days": 90, "accounts": None}
     assert asked["horizon_days"] == 90
+    relimit_json("train", "book", "--family", "lightgbm")
+    assert asked["read"]["horizon_days"] is None
+    assert asked["horizon_days"] == 365
 
 
 def test_accounts_of_ones_own_are_read(asked, relimit_json):

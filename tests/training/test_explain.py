@@ -4,6 +4,7 @@ import itertools
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit
 from scipy.stats import spearmanr
@@ -11,7 +12,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
 from relimit.features import catalogue
-from relimit.models import BoostedTrees, NoCalibration, Reference
+from relimit.models import (
+    BoostedTrees,
+    NoCalibration,
+    Reference,
+    RiskModel,
+    Scorecard,
+    assumed_loss,
+)
 from relimit.training.explain import (
     check_directions,
     family_refits,
@@ -71,6 +79,22 @@ def test_a_model_that_keeps_its_directions_passes_and_one_that_does_not_is_named
     wrong, right = check_directions(broken, X, X * broken.weights)
     assert (wrong.against, right.against) == (wrong.steps, 0)
     assert wrong.correlation == pytest.approx(-1.0)
+
+
+def test_a_special_code_is_no_step_of_a_sweep():
+    rng = np.random.default_rng(3)
+    x = np.where(rng.random(4_000) < 0.3, 0.0, rng.integers(1, 9, 4_000) * 1.0)
+    bad = rng.random(4_000) < np.where(x == 0.0, 0.6, 0.05 + 0.03 * x)  # the code is the riskiest
+    X = pd.DataFrame({RISING.name: x})
+    card = Scorecard({RISING.name: 1}, special_codes={RISING.name: [0.0]}).fit(X, bad)
+    model = RiskModel.assemble(
+        card, calibration=NoCalibration(), loss=assumed_loss(), reference_rows=X
+    )
+    assert 0.0 in model.reference.features[RISING.name].edges
+    rows = X.to_numpy()
+    (found,) = check_directions(model, rows, model.contributions(rows))
+    assert found.moved > 0
+    assert found.against == 0
 
 
 class ByArm(Linear):

@@ -198,6 +198,22 @@ class TestTheLog:
             promotion_log("restoration-risk", tracking_uri)
         client.delete_run(forged)
 
+    def test_an_alias_that_was_moved_past_the_log_is_told(self, versions, log, tracking_uri):
+        client, _ = log
+        name, promote_log = "restoration-risk", ["promote", versions[0].model_uri, "--log"]
+        asked = [*promote_log, "--tracking-uri", tracking_uri]
+        assert "moved past" not in CliRunner().invoke(main, asked).stdout
+        client.set_registered_model_alias(name, "champion", "2")
+        client.set_registered_model_alias(name, "shadow", "1")
+        found = json.loads(CliRunner().invoke(main, [*asked, "--json"]).stdout)
+        assert found["unlogged_aliases"] == [
+            "champion points to version 2, the log says 1",
+            "shadow points to version 1, the log says none",
+        ]
+        assert "moved past the log: champion points" in CliRunner().invoke(main, asked).stdout
+        client.set_registered_model_alias(name, "champion", "1")
+        client.delete_registered_model_alias(name, "shadow")
+
     def test_a_promotion_that_mlflow_refuses_is_none(self, versions, log, tracking_uri):
         before = promotion_log("restoration-risk", tracking_uri)
         with pytest.raises(ModelError, match="MLflow refuses"):

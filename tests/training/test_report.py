@@ -352,6 +352,11 @@ def test_fairness_names_the_groups_and_escapes_them(page, trained):
     assert text.startswith("# Model card: a&b (lightgbm)")
     assert "Intended use" in text
     assert "only for the arms that an older policy took" in text
+    card = Page((trained[1] / FILES[2]).read_text(encoding="utf-8"))
+    performance = "On rows that it has not learnt from, with 95% limits by account"
+    assert card.tables[performance][0] == ["naive", "weighted", "explored"]
+    assert card.column(performance)["auc"] == page.column(RANKED)["auc"]
+    assert card.column(performance, 2)["ece"] == page.column(TRUTH, 2)["ece"]
 
 
 def test_what_is_not_known_is_not_reported(history, observations, tracking_uri, tmp_path):
