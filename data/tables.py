@@ -1,6 +1,6 @@
 """Parquet in and out: every file's schema checked before reading, checksums, whole files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -45,13 +45,23 @@ def read_parquet(path: Path, schema: pa.Schema, *, table: str) -> pa.Table:
 
 def _read_file(file: Path, schema: pa.Schema) -> pa.Table:
     """Read one file whose schema has been checked."""
+    return conform(read_whole(file, schema.names), schema, where=str(file))
+
+
+def read_whole(file: Path, names: Sequence[str] | None = None) -> pa.Table:
+    """Return those columns of a file that it has, or all, as it has them; checksums are verified.
+
+    Raises
+    ------
+    DataError
+        The file can't be opened, or a page is damaged.
+    """
     with open_parquet(file) as opened:
-        names = [name for name in schema.names if name in opened.schema_arrow.names]
+        there = opened.schema_arrow.names
         try:
-            rows = opened.read(columns=names)
+            return opened.read(columns=[name for name in names or there if name in there])
         except (pa.ArrowException, OSError) as error:
             raise unreadable(file, error) from error
-    return conform(rows, schema, where=str(file))
 
 
 def conform(table: pa.Table, schema: pa.Schema, *, where: str) -> pa.Table:

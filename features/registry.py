@@ -122,7 +122,8 @@ def feature(
     Raises
     ------
     DataError
-        The name is taken, the unit or the direction is unknown, or there is no docstring.
+        The name is taken or no identifier, the unit or the direction is unknown, or there is no
+        docstring.
     """
 
     def register(function: Callable[..., Floats | Ints]) -> Callable[..., Floats | Ints]:
@@ -181,6 +182,9 @@ def _add(new: Feature) -> None:
     where = f"feature {new.name}"
     if new.name in _CATALOGUE:
         raise DataError("the name is taken", where=where, mend="Choose another name")
+    if not new.name.isidentifier():  # it heads columns, and stands in tables that people open
+        mend = "Take letters, digits and underscores, a letter first"
+        raise DataError("it is no name of a column", where=where, mend=mend)
     if new.unit not in UNITS:
         raise DataError(
             f"unit {new.unit!r} is unknown", where=where, mend=f"Take one of {', '.join(UNITS)}"

@@ -104,7 +104,7 @@ def load_policy(path: Path | None = None) -> Policy:
     """
     where = str(path or DEFAULT)
     try:
-        text = (path or files(PACKAGE).joinpath(DEFAULT)).read_text("utf-8")
+        text = (path or files(PACKAGE).joinpath(DEFAULT)).read_text("utf-8-sig")
         table = tomllib.loads(text, parse_float=Decimal)
     except OSError as error:
         raise PolicyError(f"can't be read ({error.strerror})", where=where) from error

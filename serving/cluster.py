@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from relimit.data.errors import DataError, ModelError, RelimitError
 from relimit.data.events import Ids
 from relimit.data.stream import EventPlan
+from relimit.data.tables import read_whole
 from relimit.data.wanted import Tally, Wanted, within
 from relimit.serving.answers import no_answers, with_missing
 from relimit.serving.blocks import Answers
@@ -156,7 +156,7 @@ class OnSpark:
         """Yield the staged answers; every account that was asked about and has events has some."""
         schema = answers_schema(self.plan.schema.field("account_id").type)
         for file in files:
-            table = pq.read_table(file).cast(schema)  # Spark names a list's field otherwise
+            table = read_whole(file).cast(schema)  # Spark names a list's field otherwise
             if table.num_rows:
                 ids, through = table["account_id"].to_numpy(), table["account_id"][-1].as_py()
                 missing = self.request.without_events(ids, after, through)

@@ -3,9 +3,11 @@
 import json
 import math
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 import click
 from rich.console import Console
@@ -114,10 +116,45 @@ def progress(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def progress_to(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr; the yielded function takes how much is done, and of how much."""
+    """Show a bar on stderr; the yielded function takes how much is done, and of how much.
+
+    Where stderr is no terminal, as in a nightly job's log, there is a line now and then, and the
+    bar at the end.
+    """
     with _bar() as bar:
         task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        log = None if bar.console.is_terminal else _Log(label)
+
+        def advance(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+            if log is not None:
+                log.tell(done, total)
+
+        yield advance
+
+
+SECONDS_A_LINE: Final = 15
+
+
+class _Log:
+    """Writes how far something is, how fast it goes and how long it still takes, line by line."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.first: int | None = None
+        self.began = self.told = time.monotonic()
+
+    def tell(self, done: int, total: int) -> None:
+        """Write a line if the last one is a while ago; `done` begins where a killed run ended."""
+        now = time.monotonic()
+        if self.first is None:
+            self.first, self.began = done, now
+        if now - self.told < SECONDS_A_LINE or done <= self.first:
+            return
+        self.told = now
+        rate = (done - self.first) / (now - self.began)
+        left = timedelta(seconds=round((total - done) / rate))
+        click.echo(f"{self.label}: {done:,} of {total:,}, {rate:,.0f}/s, {left} left", err=True)
 
 
 def _bar() -> Progress:

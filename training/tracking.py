@@ -159,8 +159,12 @@ def open_client(tracking_uri: str | None = None, *, create: bool = False) -> "Ml
 
         for noisy in ("mlflow", "alembic"):
             logging.getLogger(noisy).setLevel(logging.ERROR)
-        client = MlflowClient(uri, os.environ.get("MLFLOW_REGISTRY_URI") or uri)
-        client.search_experiments(max_results=1)
+        try:
+            client = MlflowClient(uri, os.environ.get("MLFLOW_REGISTRY_URI") or uri)
+            client.search_experiments(max_results=1)
+        except ModuleNotFoundError as error:
+            mend = f"Install it: pip install {error.name}"
+            raise ModelError("the store's driver is absent", where=uri, mend=mend) from error
     return client
 
 

@@ -145,6 +145,7 @@ def test_windows_and_choices_make_one_feature_each() -> None:
     ("options", "message"),
     [
         ({"name": "prepay_count_7d"}, "feature prepay_count_7d: the name is taken"),
+        ({"name": "=HYPERLINK(1)"}, "it is no name of a column"),
         ({"unit": "yuan"}, "unit 'yuan' is unknown"),
         ({"risk": 2}, "risk is 2"),
     ],

@@ -45,6 +45,14 @@ def test_comments_and_order_do_not_change_the_version_but_settings_do(policy, ed
     assert len(policy.version) == 12
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_how_an_editor_saves_the_file_makes_no_difference(policy, tmp_path, mark, end):
+    path = tmp_path / "policy.toml"
+    path.write_bytes((mark + DEFAULT.replace("\n", end)).encode())
+    assert load_policy(path).version == policy.version
+
+
 def test_other_texts_are_another_version(policy):
     other = replace(policy, wording=replace(policy.wording, borrower="analyst"))
     words = {"reason.overdue": {"zh": "", "en": "Otherwise."}}

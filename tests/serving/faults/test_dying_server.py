@@ -1,6 +1,7 @@
 """A tracking server that dies half-way through a command: one message, and no half result."""
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -107,6 +108,18 @@ def test_what_failed_of_a_run_is_told_though_its_server_has_died(server: Any) ->
     server.answers.update(OPENS_A_RUN)
     with pytest.raises(ValueError, match="ours"), start_run("e", "lightgbm", {}, server.uri):
         raise ValueError("ours")
+
+
+def test_a_store_whose_driver_is_absent_is_a_message(
+    relimit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for driver in ("psycopg", "psycopg2"):
+        monkeypatch.setitem(sys.modules, driver, None)
+    store = "postgresql://risk:hunter2@127.0.0.1:1/mlflow"
+    result = relimit("promote", "models:/restoration-risk/1", "--tracking-uri", store)
+    assert result.exit_code == 1
+    assert "risk:***@127.0.0.1" in result.output
+    assert "driver is absent. Install it: pip install psycopg" in result.output
 
 
 def test_a_server_that_lives_makes_nobody_print_its_address(

@@ -17,8 +17,10 @@ from relimit.data.errors import DataError
 from relimit.data.stream import EventPlan
 from relimit.serving import answers, batch, requests, sources
 from relimit.serving.batch import score
+from relimit.serving.cluster import OnSpark
 from relimit.serving.requests import NamedPrepayments
 from relimit.serving.scorer import Scorer
+from relimit.serving.spark import ClusterRun, ShippedModel
 
 
 @pytest.fixture
@@ -77,6 +79,26 @@ def test_a_flipped_bit_late_in_the_file_leaves_nothing(
     assert result.exit_code == 1
     assert "CRC" in result.output
     assert not (tmp_path / "out").exists()
+
+
+def test_a_flipped_bit_in_what_a_cluster_staged_is_found(
+    scorer: Scorer, events: Path, small_model: Path, night: Any, tmp_path: Path
+) -> None:
+    table = night.book(30, 6)
+    pq.write_table(table, events)
+    answers = ClusterRun(ShippedModel.of(small_model), scorer.policy, night.request).answer(table)
+    plain = {"compression": "none", "use_dictionary": False}  # so that nothing else finds it
+    pq.write_table(answers, tmp_path / "staged.parquet", write_page_checksum=True, **plain)
+    engine = OnSpark(
+        ShippedModel.of(small_model), tmp_path, scorer, night.request, EventPlan.of(events), 1
+    )
+    assert sum(read.rows for read in engine._read([tmp_path / "staged.parquet"], None)) > 20
+    amounts = pq.read_metadata(tmp_path / "staged.parquet").row_group(0).column(3)
+    content = bytearray((tmp_path / "staged.parquet").read_bytes())
+    content[amounts.data_page_offset + amounts.total_compressed_size // 2] ^= 1
+    (tmp_path / "staged.parquet").write_bytes(content)
+    with pytest.raises(DataError, match="can't be read as Parquet"):
+        list(engine._read([tmp_path / "staged.parquet"], None))
 
 
 def test_events_that_change_while_they_are_read_fail_the_run(

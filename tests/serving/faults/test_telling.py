@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from relimit.data import choosing
+from relimit.serving import terminal
 from relimit.serving.terminal import progress_to
 
 SECRET_ID, SECRET_AMOUNT = "borrower", 7_391_113
@@ -112,3 +114,27 @@ def test_what_remains_is_told_before_the_end(
             time.sleep(timedelta(milliseconds=20).total_seconds())
     shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", capsys.readouterr().err)
     assert re.search(r"200/2000000 [\d,]+/s \d:\d\d:\d\d 0:0[1-9]:\d\d", shown), shown
+
+
+def test_a_log_without_a_terminal_has_a_line_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    clock = iter([0.0, 0.0, 10.0, 20.0, 25.0, 40.0])
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: next(clock, 50.0))
+    log = terminal._Log("scoring events")
+    for done in (1_000_000, 2_000_000, 3_000_000, 3_500_000, 5_000_000):  # the first was resumed
+        log.tell(done, 6_000_000)
+    assert capsys.readouterr().err.splitlines() == [
+        "scoring events: 3,000,000 of 6,000,000, 100,000/s, 0:00:30 left",
+        "scoring events: 5,000,000 of 6,000,000, 100,000/s, 0:00:10 left",
+    ]
+
+
+def test_a_night_in_a_job_tells_its_rate_while_it_works(
+    run: Any, events: Path, night: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "SECONDS_A_LINE", 0)
+    monkeypatch.setattr(choosing, "LOT_ROWS", 60)
+    pq.write_table(night.book(40, 4), events, row_group_size=60)
+    assert re.search(r"scoring events: 200 of 200, [\d,]+/s, 0:00:00 left\n", run().stderr)
