@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from relimit.models import ARM_COLUMNS
 from relimit.training.charts import draw_dependence, draw_summary, png
 from relimit.training.discrimination import Bools, Floats
-from relimit.training.document import Grid, Notice, Picture, Section
+from relimit.training.document import Block, Grid, Notice, Picture, Section
 from relimit.training.explain import (
     EXPLAINED_ROWS,
     PERMUTED_ROWS,
@@ -31,6 +31,7 @@ SHIFT_ROWS: Final = 10_000
 LISTED: Final = 20
 DRAWN: Final = 12
 DEPENDENCES: Final = 6
+UNMOVED: Final = "No feature moves the risk of these rows: there is nothing to draw."
 
 
 def shifts_of(judged: Judged) -> dict[str, list[Shift]]:
@@ -103,8 +104,8 @@ def drivers(judged: Judged) -> tuple[Section, Section]:
     contributions = model.contributions(X)
     found = importances(model, contributions)
     places = [model.feature_names.index(item.name) for item in found if item.contribution > 0.0]
-    top, few = places[:DRAWN], places[:DEPENDENCES]
     names = [model.feature_names[place] for place in places]
+    summary, dependence = _drawn(names, X[:, places], contributions[:, places])
     listed = tuple((i.name, i.family, i.contribution, i.share) for i in found[:LISTED])
     columns = ("feature", "family", "mean |contribution|", "share")
     importance = Section(
@@ -113,17 +114,25 @@ def drivers(judged: Judged) -> tuple[Section, Section]:
             f"Mean absolute contribution to the log-odds at arm (1, 0), on {len(X):,} test rows "
             "(SHAP values for trees, points for a scorecard).",
             Grid(f"The {len(listed)} most important features", columns, listed),
-            Picture(
-                "Contributions, a dot a row, blue low and red high values",
-                png(draw_summary(names[:DRAWN], X[:, top], contributions[:, top])),
-            ),
+            summary,
         ),
     )
-    picture = Picture(
+    return importance, _dependence(dependence, check_directions(model, X, contributions))
+
+
+def _drawn(names: Sequence[str], X: Floats, contributions: Floats) -> tuple[Block, Block]:
+    """Draw the features that move the risk, the most important first, or say that none does."""
+    if not names:
+        return Notice(UNMOVED), UNMOVED
+    return Picture(
+        "Contributions, a dot a row, blue low and red high values",
+        png(draw_summary(names[:DRAWN], X[:, :DRAWN], contributions[:, :DRAWN])),
+    ), Picture(
         "Contribution against value",
-        png(draw_dependence(names[:DEPENDENCES], X[:, few], contributions[:, few])),
+        png(
+            draw_dependence(names[:DEPENDENCES], X[:, :DEPENDENCES], contributions[:, :DEPENDENCES])
+        ),
     )
-    return importance, _dependence(picture, check_directions(model, X, contributions))
 
 
 def families(judged: Judged) -> Section:
@@ -174,7 +183,7 @@ def _refits(judged: Judged) -> list[Refit]:
     return family_refits(names, learn, test)
 
 
-def _dependence(picture: Picture, found: list[Direction]) -> Section:
+def _dependence(picture: Block, found: list[Direction]) -> Section:
     wrong = [item.name for item in found if item.against]
     moving = sum(item.moved > 0 for item in found)
     verdict = (
