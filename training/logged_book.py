@@ -16,7 +16,7 @@ from relimit.data.vocabulary import DELAYS_DAYS, MICROSECONDS_PER_DAY
 from relimit.features import compute_features, model_feature_names
 from relimit.models import RiskModel
 from relimit.policy import Cases, Facts, Policy
-from relimit.policy.arms import grid_arm
+from relimit.policy.arms import grid_arm, loss_ratio
 from relimit.policy.causes import CAUSES, evidence
 from relimit.policy.gates import closed_gates
 from relimit.policy.outcome import Situation, situation_of
@@ -27,7 +27,13 @@ from relimit.training.arm_outcomes import (
     risk_directions,
 )
 from relimit.training.labelled import Labelled
-from relimit.training.loss_scale import scale_losses
+from relimit.training.line_fit import (
+    UNKNOWN_EFFECT,
+    estimate_line_effect,
+    fit_line_outcomes,
+    lines_of,
+)
+from relimit.training.line_outcomes import LineOutcomes
 from relimit.training.matured import matured_decisions, numbers
 from relimit.training.replay import facts_at
 from relimit.training.splits import unseen_rows
@@ -92,8 +98,8 @@ class LoggedBook:
     arm
         The place in `ARMS` of the logged arm.
     outcomes
-        `[n, 25]` what is expected of every arm, from folds without the row's account; losses on
-        the scale of the log, see `scale_losses`.
+        `[n, 25]` what is expected of every arm, from folds without the row's account, the account's
+        other decisions as they were logged.
     situation
         What the rules look at, under the model.
     group
@@ -106,6 +112,10 @@ class LoggedBook:
         The whole log's outcomes: how well the level of `outcomes` is known.
     warnings
         What to know before trusting any of it.
+    place
+        Places of the rows in the whole log.
+    lines
+        What other arms of an account's other decisions change of `outcomes`; None if nothing.
     """
 
     decision_id: NDArray[Any]
@@ -120,6 +130,8 @@ class LoggedBook:
     signals: Signals
     came: Came
     warnings: tuple[str, ...]
+    place: Ints
+    lines: LineOutcomes | None
 
     def __len__(self) -> int:
         return len(self.freed)
@@ -161,10 +173,21 @@ def read_logged_book(
     progress("estimating what every arm would bring")
     outcomes, arm = _outcomes_of(log, pd.DataFrame(X, columns=list(names)), seed)
     kept, warnings = _judged(model, log, all_rows)
-    progress("looking at what waiting would show")
     rows, columns = np.flatnonzero(kept), [names.index(name) for name in model.feature_names]
+    seen = np.ascontiguousarray(X[:, columns])
+    ratio = loss_ratio(model.expected_loss(seen, log["freed"].to_numpy()), log["freed"].to_numpy())
+    lines = lines_of(log, arm, ratio)
+    effect = estimate_line_effect(X, names, log, lines, seed=seed)
+    if effect is None:
+        warnings += (UNKNOWN_EFFECT,)
+    own = outcomes.bad[np.arange(len(arm)), arm]
+    by_line = fit_line_outcomes(events, log, lines, effect or 0.0, bad=own, known=kept)
+    others = lines.others(lines.log.withheld)
+    bad, loss = by_line.by_arm(others, np.arange(len(arm)))
+    outcomes = replace(outcomes, bad=bad, loss=loss)
+    progress("looking at what waiting would show")
     part = replace(points, log=log.take(rows))
-    cases = part.cases(np.ascontiguousarray(X[rows][:, columns]))
+    cases = part.cases(seen[rows])
     shown = np.column_stack([evidence(policy, cases), np.ones(len(rows), bool)])
     came = _came(log, outcomes, arm)
     return LoggedBook(
@@ -180,6 +203,8 @@ def read_logged_book(
         signals=part.signals(),
         came=came,
         warnings=warnings,
+        place=rows,
+        lines=by_line,
     )
 
 
@@ -197,8 +222,7 @@ def _outcomes_of(log: pa.Table, X: pd.DataFrame, seed: int) -> tuple[ArmOutcomes
     )
     freed = log["freed"].to_numpy()
     arm = grid_arm(np.rint(freed * share).astype(np.int64), freed, days)
-    loss = scale_losses(outcomes.loss, numbers(log, "loss"), freed, arm)
-    return replace(outcomes, loss=loss), arm
+    return outcomes, arm
 
 
 def _came(log: pa.Table, outcomes: ArmOutcomes, arm: Ints) -> Came:
