@@ -50,7 +50,7 @@ def fit_line_outcomes(
 ) -> LineOutcomes:
     """Fit them to what came of a log; see `LineOutcomes.fit`."""
     risk = np.clip(bad, LEAST_RISK, 1.0 - LEAST_RISK)
-    owed, loss = _owed(events, log), numbers(log, "loss")
+    owed, loss = owed_of(events, log), numbers(log, "loss")
     return LineOutcomes.fit(lines, effect, bad=risk, owed=owed, loss=loss, known=known)
 
 
@@ -76,7 +76,7 @@ def estimate_line_effect(
     return None if found is None else max(found[0], 0.0)
 
 
-def _owed(events: Path, log: pa.Table) -> Floats:
+def owed_of(events: Path, log: pa.Table) -> Floats:
     """Return `[m]` fen that was owed when an account went bad, 0 where it didn't.
 
     It is what would be lost of a freed limit that is the whole limit.

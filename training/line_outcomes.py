@@ -117,7 +117,7 @@ class Lines:
         if before:
             part = np.where(self.log.day[self.by] <= self.log.day[self.on], part, 0.0)
         held = np.bincount(self.on, part * withheld[self.by], minlength=len(withheld))
-        return np.asarray(held, np.float64)
+        return held.astype(np.float64)
 
     def spilled(self, slope: Floats) -> Floats:
         """Return `[m]` what the others lose more if a decision withholds all, not nothing.
@@ -125,7 +125,7 @@ class Lines:
         `slope` `[m]` is what each loses more if the whole of its line is withheld by another.
         """
         lost = np.bincount(self.by, self.part * slope[self.on], minlength=len(slope))
-        return np.asarray(lost, np.float64)
+        return lost.astype(np.float64)
 
     @property
     def own(self) -> Floats:

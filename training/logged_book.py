@@ -171,24 +171,15 @@ def read_logged_book(
     names = tuple(dict.fromkeys([*model_feature_names(), *model.feature_names]))
     X = points.features(0, names)
     progress("estimating what every arm would bring")
-    outcomes, arm = _outcomes_of(log, pd.DataFrame(X, columns=list(names)), seed)
+    frame = pd.DataFrame(X, columns=list(names))
+    outcomes, arm = _outcomes_of(log, frame, seed)
     kept, warnings = _judged(model, log, all_rows)
     rows, columns = np.flatnonzero(kept), [names.index(name) for name in model.feature_names]
-    seen = np.ascontiguousarray(X[:, columns])
-    ratio = loss_ratio(model.expected_loss(seen, log["freed"].to_numpy()), log["freed"].to_numpy())
-    lines = lines_of(log, arm, ratio)
-    effect = estimate_line_effect(X, names, log, lines, seed=seed)
-    if effect is None:
-        warnings += (UNKNOWN_EFFECT,)
-    own = outcomes.bad[np.arange(len(arm)), arm]
-    by_line = fit_line_outcomes(events, log, lines, effect or 0.0, bad=own, known=kept)
-    others = lines.others(lines.log.withheld)
-    bad, loss = by_line.by_arm(others, np.arange(len(arm)))
-    outcomes = replace(outcomes, bad=bad, loss=loss)
+    by_line, unknown = _line_outcomes(points, frame, arm, outcomes.bad, known=kept, seed=seed)
+    outcomes, warnings = _as_logged(outcomes, by_line), warnings + unknown
     progress("looking at what waiting would show")
     part = replace(points, log=log.take(rows))
-    cases = part.cases(seen[rows])
-    shown = np.column_stack([evidence(policy, cases), np.ones(len(rows), bool)])
+    cases = part.cases(np.ascontiguousarray(X[rows][:, columns]))
     came = _came(log, outcomes, arm)
     return LoggedBook(
         decision_id=part.log["decision_id"].to_numpy(),
@@ -198,7 +189,7 @@ def read_logged_book(
         arm=arm[rows],
         outcomes=outcomes.take(rows),
         situation=situation_of(policy, cases),
-        group=shown.argmax(axis=1),
+        group=_shown(policy, cases),
         groups=(*CAUSES, UNTROUBLED),
         signals=part.signals(),
         came=came,
@@ -206,6 +197,32 @@ def read_logged_book(
         place=rows,
         lines=by_line,
     )
+
+
+def _shown(policy: Policy, cases: Cases) -> Ints:
+    """Return `[n]` the place of the first cause that a history shows; the last if it shows none."""
+    every = np.ones(len(cases.freed), bool)
+    return np.asarray(np.column_stack([evidence(policy, cases), every]).argmax(axis=1))
+
+
+def _line_outcomes(
+    points: "_Points", X: pd.DataFrame, arm: Ints, bad: Floats, *, known: Bools, seed: int
+) -> tuple[LineOutcomes, tuple[str, ...]]:
+    """Return what withheld lines do to the outcomes of a log, and what to say of it."""
+    events, log, model = points.events, points.log, points.model
+    seen, freed = X[list(model.feature_names)].to_numpy(), log["freed"].to_numpy()
+    lines = lines_of(log, arm, loss_ratio(model.expected_loss(seen, freed), freed))
+    effect = estimate_line_effect(X.to_numpy(), list(X.columns), log, lines, seed=seed)
+    own = bad[np.arange(len(arm)), arm]
+    found = fit_line_outcomes(events, log, lines, effect or 0.0, bad=own, known=known)
+    return found, (UNKNOWN_EFFECT,) if effect is None else ()
+
+
+def _as_logged(outcomes: ArmOutcomes, lines: LineOutcomes) -> ArmOutcomes:
+    """Return `[m, 25]` outcomes by arm where all other decisions are as logged."""
+    others = lines.lines.others(lines.lines.log.withheld)
+    bad, loss = lines.by_arm(others, np.arange(len(others)))
+    return replace(outcomes, bad=bad, loss=loss)
 
 
 def _outcomes_of(log: pa.Table, X: pd.DataFrame, seed: int) -> tuple[ArmOutcomes, Ints]:

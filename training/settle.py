@@ -24,6 +24,7 @@ Bools = NDArray[np.bool_]
 LEAST_GROUP: Final = 0.01
 """Groups with a smaller part of the freed limit are reported but not guarded: chance rules them."""
 MOST_TURNS: Final = 12
+"""Tiers and what others withhold under them agree after five or six."""
 LEAST_LOSS: Final = 1e-9
 FULL: Final = ARMS.index((1.0, 0))
 
@@ -54,9 +55,11 @@ class Settled:
 def settle(policy: Policy, book: LoggedBook, budget: float, *, guarded: bool = True) -> Settled:
     """Find the tiers worth most whose loss, once they take all decisions, keeps a budget.
 
-    Tiers are chosen where the account's other decisions are as the last tiers would have them, with
-    what each arm loses on these counted in its loss, until nothing changes. Where they come out
-    over the budget they are chosen again for as much less.
+    Tiers are chosen where the account's other decisions are between what the log and what the last
+    tiers have of them, with what each arm loses on these counted in its loss, until nothing changes
+    or `MOST_TURNS` are over. Tiers that come out over the budget are chosen again for less; of
+    those that keep it, the ones worth most are taken. Groups' largest losses are kept to first
+    order.
 
     Raises
     ------

@@ -1,15 +1,18 @@
 """What a policy is optimised on: rows that the model has not learnt from, if enough are left."""
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from relimit.data import Book
+from relimit.data import Book, realised
 from relimit.data.simulator import simulate
+from relimit.data.vocabulary import LOSS_GIVEN_DEFAULT
 from relimit.policy import load_policy
-from relimit.training import logged_book
+from relimit.training import line_fit, logged_book
 from relimit.training.line_fit import UNKNOWN_EFFECT
 from relimit.training.logged_book import read_logged_book
+from relimit.training.matured import numbers
 from relimit.training.splits import OUT_OF_TIME
 
 
@@ -103,3 +106,15 @@ def test_where_the_log_cant_tell_what_a_withheld_line_does_that_is_said(read, mo
     (warning,) = (blind := read(Model(), all_rows=True)).warnings
     assert warning == UNKNOWN_EFFECT
     assert blind.lines.effect == 0
+
+
+def test_what_bad_borrowers_owed_explains_what_was_lost(book):
+    opened, decisions = book
+    log = realised(opened.events, decisions)
+    log = log.filter(pc.and_(log["loss"].is_valid(), log["limit"].is_valid()))
+    owed = line_fit.owed_of(opened.events, log)
+    bad, freed, limit = (numbers(log, name) for name in ("bad", "freed", "limit"))
+    assert ((owed > 0) <= (bad > 0)).all()
+    lost = LOSS_GIVEN_DEFAULT * np.maximum(owed - (limit - freed), 0)
+    assert (numbers(log, "loss") > 0).any()
+    assert lost == pytest.approx(numbers(log, "loss"), abs=2)
