@@ -9,7 +9,7 @@ from relimit.data import Book, realised
 from relimit.data.simulator import simulate
 from relimit.data.vocabulary import LOSS_GIVEN_DEFAULT
 from relimit.policy import load_policy
-from relimit.training import line_fit, logged_book
+from relimit.training import line_fit, line_outcomes, logged_book
 from relimit.training.line_fit import UNKNOWN_EFFECT
 from relimit.training.logged_book import read_logged_book
 from relimit.training.matured import numbers
@@ -93,7 +93,8 @@ def test_where_too_few_went_bad_unseen_all_rows_are_taken_with_a_warning(read):
     assert "doesn't say" in silent
 
 
-def test_what_the_log_lost_is_what_is_expected_of_its_own_arms(read):
+def test_what_the_log_lost_is_what_is_expected_of_its_own_arms(read, monkeypatch):
+    monkeypatch.setattr(line_outcomes, "LEAST_LOSSES", 5)
     every = read(Model(), all_rows=True)
     came = every.came
     own = every.outcomes.loss[np.arange(len(every)), every.arm]
