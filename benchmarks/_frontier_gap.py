@@ -15,8 +15,9 @@ from relimit.policy import Policy, Sample, Worth, optimise_tiers
 from relimit.policy.knapsack import choose_arms
 from relimit.training.arm_outcomes import ArmOutcomes
 from relimit.training.logged_book import LoggedBook
-from relimit.training.optimum import FULL, logged_worth, tier_arm
-from relimit.training.waiting import worth_over_nights
+from relimit.training.optimum import logged_worth
+from relimit.training.settle import FULL
+from relimit.training.waiting import tier_arm, worth_over_nights
 
 Floats = NDArray[np.float64]
 
@@ -86,6 +87,7 @@ def sampled_part(logged: LoggedBook, truth: Truth) -> LoggedBook:
             signals, closed=signals.closed[rows], expected_loss=signals.expected_loss[rows]
         ),
         outcomes=truth.outcomes,
+        lines=None,
     )
 
 

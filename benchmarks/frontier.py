@@ -40,7 +40,7 @@ from relimit.policy import Policy, load_policy
 from relimit.serving.candidate import CandidatePolicy
 from relimit.serving.scorer import Scorer
 from relimit.training import resolve_model, train
-from relimit.training.frontier import figures_of
+from relimit.training.figures import figures_of
 from relimit.training.logged_book import read_logged_book
 from relimit.training.optimum import Optimum, logged_worth, optimise_book
 

@@ -118,25 +118,56 @@ def estimate_arm_effect(
         None if half of the accounts have fewer than 25 bads, or the arm follows from the features.
     """
     rows = learn[sample_rows(len(learn), MOST_ROWS, seed)]
-    X, some = X[rows], labelled.take(rows)
+    some = labelled.take(rows)
     withheld = withheld_part(some.share, some.delay_days, horizon_days)
-    place = account_hash(some.account_id)
+    found = effect_of_withheld(
+        X[rows],
+        names,
+        withheld,
+        some.bad,
+        some.account_id,
+        weight=weight[rows],
+        monotone=monotone,
+        seed=seed,
+    )
+    return None if found is None else _effect(*found, some)
+
+
+def effect_of_withheld(
+    X: Floats,
+    names: Sequence[str],
+    withheld: Floats,
+    bad: NDArray[np.bool_],
+    account: NDArray[Any],
+    *,
+    weight: Floats | None = None,
+    monotone: Mapping[str, int] | None = None,
+    seed: int = 0,
+) -> tuple[float, Floats] | None:
+    """Return by how much withholding lowers the log-odds of bad, and each row's influence on that.
+
+    Parameters
+    ----------
+    withheld
+        `[n]` what was withheld, in any unit.
+    weight
+        `[n]`; all rows alike if None.
+    """
+    place = account_hash(account)
     first = place < np.median(place)
-    if min(some.bad[first].sum(), some.bad[~first].sum()) < ENOUGH_BADS:
+    if min(bad[first].sum(), bad[~first].sum()) < ENOUGH_BADS:
         return None
     directions = [(monotone or {}).get(name, 0) for name in names]
-    risk, expected = np.empty(len(rows)), np.empty(len(rows))
+    risk, expected = np.empty(len(bad)), np.empty(len(bad))
     for half in (first, ~first):
         data, asked = _binned(X[~half]), X[half]
         expected[half] = _learn(data, withheld[~half], seed).predict(asked, num_threads=1)
         own = {"objective": "binary", "monotone_constraints": directions}
-        trees = _learn(data, some.bad[~half], seed, own)
+        trees = _learn(data, bad[~half], seed, own)
         risk[half] = trees.predict(asked, raw_score=True, num_threads=1)
-    design = np.column_stack([withheld, np.ones(len(rows)), risk, expected])
-    found = fit_logistic(design, some.bad, weight=weight[rows])
-    if found is None:
-        return None
-    return _effect(-float(found[0][0]), found[1][:, 0], some)
+    design = np.column_stack([withheld, np.ones(len(bad)), risk, expected])
+    found = fit_logistic(design, bad, weight=weight)
+    return None if found is None else (-float(found[0][0]), found[1][:, 0])
 
 
 def expected_withheld(learn: Floats, withheld: Floats, X: Floats, seed: int = 0) -> Floats:

@@ -3,43 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from relimit.data.vocabulary import FEN_PER_YUAN
-from relimit.policy import Policy, Sample, Worth, optimise_tiers
+from relimit.policy import Policy
 from relimit.training.charts import GREY
 from relimit.training.figure_ranges import Ranges, ranges_of
+from relimit.training.figures import Figures
 from relimit.training.logged_book import LoggedBook
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What arms come to in all.
-
-    Attributes
-    ----------
-    loss_rate, share
-        Expected loss, and what returns, over what was freed.
-    loss_yuan, margin_yuan, restored_yuan
-        Sums.
-    mean_days
-        Days until what returns is back, by amount; NaN if nothing returns.
-    net_yuan
-        Margin, less loss, less the price of waiting.
-    """
-
-    loss_rate: float
-    share: float
-    loss_yuan: float
-    margin_yuan: float
-    restored_yuan: float
-    mean_days: float
-    net_yuan: float
+from relimit.training.settle import settle
+from relimit.training.waiting import worth_over_nights
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,43 +32,22 @@ class Point:
     tiers: int
 
 
-def figures_of(policy: Policy, worth: Worth, freed: Ints, arm: Ints) -> Figures:
-    """Return what `[n]` arms come to."""
-    rows = np.arange(len(arm))
-    total = float(freed.sum())
-    restored = worth.restored[rows, arm]
-    loss = float(worth.loss[rows, arm].sum())
-    back = float(restored.sum())
-    withheld = (total - back) * policy.service.review_days
-    late = float(worth.waited[rows, arm].sum()) - withheld
-    return Figures(
-        loss_rate=loss / total,
-        share=back / total,
-        loss_yuan=loss / FEN_PER_YUAN,
-        margin_yuan=float(worth.margin[rows, arm].sum()) / FEN_PER_YUAN,
-        restored_yuan=back / FEN_PER_YUAN,
-        mean_days=late / back if back else float("nan"),
-        net_yuan=float(worth.net(policy)[rows, arm].sum()) / FEN_PER_YUAN,
-    )
-
-
-def trace_frontier(
-    policy: Policy, book: LoggedBook, sample: Sample, budgets: Sequence[float]
-) -> list[Point]:
-    """Return the best tiers' figures for each budget, with no group guarded."""
-    total = float(sample.freed.sum()) / FEN_PER_YUAN
+def trace_frontier(policy: Policy, book: LoggedBook, budgets: Sequence[float]) -> list[Point]:
+    """Return the best tiers' figures for each budget once lived, with no group guarded."""
+    total = float(book.freed.sum()) / FEN_PER_YUAN
     points = []
     for budget in budgets:
-        found = optimise_tiers(policy, sample, budget=budget)
+        best = settle(policy, book, budget, guarded=False)
+        worth = worth_over_nights(best.policy, best.book)
         points.append(
             Point(
                 budget=budget,
-                figures=figures_of(policy, sample.worth, sample.freed, found.arm),
-                ranges=ranges_of(policy, book, sample.worth, found.arm),
-                shadow_price=found.shadow_price,
-                bound_yuan=found.bound * total,
-                free_bound_yuan=found.free_bound * total,
-                tiers=len(found.tiers),
+                figures=best.figures,
+                ranges=ranges_of(policy, book, worth, best.found.arm),
+                shadow_price=best.found.shadow_price,
+                bound_yuan=best.found.bound * total,
+                free_bound_yuan=best.found.free_bound * total,
+                tiers=len(best.policy.tiers),
             )
         )
     return points

@@ -16,7 +16,7 @@ from relimit.data.vocabulary import DELAYS_DAYS, MICROSECONDS_PER_DAY
 from relimit.features import compute_features, model_feature_names
 from relimit.models import RiskModel
 from relimit.policy import Cases, Facts, Policy
-from relimit.policy.arms import grid_arm
+from relimit.policy.arms import grid_arm, loss_ratio
 from relimit.policy.causes import CAUSES, evidence
 from relimit.policy.gates import closed_gates
 from relimit.policy.outcome import Situation, situation_of
@@ -27,7 +27,13 @@ from relimit.training.arm_outcomes import (
     risk_directions,
 )
 from relimit.training.labelled import Labelled
-from relimit.training.loss_scale import scale_losses
+from relimit.training.line_fit import (
+    UNKNOWN_EFFECT,
+    estimate_line_effect,
+    fit_line_outcomes,
+    lines_of,
+)
+from relimit.training.line_outcomes import LineOutcomes
 from relimit.training.matured import matured_decisions, numbers
 from relimit.training.replay import facts_at
 from relimit.training.splits import unseen_rows
@@ -92,8 +98,8 @@ class LoggedBook:
     arm
         The place in `ARMS` of the logged arm.
     outcomes
-        `[n, 25]` what is expected of every arm, from folds without the row's account; losses on
-        the scale of the log, see `scale_losses`.
+        `[n, 25]` what is expected of every arm, from folds without the row's account, the account's
+        other decisions as they were logged.
     situation
         What the rules look at, under the model.
     group
@@ -106,6 +112,10 @@ class LoggedBook:
         The whole log's outcomes: how well the level of `outcomes` is known.
     warnings
         What to know before trusting any of it.
+    place
+        Places of the rows in the whole log.
+    lines
+        What other arms of an account's other decisions change of `outcomes`; None if nothing.
     """
 
     decision_id: NDArray[Any]
@@ -120,6 +130,8 @@ class LoggedBook:
     signals: Signals
     came: Came
     warnings: tuple[str, ...]
+    place: Ints
+    lines: LineOutcomes | None
 
     def __len__(self) -> int:
         return len(self.freed)
@@ -159,13 +171,15 @@ def read_logged_book(
     names = tuple(dict.fromkeys([*model_feature_names(), *model.feature_names]))
     X = points.features(0, names)
     progress("estimating what every arm would bring")
-    outcomes, arm = _outcomes_of(log, pd.DataFrame(X, columns=list(names)), seed)
+    frame = pd.DataFrame(X, columns=list(names))
+    outcomes, arm = _outcomes_of(log, frame, seed)
     kept, warnings = _judged(model, log, all_rows)
-    progress("looking at what waiting would show")
     rows, columns = np.flatnonzero(kept), [names.index(name) for name in model.feature_names]
+    by_line, unknown = _line_outcomes(points, frame, arm, outcomes.bad, known=kept, seed=seed)
+    outcomes, warnings = _as_logged(outcomes, by_line), warnings + unknown
+    progress("looking at what waiting would show")
     part = replace(points, log=log.take(rows))
     cases = part.cases(np.ascontiguousarray(X[rows][:, columns]))
-    shown = np.column_stack([evidence(policy, cases), np.ones(len(rows), bool)])
     came = _came(log, outcomes, arm)
     return LoggedBook(
         decision_id=part.log["decision_id"].to_numpy(),
@@ -175,12 +189,40 @@ def read_logged_book(
         arm=arm[rows],
         outcomes=outcomes.take(rows),
         situation=situation_of(policy, cases),
-        group=shown.argmax(axis=1),
+        group=_shown(policy, cases),
         groups=(*CAUSES, UNTROUBLED),
         signals=part.signals(),
         came=came,
         warnings=warnings,
+        place=rows,
+        lines=by_line,
     )
+
+
+def _shown(policy: Policy, cases: Cases) -> Ints:
+    """Return `[n]` the place of the first cause that a history shows; the last if it shows none."""
+    every = np.ones(len(cases.freed), bool)
+    return np.asarray(np.column_stack([evidence(policy, cases), every]).argmax(axis=1))
+
+
+def _line_outcomes(
+    points: "_Points", X: pd.DataFrame, arm: Ints, bad: Floats, *, known: Bools, seed: int
+) -> tuple[LineOutcomes, tuple[str, ...]]:
+    """Return what withheld lines do to the outcomes of a log, and what to say of it."""
+    events, log, model = points.events, points.log, points.model
+    seen, freed = X[list(model.feature_names)].to_numpy(), log["freed"].to_numpy()
+    lines = lines_of(log, arm, loss_ratio(model.expected_loss(seen, freed), freed))
+    effect = estimate_line_effect(X.to_numpy(), list(X.columns), log, lines, seed=seed)
+    own = bad[np.arange(len(arm)), arm]
+    found = fit_line_outcomes(events, log, lines, effect or 0.0, bad=own, known=known)
+    return found, (UNKNOWN_EFFECT,) if effect is None else ()
+
+
+def _as_logged(outcomes: ArmOutcomes, lines: LineOutcomes) -> ArmOutcomes:
+    """Return `[m, 25]` outcomes by arm where all other decisions are as logged."""
+    others = lines.lines.others(lines.lines.log.withheld)
+    bad, loss = lines.by_arm(others, np.arange(len(others)))
+    return replace(outcomes, bad=bad, loss=loss)
 
 
 def _outcomes_of(log: pa.Table, X: pd.DataFrame, seed: int) -> tuple[ArmOutcomes, Ints]:
@@ -197,8 +239,7 @@ def _outcomes_of(log: pa.Table, X: pd.DataFrame, seed: int) -> tuple[ArmOutcomes
     )
     freed = log["freed"].to_numpy()
     arm = grid_arm(np.rint(freed * share).astype(np.int64), freed, days)
-    loss = scale_losses(outcomes.loss, numbers(log, "loss"), freed, arm)
-    return replace(outcomes, loss=loss), arm
+    return outcomes, arm
 
 
 def _came(log: pa.Table, outcomes: ArmOutcomes, arm: Ints) -> Came:

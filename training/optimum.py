@@ -1,6 +1,5 @@
 """From a decision log to a policy file that is worth more: tiers, waits, frontier, guardrails."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -12,28 +11,26 @@ from numpy.typing import NDArray
 from relimit.data.errors import PolicyError
 from relimit.data.vocabulary import ARMS
 from relimit.models import RiskModel
-from relimit.policy import Guardrails, Optimised, Policy, Sample, Worth, optimise_tiers, worth_of
-from relimit.policy.arms import grid_arm, tier_of
+from relimit.policy import Optimised, Policy, Worth, worth_of
+from relimit.policy.arms import grid_arm
 from relimit.policy.gates import cap_caution
-from relimit.policy.optimise import sample_bounds
 from relimit.policy.outcome import outcome_of
 from relimit.policy.settings import Tier
 from relimit.policy.worth import ARM_SHARES, NOTHING
 from relimit.training.figure_ranges import Ranges, ranges_of
-from relimit.training.frontier import Figures, Point, figures_of, trace_frontier
+from relimit.training.figures import Figures, figures_of
+from relimit.training.frontier import Point, trace_frontier
 from relimit.training.gate_costs import GateCost, gate_costs
+from relimit.training.lived import lived
 from relimit.training.logged_book import LoggedBook, Progress, read_logged_book
+from relimit.training.settle import FULL, Settled, mean_share, settle
 from relimit.training.untried import log_cautions
-from relimit.training.waiting import Wait, waits_of, worth_over_nights
+from relimit.training.waiting import Wait, tier_arm, worth_over_nights
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 POINTS: Final = 16
 """Budgets of the frontier, evenly from a sixteenth of the loss of restoring everything to all."""
-LEAST_GROUP: Final = 0.01
-"""Groups with a smaller part of the freed limit are reported but not guarded: chance rules them."""
-FULL: Final = ARMS.index((1.0, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ class Optimum:
         Decisions that it was found on.
     named, ranges
         Figures of what the log did, of the given policy, of the optimised one, and of restoring
-        everything that the gates leave; and their 95% limits.
+        everything that the gates leave, each as if it took all decisions; and their 95% limits.
     frontier
         The best tiers for other budgets.
     groups
@@ -76,6 +73,8 @@ class Optimum:
         What waiting is worth in each tier.
     gates
         What each hard gate costs under the optimised tiers.
+    line_effect
+        By how much withholding a whole line lowers the log-odds of bad; None if not looked at.
     warnings
         What to know before trusting any of it.
     """
@@ -89,6 +88,7 @@ class Optimum:
     groups: tuple[Group, ...]
     waits: tuple[Wait, ...]
     gates: tuple[GateCost, ...]
+    line_effect: float | None
     warnings: tuple[str, ...]
 
 
@@ -147,125 +147,43 @@ def optimise_book(
     policy: Policy, book: LoggedBook, *, progress: Progress = lambda _: None
 ) -> Optimum:
     """Find the best tiers for a book that has been read; see `optimise_policy`."""
-    sample = _sample(policy, book)
-    capped = int((book.situation.room < book.freed).sum())
-    cap = cap_caution(policy, capped, len(book))
-    if not sample.worth.restored.any():
-        raise PolicyError(
-            f"gates and cap leave nothing to restore in any of {len(book):,} decisions, so there "
-            "are no tiers to choose",
-            where="policy",
-            mend=cap or "Loosen the gates of the policy, or bring a log of other decisions",
-        )
+    cap = _required_room(policy, book)
     progress("choosing the tiers")
-    best, found, waits = _tiers_that_wait_for_something(policy, book, sample)
+    weighed = policy.stated_value
+    best = settle(policy, book, weighed.loss_budget)
     progress("tracing the frontier")
-    free = replace(sample, guardrails=None)
-    arms = _named_arms(policy, best, book, sample.worth)
+    arms = _named_arms(policy, best, book)
     named = {n: figures_of(policy, worth, book.freed, arm) for n, (worth, arm) in arms.items()}
     most = named["restore all"].loss_rate
-    budgets = sorted({*np.linspace(most / POINTS, most, POINTS), policy.stated_value.loss_budget})
+    budgets = sorted({*np.linspace(most / POINTS, most, POINTS), weighed.loss_budget})
     return Optimum(
-        policy=best,
-        found=found,
+        policy=best.policy,
+        found=best.found,
         rows=len(book),
         named=named,
         ranges={n: ranges_of(policy, book, worth, arm) for n, (worth, arm) in arms.items()},
-        frontier=tuple(trace_frontier(policy, book, free, budgets)),
-        groups=tuple(_groups(policy, book, sample, found)),
-        waits=tuple(waits),
-        gates=tuple(gate_costs(best, book, found.arm)),
-        warnings=(
-            *book.warnings,
-            *([cap] if cap else []),
-            *log_cautions(book.arm, _given_arm(best, book)),
-        ),
+        frontier=tuple(trace_frontier(policy, book, budgets)),
+        groups=tuple(_groups(best, arms["optimised"][0])),
+        waits=best.waits,
+        gates=tuple(gate_costs(best.policy, best.book, best.found.arm)),
+        line_effect=None if book.lines is None else book.lines.effect,
+        warnings=(*book.warnings, *cap, *log_cautions(book.arm, _given_arm(best.policy, book))),
     )
 
 
-def _sample(policy: Policy, book: LoggedBook) -> Sample:
-    worth = worth_over_nights(policy, book)
-    weighed = policy.stated_value
-    left = worth.restored[:, FULL] / book.freed
-    part = np.bincount(book.group, weights=book.freed, minlength=len(book.groups))
-    guarded = np.flatnonzero(part >= LEAST_GROUP * part.sum()).tolist()
-    floors = []
-    for place in guarded:
-        rows = book.group == place
-        before, most = (_mean(share, book.freed, rows) for share in (book.share, left))
-        floors.append(weighed.group_share * min(before, most))
-    guardrails = Guardrails(
-        names=tuple(book.groups[place] for place in guarded),
-        group=np.array([guarded.index(g) if g in guarded else -1 for g in range(len(part))])[
-            book.group
-        ],
-        least_share=np.array(floors),
-        most_loss=np.full(len(guarded), weighed.group_loss),
-    )
-    return Sample(book.situation.loss_ratio, book.freed, worth, guardrails)
+def _named_arms(policy: Policy, best: Settled, book: LoggedBook) -> dict[str, tuple[Worth, Ints]]:
+    """Return worths and arms by policy, each as if it took all decisions.
 
-
-def _mean(share: Floats, freed: Ints, rows: NDArray[np.bool_]) -> float:
-    return float(np.average(share[rows], weights=freed[rows]))
-
-
-def _tiers_that_wait_for_something(
-    policy: Policy, book: LoggedBook, sample: Sample
-) -> tuple[Policy, Optimised, list[Wait]]:
-    """Optimise until each wait that is left is worth more than its cost, or is needed.
-
-    Delays only grow from tier to tier, so that one tier's wait can force another's, which is not
-    worth it: that wait is ruled out between its bounds, and the tiers are chosen anew. Where no
-    tiers would keep the limits without such waits, these stay.
+    The log's arms are its own, the rules don't touch them.
     """
-    bounds = sample_bounds(policy, sample)
-    allowed = np.ones((len(bounds), len(ARMS)), bool)
-    budget = policy.stated_value.loss_budget
-    found = optimise_tiers(policy, sample, budget=budget, allowed=allowed)
-    while True:
-        best = replace(policy, tiers=found.tiers)
-        waits = waits_of(best, book, sample.worth, found.shadow_price)
-        idle = sorted((w for w in waits if w.chosen and w.net <= 0.0), key=lambda wait: wait.net)
-        for some in (idle, *([wait] for wait in idle)):
-            left = allowed & ~_bins_of(some, found.tiers, bounds)
-            better = _tiers_if_any(policy, sample, left) if some else None
-            if better is not None:
-                allowed, found = left, better
-                break
-        else:
-            return best, found, waits
-
-
-def _bins_of(waits: Sequence[Wait], tiers: Sequence[Tier], bounds: Floats) -> NDArray[np.bool_]:
-    """Return `[bins, 25]`: the bins of each wait's tier, at its arm."""
-    there = np.zeros((len(bounds), len(ARMS)), bool)
-    for wait in waits:
-        below = tiers[wait.tier - 2].up_to if wait.tier > 1 else -1.0
-        bins = (bounds > below) & (bounds <= wait.up_to)
-        there[bins, ARMS.index((wait.share, wait.days))] = True
-    return there
-
-
-def _tiers_if_any(policy: Policy, sample: Sample, allowed: NDArray[np.bool_]) -> Optimised | None:
-    """Return the best tiers of some arms; None if none of theirs keep the limits."""
-    try:
-        return optimise_tiers(
-            policy, sample, budget=policy.stated_value.loss_budget, allowed=allowed
-        )
-    except PolicyError:
-        return None
-
-
-def _named_arms(
-    policy: Policy, best: Policy, book: LoggedBook, worth: Worth
-) -> dict[str, tuple[Worth, Ints]]:
-    """Return worths and arms by policy; the log's arms are its own, the rules don't touch them."""
-    full = np.full(len(book), FULL)
+    given = worth_over_nights(policy, lived(policy, book))
+    all_back = replace(policy, tiers=(Tier(up_to=1.0, share=1.0, delay_days=0, signal="none"),))
+    everything = worth_over_nights(policy, lived(all_back, book))
     return {
         "as logged": (logged_worth(policy, book), book.arm),
-        "given policy": (worth, tier_arm(policy, book)),
-        "optimised": (worth, tier_arm(best, book)),
-        "restore all": (worth, full),
+        "given policy": (given, tier_arm(policy, book)),
+        "optimised": (worth_over_nights(best.policy, best.book), best.found.arm),
+        "restore all": (everything, np.full(len(book), FULL)),
     }
 
 
@@ -276,10 +194,24 @@ def logged_worth(policy: Policy, book: LoggedBook) -> Worth:
     return worth_of(policy, book.freed, arms, book.outcomes.margin, book.outcomes.loss)
 
 
-def tier_arm(policy: Policy, book: LoggedBook) -> Ints:
-    """Return `[n]` the place in `ARMS` of each row's tier, before gates and the rest."""
-    arms = [ARMS.index((tier.share, tier.delay_days)) for tier in policy.tiers]
-    return np.array(arms)[tier_of(policy, book.situation.loss_ratio)]
+def _required_room(policy: Policy, book: LoggedBook) -> tuple[str, ...]:
+    """Return what to say of a cap that holds back most decisions.
+
+    Raises
+    ------
+    PolicyError
+        Gates and cap leave nothing to restore, whatever the tiers.
+    """
+    capped = int((book.situation.room < book.freed).sum())
+    cap = cap_caution(policy, capped, len(book))
+    if not worth_over_nights(policy, book).restored.any():
+        raise PolicyError(
+            f"gates and cap leave nothing to restore in any of {len(book):,} decisions, so there "
+            "are no tiers to choose",
+            where="policy",
+            mend=cap or "Loosen the gates of the policy, or bring a log of other decisions",
+        )
+    return (cap,) if cap else ()
 
 
 def _given_arm(policy: Policy, book: LoggedBook) -> Ints:
@@ -288,13 +220,13 @@ def _given_arm(policy: Policy, book: LoggedBook) -> Ints:
     return grid_arm(outcome.amount, book.freed, outcome.days)
 
 
-def _groups(policy: Policy, book: LoggedBook, sample: Sample, found: Optimised) -> list[Group]:
-    groups = []
+def _groups(best: Settled, worth: Worth) -> list[Group]:
+    groups, book, found = [], best.book, best.found
     for place, name in enumerate(book.groups):
         rows = book.group == place
         if rows.any():
-            its = figures_of(policy, sample.worth.take(rows), book.freed[rows], found.arm[rows])
-            before = _mean(book.share, book.freed, rows)
+            its = figures_of(best.policy, worth.take(rows), book.freed[rows], found.arm[rows])
+            before = mean_share(book.share, book.freed, rows)
             prices = found.group_prices.get(name, (float("nan"), float("nan")))
             groups.append(Group(name, int(rows.sum()), before, its.share, its.loss_rate, *prices))
     return groups

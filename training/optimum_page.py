@@ -25,7 +25,8 @@ from relimit.training.document import (
     write_texts,
 )
 from relimit.training.figure_ranges import Ranges
-from relimit.training.frontier import Figures, Point, draw_frontier
+from relimit.training.figures import Figures
+from relimit.training.frontier import Point, draw_frontier
 from relimit.training.optimum import Optimum
 
 WAITING: Final = (
@@ -38,10 +39,15 @@ GATE_COSTS: Final = (
     "rate of the decisions that it holds beside that of the others. The gates are the given "
     "policy's: nothing here changes them."
 )
+LIVED: Final = (
+    "Each policy is valued as if it took every one of these decisions. What one of them withholds "
+    "is missing from the line on which the account's other decisions lose, and lowers the odds of "
+    "bad. Decisions are taken to come as they were logged."
+)
 RANGES: Final = (
     "Limits are of 95%, with accounts drawn anew, and with them the level of losses and margins. "
-    "How losses differ between borrowers and arms is taken as estimated; `relimit policy evaluate` "
-    "doubts that too."
+    "How losses differ between borrowers and arms, and what a withheld line does to the odds of "
+    "bad, is taken as estimated; `relimit policy evaluate` doubts the former, decision by decision."
 )
 WIDTH: Final = 98
 GROUPS: Final = (
@@ -57,6 +63,7 @@ def optimum_dict(found: Optimum) -> dict[str, Any]:
         "rows": found.rows,
         "loss_budget": found.policy.stated_value.loss_budget,
         "shadow_price": found.found.shadow_price,
+        "line_effect": found.line_effect,
         "tiers": [asdict(tier) for tier in found.policy.tiers],
         "policies": {
             name: asdict(its) | _limits(found.ranges[name]) for name, its in found.named.items()
@@ -120,7 +127,7 @@ def _head(found: Optimum) -> list[str]:
     return [
         f"Tiers optimised on {found.rows:,} logged decisions; the rest is the given policy's.",
         *(line for warning in found.warnings for line in wrap(f"Warning: {warning}", WIDTH)),
-        "Expected of those decisions, under these tiers (95% limits) and as they were logged:",
+        "Expected if these tiers took all of them decisions (95% limits), and as they were logged:",
         f"  loss / freed     {after.loss_rate:.3%} ({rate[0]:.3%} to {rate[1]:.3%}), "
         f"was {before.loss_rate:.3%}",
         f"  share restored   {after.share:.1%} ({share[0]:.1%} to {share[1]:.1%}), "
@@ -150,7 +157,9 @@ def _document(found: Optimum, picture: bytes) -> Document:
         _grid("The best tiers for each budget, no group guarded", map(_row, found.frontier)),
     )
     sections = (
-        Section("The policies", (*notices, _heading(found), chosen, RANGES, _policies(found))),
+        Section(
+            "The policies", (*notices, _heading(found), chosen, LIVED, RANGES, _policies(found))
+        ),
         Section("The tiers", (_grid("As the policy file has them", _dicts(found.policy.tiers)),)),
         Section("The frontier", frontier),
         Section("Waiting", (WAITING, _grid("Each wait in each tier", _dicts(found.waits)))),

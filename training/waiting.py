@@ -66,20 +66,33 @@ def worth_over_nights(policy: Policy, book: LoggedBook) -> Worth:
     It is assumed that the log's lender did not look again while his borrowers waited: else the
     outcomes of his arms hold some of this already.
     """
-    outcomes, signals, nights = book.outcomes, book.signals, len(DELAYS_DAYS)
+    outcomes = book.outcomes
+    arm, became = arms_over_nights(policy, book)
+    worth = worth_of(policy, book.freed, became, outcomes.margin, outcomes.loss)
+    night = arm % len(DELAYS_DAYS)
+    place = np.maximum(night - 1, 0)
+    avoided = ARM_SHARES[arm] * np.take_along_axis(book.signals.expected_loss, place, axis=1)
+    kept = np.take_along_axis(outcomes.loss, arm, axis=1) - avoided
+    ended = (ARM_SHARES[arm] > 0) & (ARM_SHARES[became] == 0)
+    closes = ended & (night > 0) & ~book.situation.closed.any(axis=1, keepdims=True)
+    return replace(worth, loss=np.where(closes, kept, worth.loss))
+
+
+def arms_over_nights(policy: Policy, book: LoggedBook) -> tuple[Ints, Ints]:
+    """Return `[n, 25]` what each arm becomes with open gates, and what later nights leave of it."""
     opened = replace(book.situation, closed=np.zeros_like(book.situation.closed))
+    nights = len(DELAYS_DAYS)
     arm = applied_arms(policy, opened)
     share, night = np.divmod(arm, nights)
     returns = np.take_along_axis(_next_open(book), night, axis=1)
-    ended = (share > 0) & (returns == nights)
-    became = np.where(ended | (share == 0), NOTHING, share * nights + returns)
-    worth = worth_of(policy, book.freed, became, outcomes.margin, outcomes.loss)
-    place = np.maximum(night - 1, 0)
-    avoided = ARM_SHARES[arm] * np.take_along_axis(signals.expected_loss, place, axis=1)
-    kept = np.take_along_axis(outcomes.loss, arm, axis=1) - avoided
-    open_at_first = ~book.situation.closed.any(axis=1, keepdims=True)
-    closes = ended & (night > 0) & open_at_first
-    return replace(worth, loss=np.where(closes, kept, worth.loss))
+    nothing = (share == 0) | (returns == nights)
+    return arm, np.where(nothing, NOTHING, share * nights + returns)
+
+
+def tier_arm(policy: Policy, book: LoggedBook) -> Ints:
+    """Return `[n]` the place in `ARMS` of each row's tier, before gates and the rest."""
+    arms = [ARMS.index((tier.share, tier.delay_days)) for tier in policy.tiers]
+    return np.array(arms)[tier_of(policy, book.situation.loss_ratio)]
 
 
 def _next_open(book: LoggedBook) -> Ints:

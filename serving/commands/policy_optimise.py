@@ -56,6 +56,8 @@ def command(
 ) -> None:
     """Choose tiers, bounds and waits that are worth most on a logged book, and write them to OUT.
 
+    The loss budget is kept as if the tiers took every decision of the log, not one of them alone:
+    what one withholds is missing from the line on which the account's other decisions lose.
     Maximises margin, less loss, less the price of waiting, within the loss budget and the limits of
     each group of borrowers; [value] in the policy file states them. The other sections are copied.
     Decisions that the model has learnt from are left out where enough others went bad.

@@ -1,14 +1,18 @@
 """What a policy is optimised on: rows that the model has not learnt from, if enough are left."""
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from relimit.data import Book
+from relimit.data import Book, realised
 from relimit.data.simulator import simulate
+from relimit.data.vocabulary import LOSS_GIVEN_DEFAULT
 from relimit.policy import load_policy
-from relimit.training import logged_book
+from relimit.training import line_fit, line_outcomes, logged_book
+from relimit.training.line_fit import UNKNOWN_EFFECT
 from relimit.training.logged_book import read_logged_book
+from relimit.training.matured import numbers
 from relimit.training.splits import OUT_OF_TIME
 
 
@@ -39,6 +43,7 @@ def read(book, monkeypatch):
     """Read the book under a model; what arms bring is not estimated but made up."""
     opened, log = book
     monkeypatch.setattr(logged_book, "fit_arm_outcomes", made_up)
+    monkeypatch.setattr(logged_book, "estimate_line_effect", lambda *_, **__: 2.0)
 
     def of(model, **how):
         return read_logged_book(opened.events, log, model, load_policy(), workers=1, **how)
@@ -49,8 +54,8 @@ def read(book, monkeypatch):
 def made_up(X, share, days, outcomes, account, *, seed, monotone):
     assert monotone["dpd_now"] == 1
     n = len(account)
-    table = np.arange(n)[:, None] + np.zeros((n, 25))
-    return logged_book.ArmOutcomes(table / n, table, table, 0)
+    table = np.arange(n)[:, None] + np.ones((n, 25))
+    return logged_book.ArmOutcomes(table / (n + 2), table, table, 0)
 
 
 def test_tiers_are_found_on_rows_that_the_model_has_not_learnt_from(read, book, monkeypatch):
@@ -70,6 +75,9 @@ def test_tiers_are_found_on_rows_that_the_model_has_not_learnt_from(read, book, 
     rows = np.array([place[name] for name in found.decision_id])
     assert (found.outcomes.margin == every.outcomes.margin[rows]).all()
     assert (found.account == every.came.account[rows]).all()
+    assert (found.place == rows).all()
+    assert (found.lines.lines.log.freed[rows] == found.freed).all()
+    assert found.lines.lines.log.ratio[rows] == pytest.approx(found.situation.loss_ratio)
     assert (found.situation.loss_ratio == every.situation.loss_ratio[rows]).all()
     assert (found.signals.expected_loss == every.signals.expected_loss[rows]).all()
 
@@ -83,3 +91,31 @@ def test_where_too_few_went_bad_unseen_all_rows_are_taken_with_a_warning(read):
     assert len(late) == len(every)
     (silent,) = read(Model()).warnings
     assert "doesn't say" in silent
+
+
+def test_what_the_log_lost_is_what_is_expected_of_its_own_arms(read, monkeypatch):
+    monkeypatch.setattr(line_outcomes, "LEAST_LOSSES", 5)
+    every = read(Model(), all_rows=True)
+    came = every.came
+    own = every.outcomes.loss[np.arange(len(every)), every.arm]
+    assert own == pytest.approx(came.loss_expected)
+    assert came.loss_expected.sum() == pytest.approx(came.loss.sum())
+
+
+def test_where_the_log_cant_tell_what_a_withheld_line_does_that_is_said(read, monkeypatch):
+    monkeypatch.setattr(logged_book, "estimate_line_effect", lambda *_, **__: None)
+    (warning,) = (blind := read(Model(), all_rows=True)).warnings
+    assert warning == UNKNOWN_EFFECT
+    assert blind.lines.effect == 0
+
+
+def test_what_bad_borrowers_owed_explains_what_was_lost(book):
+    opened, decisions = book
+    log = realised(opened.events, decisions)
+    log = log.filter(pc.and_(log["loss"].is_valid(), log["limit"].is_valid()))
+    owed = line_fit.owed_of(opened.events, log)
+    bad, freed, limit = (numbers(log, name) for name in ("bad", "freed", "limit"))
+    assert ((owed > 0) <= (bad > 0)).all()
+    lost = LOSS_GIVEN_DEFAULT * np.maximum(owed - (limit - freed), 0)
+    assert (numbers(log, "loss") > 0).any()
+    assert lost == pytest.approx(numbers(log, "loss"), abs=2)

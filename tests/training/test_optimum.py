@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 
 from relimit.data.errors import PolicyError
-from relimit.data.vocabulary import ARMS
+from relimit.data.vocabulary import ARMS, LOSS_GIVEN_DEFAULT
 from relimit.policy import load_policy
 from relimit.policy.arms import tier_of
 from relimit.policy.outcome import Situation
-from relimit.training import optimum
+from relimit.training import settle as settling
 from relimit.training.arm_outcomes import ArmOutcomes
 from relimit.training.figure_ranges import ranges_of
+from relimit.training.line_outcomes import Decisions, LineOutcomes, Lines
 from relimit.training.logged_book import Came, LoggedBook, Signals
 from relimit.training.optimum import logged_worth, optimise_book
 from relimit.training.optimum_page import optimum_dict, write_optimum
@@ -71,6 +72,8 @@ def make_book(*, closing=0.0, seed=0, **changes):
             margin_expected=margin[:, logged[0]],
         ),
         warnings=(),
+        place=np.arange(N),
+        lines=None,
     )
     return replace(book, **changes)
 
@@ -104,12 +107,12 @@ def test_a_wait_that_costs_more_than_it_shows_stays_only_where_the_limits_need_i
     monkeypatch, budget, needed
 ):
     """Only waiting keeps what the groups had within the small budget; the search ends."""
-    costly = optimum.waits_of
+    costly = settling.waits_of
 
     def idle(*given):
         return [replace(wait, net=-1.0) for wait in costly(*given)]
 
-    monkeypatch.setattr(optimum, "waits_of", idle)
+    monkeypatch.setattr(settling, "waits_of", idle)
     policy = with_value(loss_budget=budget, group_loss=1.0)
     found = optimise_book(policy, make_book(closing=0.3))
     assert any(wait.chosen for wait in found.waits) == needed
@@ -211,7 +214,9 @@ def test_a_warning_stands_in_the_head_of_the_file_and_on_the_page(tmp_path):
     book = make_book(warnings=("Too few went bad.",))
     write_optimum(optimise_book(with_value(loss_budget=0.02, group_share=0.0), book), tmp_path)
     assert "# Warning: Too few went bad." in (tmp_path / "policy.toml").read_text("utf-8")
-    assert "Too few went bad." in (tmp_path / "frontier.html").read_text("utf-8")
+    page = (tmp_path / "frontier.html").read_text("utf-8")
+    assert "Too few went bad." in page
+    assert "as if it took every one of these decisions" in page
 
 
 def with_room(book, capped):
@@ -300,3 +305,51 @@ def test_a_gates_cost_is_what_the_same_tiers_bring_without_it():
     shut = worth_over_nights(policy, held).net(policy)
     rows = np.arange(N)
     assert gate.net_yuan == pytest.approx((opened - shut)[rows, found.found.arm].sum() / 100)
+
+
+def make_shared_book(effect=2.0):
+    """Four decisions of an account on one day, each of a quarter of its line; all was withheld."""
+    book = make_book()
+    account = np.arange(N) % (N // 4)
+    limit = np.bincount(account, book.freed)[account].astype(float)
+    ratio = book.situation.loss_ratio
+    log = Decisions(account, np.zeros(N), book.freed.astype(float), limit, np.ones(N), ratio)
+    odds = np.log(ratio / (1 - ratio))
+    lines = LineOutcomes(Lines.of(log), effect, odds, np.full(20, 0.9), np.ones(N))
+    bad, loss = lines.by_arm(lines.lines.others(log.withheld), np.arange(N))
+    outcomes = ArmOutcomes(bad, loss, book.outcomes.margin, 0)
+    changes = {"account": account, "arm": np.full(N, arm(0.0, 0)), "share": np.zeros(N)}
+    return replace(book, outcomes=outcomes, lines=lines, **changes)
+
+
+def lived_loss_rate(book, shares, effect=2.0):
+    """What is lost if every decision returns its share, reckoned account by account."""
+    lost, freed, ratio = 0.0, book.freed, book.situation.loss_ratio
+    for account in range(N // 4):
+        rows = np.flatnonzero(book.account == account)
+        limit = freed[rows].sum()
+        withheld = sum(freed[row] * (1 - shares[row]) for row in rows)
+        odds = ratio[rows] / (1 - ratio[rows]) * np.exp(-effect * withheld / limit)
+        owed = 0.9 * (limit - withheld)
+        beyond = np.maximum(owed - (limit - freed[rows]), 0)
+        lost += (odds / (1 + odds) * LOSS_GIVEN_DEFAULT * beyond).sum()
+    return lost / freed.sum()
+
+
+def test_the_budget_is_kept_when_the_tiers_take_all_decisions_of_an_account():
+    budget = 0.004
+    policy = with_value(loss_budget=budget, group_share=0.0, group_loss=1.0)
+    book = make_shared_book()
+    found = optimise_book(policy, book)
+    rate = lived_loss_rate(book, SHARE[found.found.arm])
+    assert found.named["optimised"].loss_rate == pytest.approx(rate)
+    assert 0.7 * budget < rate <= budget
+    everything = lived_loss_rate(book, np.ones(N))
+    assert found.named["restore all"].loss_rate == pytest.approx(everything)
+    assert found.named["as logged"].loss_rate == 0
+    for point in found.frontier:
+        assert point.figures.loss_rate <= point.budget
+    # One at a time, the others withheld as the log did, hardly anything is lost.
+    alone = optimise_book(policy, replace(book, lines=None))
+    assert alone.named["optimised"].loss_rate < 0.1 * budget
+    assert lived_loss_rate(book, SHARE[alone.found.arm]) > 2 * budget

@@ -1,0 +1,48 @@
+"""A book's outcomes if a policy took all of the log's decisions, not one of them alone."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relimit.policy import Policy
+from relimit.policy.arms import tier_of
+from relimit.training.line_outcomes import WITHHELD, LineOutcomes
+from relimit.training.logged_book import LoggedBook
+from relimit.training.waiting import arms_over_nights, tier_arm
+
+Floats = NDArray[np.float64]
+
+
+def withheld_by(policy: Policy, book: LoggedBook, lines: LineOutcomes) -> Floats:
+    """Return `[m]` the share that a policy withholds of every decision of the log.
+
+    Of the book's rows as later nights carry it out; of the rest, of whose gates nothing is known,
+    what the tier withholds.
+    """
+    shares = np.array([tier.share for tier in policy.tiers])
+    withheld = 1.0 - shares[tier_of(policy, lines.lines.log.ratio)]
+    became = arms_over_nights(policy, book)[1][np.arange(len(book)), tier_arm(policy, book)]
+    withheld[book.place] = WITHHELD[became]
+    return withheld
+
+
+def lived(policy: Policy, book: LoggedBook) -> LoggedBook:
+    """Return the book with every row's outcomes where the policy takes all other decisions."""
+    if book.lines is None:
+        return book
+    withheld = withheld_by(policy, book, book.lines)
+    bad, loss = book.lines.by_arm(book.lines.lines.others(withheld), book.place)
+    return replace(book, outcomes=replace(book.outcomes, bad=bad, loss=loss))
+
+
+def with_spill(book: LoggedBook, lines: LineOutcomes, withheld: Floats) -> LoggedBook:
+    """Return the book with what each arm loses, also on the account's other decisions, as its loss.
+
+    To first order about decisions that withhold `withheld` `[m]`: the losses of arms near these add
+    up to what their being lived would lose.
+    """
+    others = lines.lines.others(withheld)
+    bad, loss = lines.by_arm(others, book.place)
+    loss = loss + lines.spilled(others, withheld, book.place)
+    return replace(book, outcomes=replace(book.outcomes, bad=bad, loss=loss))

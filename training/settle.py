@@ -1,0 +1,187 @@
+"""The best tiers within a budget that is kept when they take every decision, not one alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relimit.data.errors import PolicyError
+from relimit.data.vocabulary import ARMS
+from relimit.policy import Guardrails, Optimised, Policy, Sample, optimise_tiers
+from relimit.policy.optimise import sample_bounds
+from relimit.policy.settings import Tier
+from relimit.training.figures import Figures, figures_of
+from relimit.training.lived import lived, with_spill, withheld_by
+from relimit.training.logged_book import LoggedBook
+from relimit.training.waiting import Wait, waits_of, worth_over_nights
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+LEAST_GROUP: Final = 0.01
+"""Groups with a smaller part of the freed limit are reported but not guarded: chance rules them."""
+MOST_TURNS: Final = 12
+"""Tiers and what others withhold under them agree after five or six."""
+LEAST_LOSS: Final = 1e-9
+FULL: Final = ARMS.index((1.0, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Tiers, and the book as they leave it.
+
+    Attributes
+    ----------
+    policy, found
+        The given policy with the tiers, and how they were found.
+    book
+        With outcomes as they are if the policy takes all decisions.
+    figures
+        What the tiers come to in it.
+    waits
+        What waiting is worth in each tier.
+    """
+
+    policy: Policy
+    found: Optimised
+    book: LoggedBook
+    figures: Figures
+    waits: tuple[Wait, ...]
+
+
+def settle(policy: Policy, book: LoggedBook, budget: float, *, guarded: bool = True) -> Settled:
+    """Find the tiers worth most whose loss, once they take all decisions, keeps a budget.
+
+    Tiers are chosen where the account's other decisions are between what the log and what the last
+    tiers have of them, with what each arm loses on these counted in its loss, until nothing changes
+    or `MOST_TURNS` are over. Tiers that come out over the budget are chosen again for less; of
+    those that keep it, the ones worth most are taken. Groups' largest losses are kept to first
+    order.
+
+    Raises
+    ------
+    PolicyError
+        No tiers keep the limits.
+    """
+    if book.lines is None:
+        return _chosen(policy, book, book, budget, guarded)
+    best, last, inner = None, None, budget
+    withheld = book.lines.lines.log.withheld
+    for turn in range(MOST_TURNS):
+        priced = with_spill(book, book.lines, withheld)
+        try:
+            now = _chosen(policy, book, priced, inner, guarded)
+        except PolicyError:
+            if inner == budget:
+                break
+            inner = float(np.sqrt(inner * budget))
+            continue
+        loss = now.figures.loss_rate
+        if loss <= budget and (best is None or now.figures.net_yuan > best.figures.net_yuan):
+            best = now
+        its, this = withheld_by(now.policy, book, book.lines), (now.policy.tiers, inner)
+        if this == last and np.array_equal(its, withheld):
+            break
+        withheld = its if this == last else withheld + (its - withheld) / (1.0 + turn / 2.0)
+        last = this
+        inner = min(inner * float(np.sqrt(budget / max(loss, LEAST_LOSS))), budget)
+    if best is None:
+        raise PolicyError(
+            f"no tiers were found that keep a loss budget of {budget:.3%} and every group's limits "
+            "when they take all decisions",
+            where="[value]",
+            mend="Raise `loss_budget` or `group_loss`, or lower `group_share`",
+        )
+    return best
+
+
+def _chosen(
+    policy: Policy, book: LoggedBook, priced: LoggedBook, budget: float, guarded: bool
+) -> Settled:
+    """Return the best tiers where arms lose what a priced book says, as they are lived."""
+    sample = sample_of(policy, priced)
+    if guarded:
+        best, found, waits = _tiers_that_wait_for_something(policy, priced, sample, budget)
+    else:
+        found = optimise_tiers(policy, replace(sample, guardrails=None), budget=budget)
+        best, waits = replace(policy, tiers=found.tiers), []
+    after = lived(best, book)
+    figures = figures_of(best, worth_over_nights(best, after), after.freed, found.arm)
+    return Settled(best, found, after, figures, tuple(waits))
+
+
+def sample_of(policy: Policy, book: LoggedBook) -> Sample:
+    """Return what tiers are chosen on: worths over later nights, and what groups are kept from."""
+    worth = worth_over_nights(policy, book)
+    weighed = policy.stated_value
+    left = worth.restored[:, FULL] / book.freed
+    part = np.bincount(book.group, weights=book.freed, minlength=len(book.groups))
+    guarded = np.flatnonzero(part >= LEAST_GROUP * part.sum()).tolist()
+    floors = []
+    for place in guarded:
+        rows = book.group == place
+        before, most = (mean_share(share, book.freed, rows) for share in (book.share, left))
+        floors.append(weighed.group_share * min(before, most))
+    guardrails = Guardrails(
+        names=tuple(book.groups[place] for place in guarded),
+        group=np.array([guarded.index(g) if g in guarded else -1 for g in range(len(part))])[
+            book.group
+        ],
+        least_share=np.array(floors),
+        most_loss=np.full(len(guarded), weighed.group_loss),
+    )
+    return Sample(book.situation.loss_ratio, book.freed, worth, guardrails)
+
+
+def mean_share(share: Floats, freed: Ints, rows: Bools) -> float:
+    """Return the share restored of what some rows freed."""
+    return float(np.average(share[rows], weights=freed[rows]))
+
+
+def _tiers_that_wait_for_something(
+    policy: Policy, book: LoggedBook, sample: Sample, budget: float
+) -> tuple[Policy, Optimised, list[Wait]]:
+    """Optimise until each wait that is left is worth more than its cost, or is needed.
+
+    Delays only grow from tier to tier, so that one tier's wait can force another's, which is not
+    worth it: that wait is ruled out between its bounds, and the tiers are chosen anew. Where no
+    tiers would keep the limits without such waits, these stay.
+    """
+    bounds = sample_bounds(policy, sample)
+    allowed = np.ones((len(bounds), len(ARMS)), bool)
+    found = optimise_tiers(policy, sample, budget=budget, allowed=allowed)
+    while True:
+        best = replace(policy, tiers=found.tiers)
+        waits = waits_of(best, book, sample.worth, found.shadow_price)
+        idle = sorted((w for w in waits if w.chosen and w.net <= 0.0), key=lambda wait: wait.net)
+        for some in (idle, *([wait] for wait in idle)):
+            left = allowed & ~_bins_of(some, found.tiers, bounds)
+            better = _tiers_if_any(policy, sample, budget, left) if some else None
+            if better is not None:
+                allowed, found = left, better
+                break
+        else:
+            return best, found, waits
+
+
+def _bins_of(waits: Sequence[Wait], tiers: Sequence[Tier], bounds: Floats) -> Bools:
+    """Return `[bins, 25]`: the bins of each wait's tier, at its arm."""
+    there = np.zeros((len(bounds), len(ARMS)), bool)
+    for wait in waits:
+        below = tiers[wait.tier - 2].up_to if wait.tier > 1 else -1.0
+        bins = (bounds > below) & (bounds <= wait.up_to)
+        there[bins, ARMS.index((wait.share, wait.days))] = True
+    return there
+
+
+def _tiers_if_any(
+    policy: Policy, sample: Sample, budget: float, allowed: Bools
+) -> Optimised | None:
+    """Return the best tiers of some arms; None if none of theirs keep the limits."""
+    try:
+        return optimise_tiers(policy, sample, budget=budget, allowed=allowed)
+    except PolicyError:
+        return None
