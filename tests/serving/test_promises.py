@@ -17,7 +17,7 @@ from relimit.data.times import microseconds
 from relimit.data.vocabulary import CURED, INTEREST_PAYMENT, KINDS, PREPAYMENT, REPAYMENT
 from relimit.features import History, catalogue, feature_matrix
 from relimit.features.state import interest_unsettled, limit_now, outstanding
-from relimit.models import expected_loss, load_model
+from relimit.models import load_model
 from relimit.policy import Cases, Decisions, decide, load_policy
 from relimit.policy.causes import CAUSES, cause_of
 from relimit.serving.scorer import Scorer
@@ -112,7 +112,8 @@ def test_named_causes_are_true_of_the_model_itself(
     names = scorer.model.feature_names
     families = {feature.name: feature.family for feature in catalogue()}
     matrix = feature_matrix(History(block, found.account, found.as_of), names)
-    usual = np.nanmedian(matrix, axis=0)
+    never = np.isnan(matrix).mean(axis=0) > 0.5  # what most borrowers never did, such as be late
+    usual = np.where(never, np.nan, np.nanmedian(matrix, axis=0))
     reasons = decided.to_table()["reasons"].to_pylist()
     true = asked = 0
     for cause in CAUSES:
@@ -120,10 +121,9 @@ def test_named_causes_are_true_of_the_model_itself(
         speaks = [cause_of(POLICY, name, families.get(name)) == cause for name in names]
         without = np.where(speaks, usual, matrix[rows])
         risk = scorer.model.restoration_risk(without)
-        loss = expected_loss(risk, scorer.model.loss.severity(without), found.freed[rows])
-        anew = decide(POLICY, replace(cases.take(rows), risk=risk, expected_loss=loss))
         asked += len(rows)
-        true += int(worse(decide(POLICY, cases.take(rows)), anew).sum())
+        true += int((risk < cases.risk[rows]).sum())
     assert asked > 50
-    # The usual value is not what a contribution counts from: a few causes are stronger than it.
-    assert true >= 0.9 * asked, f"{true} of {asked} causes bring more back if they are undone"
+    # The usual value is not what a contribution counts from: a few causes are stronger than it, and
+    # near a tier's bound it can leave the decision as it is.
+    assert true >= 0.9 * asked, f"{true} of {asked} causes lower the risk if they are undone"
