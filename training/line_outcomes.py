@@ -93,7 +93,7 @@ class Lines:
         none = np.empty(0, np.int64)
         earlier, later = (
             (np.concatenate([none, *some]) for some in zip(*found, strict=True))
-            if (found)
+            if found
             else (none, none)
         )
         gap = log.day[later] - log.day[earlier]
