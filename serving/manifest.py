@@ -98,8 +98,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         kept = ("inputs", "counts", "quarantined", "money", "files", "unknown_kinds", "timings")
-        earlier = {"binding": {}}  # which releases before 0.2 did not tell
-        return {name: dict((earlier | manifest)[name]) for name in (*kept, *earlier)}
+        binding = manifest.get("binding", {})  # a run that an older version finished lacks it
+        return {**{name: dict(manifest[name]) for name in kept}, "binding": dict(binding)}
     except (ValueError, TypeError, KeyError) as error:
         raise DataError(
             "is not the manifest of a run", where=str(path), mend="Choose another --out"
