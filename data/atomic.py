@@ -34,7 +34,7 @@ def staged(path: Path) -> Iterator[Path]:
     ...     target.read_text(), [file.name for file in target.parent.iterdir()]
     ('whole', ['note.txt'])
     """
-    made = [folder for folder in path.parents if not folder.exists()]
+    made = _absent(path.parent)
     staging = path.with_name(f"_{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         make_folder(path.parent)
@@ -76,12 +76,17 @@ def make_folder(folder: Path) -> list[Path]:
     OSError
         The system refuses.
     """
-    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    made = _absent(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for each in made:
         with suppress(PermissionError):  # who may add to a folder may not always read it
             sync(each.parent)
     return made
+
+
+def _absent(folder: Path) -> list[Path]:
+    """Return what isn't there of a folder and those above it, innermost first."""
+    return [each for each in (folder, *folder.parents) if not each.exists()]
 
 
 def sync(path: Path) -> None:

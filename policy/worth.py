@@ -11,7 +11,7 @@ from relimit.data.vocabulary import ARMS, FEN_PER_YUAN
 from relimit.policy.arms import grid_arm
 from relimit.policy.cases import Floats, Ints
 from relimit.policy.config import Policy
-from relimit.policy.outcome import Outcome, Situation, outcome_of
+from relimit.policy.outcome import Situation, outcome_of
 from relimit.policy.settings import Tier
 
 ARM_SHARES: Final = np.array([share for share, _ in ARMS])
@@ -19,6 +19,8 @@ ARM_DAYS: Final = np.array([float(days) for _, days in ARMS])
 THOUSAND_YUAN: Final = 1_000 * FEN_PER_YUAN
 NOTHING: Final = 0
 """The arm that stands for all that return nothing: when is then no question."""
+COMES_TO: Final = np.where(ARM_SHARES > 0, np.arange(len(ARMS)), NOTHING)
+"""`[25]` the place of each arm, with `NOTHING` for all that return nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +101,17 @@ def applied_arms(policy: Policy, situation: Situation) -> Ints:
 
     A closed gate leaves nothing of any arm, a payment that has to clear delays it, the cap cuts it.
     """
-    became = [
-        _nearest(situation, outcome_of(_only(policy, share, days), situation))
-        for share, days in ARMS
-    ]
-    return np.stack(became, axis=1)
+    return np.stack([ruled_arms(only(policy, *arm), situation) for arm in ARMS], axis=1)
 
 
-def _nearest(situation: Situation, outcome: Outcome) -> Ints:
-    arm = grid_arm(outcome.amount, situation.freed, outcome.days)
-    return np.where(ARM_SHARES[arm] > 0, arm, NOTHING)
+def ruled_arms(policy: Policy, situation: Situation) -> Ints:
+    """Return `[n]` the place in `ARMS` of what the rules make of each row's tier."""
+    outcome = outcome_of(policy, situation)
+    arms: Ints = COMES_TO[grid_arm(outcome.amount, situation.freed, outcome.days)]
+    return arms
 
 
-def _only(policy: Policy, share: float, days: int) -> Policy:
+def only(policy: Policy, share: float, days: int) -> Policy:
     """Return the policy with one arm for everybody."""
     waits = share > 0 and days > 0
     tier = Tier(up_to=1.0, share=share, delay_days=days, signal="next_due" if waits else "none")

@@ -12,7 +12,6 @@ from relimit.training.figure_ranges import Ranges, ranges_of
 from relimit.training.figures import Figures
 from relimit.training.logged_book import LoggedBook
 from relimit.training.settle import settle
-from relimit.training.waiting import worth_over_nights
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +37,11 @@ def trace_frontier(policy: Policy, book: LoggedBook, budgets: Sequence[float]) -
     points = []
     for budget in budgets:
         best = settle(policy, book, budget, guarded=False)
-        worth = worth_over_nights(best.policy, best.book)
         points.append(
             Point(
                 budget=budget,
                 figures=best.figures,
-                ranges=ranges_of(policy, book, worth, best.found.arm),
+                ranges=ranges_of(policy, book, best.worth, best.found.arm),
                 shadow_price=best.found.shadow_price,
                 bound_yuan=best.found.bound * total,
                 free_bound_yuan=best.found.free_bound * total,

@@ -10,12 +10,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from relimit.data import observe
-from relimit.data.schema import TIME
 from relimit.data.vocabulary import LOSS_GIVEN_DEFAULT, MICROSECONDS_PER_DAY
 from relimit.training.arm_effect import MOST_ROWS, effect_of_withheld
 from relimit.training.arm_outcomes import risk_directions
 from relimit.training.line_outcomes import WITHHELD, Decisions, LineOutcomes, Lines
-from relimit.training.matured import numbers
+from relimit.training.matured import decided_at, numbers
 from relimit.training.splits import sample_rows
 
 Floats = NDArray[np.float64]
@@ -31,12 +30,11 @@ LEAST_RISK: Final = 1e-6
 
 def lines_of(log: pa.Table, arm: Ints, ratio: Floats) -> Lines:
     """Return how a log's decisions bear on each other; `arm` and `ratio` are `[m]`."""
-    decided_at = log["decided_at"].cast(TIME).cast(pa.int64()).to_numpy()
     freed = numbers(log, "freed")
     return Lines.of(
         Decisions(
             account=np.unique(log["account_id"].to_numpy(), return_inverse=True)[1],
-            day=decided_at / MICROSECONDS_PER_DAY,
+            day=decided_at(log) / MICROSECONDS_PER_DAY,
             freed=freed,
             limit=np.maximum(numbers(log, "limit"), freed),
             withheld=WITHHELD[arm],

@@ -83,19 +83,15 @@ class Lines:
         """Find the pairs: what is withheld stays so for the horizon."""
         order = np.lexsort((log.day, log.account))
         who, when = np.asarray(log.account)[order], log.day[order]
-        found = []
+        none = np.empty(0, np.int64)
+        found = [(none, none)]
         for lag in range(1, len(order)):
             near = (who[lag:] == who[:-lag]) & (when[lag:] - when[:-lag] < BAD_HORIZON_DAYS)
             if not near.any():
                 break
             at = np.flatnonzero(near)
             found.append((order[at], order[at + lag]))
-        none = np.empty(0, np.int64)
-        earlier, later = (
-            (np.concatenate([none, *some]) for some in zip(*found, strict=True))
-            if found
-            else (none, none)
-        )
+        earlier, later = (np.concatenate(some) for some in zip(*found, strict=True))
         gap = log.day[later] - log.day[earlier]
         of_later = np.minimum((BAD_HORIZON_DAYS - gap) / WINDOW_DAYS, 1.0)
         of_earlier = np.maximum(1.0 - gap / WINDOW_DAYS, 0.0)

@@ -32,8 +32,7 @@ def lived(policy: Policy, book: LoggedBook) -> LoggedBook:
     if book.lines is None:
         return book
     withheld = withheld_by(policy, book, book.lines)
-    bad, loss = book.lines.by_arm(book.lines.lines.others(withheld), book.place)
-    return replace(book, outcomes=replace(book.outcomes, bad=bad, loss=loss))
+    return _where_withheld(book, book.lines, book.lines.lines.others(withheld))
 
 
 def with_spill(book: LoggedBook, lines: LineOutcomes, withheld: Floats) -> LoggedBook:
@@ -43,6 +42,12 @@ def with_spill(book: LoggedBook, lines: LineOutcomes, withheld: Floats) -> Logge
     up to what their being lived would lose.
     """
     others = lines.lines.others(withheld)
+    found = _where_withheld(book, lines, others)
+    loss = found.outcomes.loss + lines.spilled(others, withheld, book.place)
+    return replace(found, outcomes=replace(found.outcomes, loss=loss))
+
+
+def _where_withheld(book: LoggedBook, lines: LineOutcomes, others: Floats) -> LoggedBook:
+    """Return the book with every row's outcomes where the account's others withhold `[m]` parts."""
     bad, loss = lines.by_arm(others, book.place)
-    loss = loss + lines.spilled(others, withheld, book.place)
     return replace(book, outcomes=replace(book.outcomes, bad=bad, loss=loss))

@@ -34,7 +34,7 @@ from relimit.training.line_fit import (
     lines_of,
 )
 from relimit.training.line_outcomes import LineOutcomes
-from relimit.training.matured import matured_decisions, numbers
+from relimit.training.matured import decided_at, matured_decisions, numbers
 from relimit.training.replay import facts_at
 from relimit.training.splits import unseen_rows
 
@@ -262,7 +262,7 @@ def _judged(model: RiskModel, log: pa.Table, all_rows: bool) -> tuple[Bools, tup
     if "split" not in model.manifest:
         return every, ("The model doesn't say what it has learnt from: all decisions are used.",)
     account = log["account_id"].to_numpy()
-    as_of = log["decided_at"].cast(TIME).cast(pa.int64()).to_numpy()
+    as_of = decided_at(log)
     unseen = unseen_rows(model.manifest["split"], account, as_of)
     bads = len(np.unique(account[unseen & log["bad"].to_numpy()]))
     if bads >= ENOUGH_BADS:
@@ -287,10 +287,9 @@ class _Points:
     def labelled(self, days: int) -> Labelled:
         rows = self.log.num_rows
         unknown = np.full(rows, np.nan)
-        decided_at = self.log["decided_at"].cast(TIME).cast(pa.int64()).to_numpy()
         return Labelled(
             account_id=self.log["account_id"].to_numpy(),
-            as_of=decided_at + days * MICROSECONDS_PER_DAY,
+            as_of=decided_at(self.log) + days * MICROSECONDS_PER_DAY,
             bad=np.zeros(rows, bool),
             share=unknown,
             delay_days=unknown,

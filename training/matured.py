@@ -10,8 +10,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from relimit.data.errors import DataError
+from relimit.data.schema import TIME
 
 Floats = NDArray[np.float64]
+
+
+def decided_at(log: pa.Table) -> NDArray[np.int64]:
+    """Return when each decision of a log was taken, microseconds UTC."""
+    when: NDArray[np.int64] = log["decided_at"].cast(TIME).cast(pa.int64()).to_numpy()
+    return when
 
 
 def matured_decisions(came: pa.Table) -> tuple[pa.Table, dict[str, int]]:

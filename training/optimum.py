@@ -12,11 +12,8 @@ from relimit.data.errors import PolicyError
 from relimit.data.vocabulary import ARMS
 from relimit.models import RiskModel
 from relimit.policy import Optimised, Policy, Worth, worth_of
-from relimit.policy.arms import grid_arm
 from relimit.policy.gates import cap_caution
-from relimit.policy.outcome import outcome_of
-from relimit.policy.settings import Tier
-from relimit.policy.worth import ARM_SHARES, NOTHING
+from relimit.policy.worth import COMES_TO, only, ruled_arms
 from relimit.training.figure_ranges import Ranges, ranges_of
 from relimit.training.figures import Figures, figures_of
 from relimit.training.frontier import Point, trace_frontier
@@ -167,7 +164,11 @@ def optimise_book(
         waits=best.waits,
         gates=tuple(gate_costs(best.policy, best.book, best.found.arm)),
         line_effect=None if book.lines is None else book.lines.effect,
-        warnings=(*book.warnings, *cap, *log_cautions(book.arm, _given_arm(best.policy, book))),
+        warnings=(
+            *book.warnings,
+            *cap,
+            *log_cautions(book.arm, ruled_arms(best.policy, book.situation)),
+        ),
     )
 
 
@@ -177,20 +178,18 @@ def _named_arms(policy: Policy, best: Settled, book: LoggedBook) -> dict[str, tu
     The log's arms are its own, the rules don't touch them.
     """
     given = worth_over_nights(policy, lived(policy, book))
-    all_back = replace(policy, tiers=(Tier(up_to=1.0, share=1.0, delay_days=0, signal="none"),))
-    everything = worth_over_nights(policy, lived(all_back, book))
+    everything = worth_over_nights(policy, lived(only(policy, *ARMS[FULL]), book))
     return {
         "as logged": (logged_worth(policy, book), book.arm),
         "given policy": (given, tier_arm(policy, book)),
-        "optimised": (worth_over_nights(best.policy, best.book), best.found.arm),
+        "optimised": (best.worth, best.found.arm),
         "restore all": (everything, np.full(len(book), FULL)),
     }
 
 
 def logged_worth(policy: Policy, book: LoggedBook) -> Worth:
     """Return the worth of every arm as the log's lender would carry it out, without our rules."""
-    arm = np.where(ARM_SHARES > 0, np.arange(len(ARMS)), NOTHING)
-    arms = np.broadcast_to(arm, book.outcomes.loss.shape)
+    arms = np.broadcast_to(COMES_TO, book.outcomes.loss.shape)
     return worth_of(policy, book.freed, arms, book.outcomes.margin, book.outcomes.loss)
 
 
@@ -212,12 +211,6 @@ def _required_room(policy: Policy, book: LoggedBook) -> tuple[str, ...]:
             mend=cap or "Loosen the gates of the policy, or bring a log of other decisions",
         )
     return (cap,) if cap else ()
-
-
-def _given_arm(policy: Policy, book: LoggedBook) -> Ints:
-    """Return `[n]` the place in `ARMS` of what the rules make of each row's tier."""
-    outcome = outcome_of(policy, book.situation)
-    return grid_arm(outcome.amount, book.freed, outcome.days)
 
 
 def _groups(best: Settled, worth: Worth) -> list[Group]:

@@ -127,7 +127,7 @@ def _head(found: Optimum) -> list[str]:
     return [
         f"Tiers optimised on {found.rows:,} logged decisions; the rest is the given policy's.",
         *(line for warning in found.warnings for line in wrap(f"Warning: {warning}", WIDTH)),
-        "Expected if these tiers took all of them decisions (95% limits), and as they were logged:",
+        "Expected if these tiers took all of them (95% limits), and of those decisions as logged:",
         f"  loss / freed     {after.loss_rate:.3%} ({rate[0]:.3%} to {rate[1]:.3%}), "
         f"was {before.loss_rate:.3%}",
         f"  share restored   {after.share:.1%} ({share[0]:.1%} to {share[1]:.1%}), "

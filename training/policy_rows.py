@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from relimit.data import realised
 from relimit.data.errors import DataError
-from relimit.data.schema import TIME
 from relimit.data.vocabulary import (
     BAD_HORIZON_DAYS,
     FUNDING_COST_YEARLY,
@@ -31,7 +30,7 @@ from relimit.training.arm_outcomes import (
     risk_directions,
 )
 from relimit.training.labelled import Labelled
-from relimit.training.matured import matured_decisions, numbers
+from relimit.training.matured import decided_at, matured_decisions, numbers
 from relimit.training.propensity import weigh_decisions
 
 Floats = NDArray[np.float64]
@@ -223,7 +222,7 @@ def nearest_arm(share: Floats, delay_days: Floats) -> tuple[Ints, int]:
 def _labelled(kept: pa.Table) -> Labelled:
     return Labelled(
         account_id=kept["account_id"].to_numpy(),
-        as_of=kept["decided_at"].cast(TIME).cast(pa.int64()).to_numpy(),
+        as_of=decided_at(kept),
         bad=kept["bad"].to_numpy(),
         share=numbers(kept, "share"),
         delay_days=numbers(kept, "delay_days"),

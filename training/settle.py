@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from relimit.data.errors import PolicyError
 from relimit.data.vocabulary import ARMS
-from relimit.policy import Guardrails, Optimised, Policy, Sample, optimise_tiers
+from relimit.policy import Guardrails, Optimised, Policy, Sample, Worth, optimise_tiers
 from relimit.policy.optimise import sample_bounds
 from relimit.policy.settings import Tier
 from relimit.training.figures import Figures, figures_of
@@ -39,8 +39,8 @@ class Settled:
         The given policy with the tiers, and how they were found.
     book
         With outcomes as they are if the policy takes all decisions.
-    figures
-        What the tiers come to in it.
+    worth, figures
+        What every arm is worth in it, and what the tiers come to.
     waits
         What waiting is worth in each tier.
     """
@@ -48,6 +48,7 @@ class Settled:
     policy: Policy
     found: Optimised
     book: LoggedBook
+    worth: Worth
     figures: Figures
     waits: tuple[Wait, ...]
 
@@ -109,8 +110,9 @@ def _chosen(
         found = optimise_tiers(policy, replace(sample, guardrails=None), budget=budget)
         best, waits = replace(policy, tiers=found.tiers), []
     after = lived(best, book)
-    figures = figures_of(best, worth_over_nights(best, after), after.freed, found.arm)
-    return Settled(best, found, after, figures, tuple(waits))
+    worth = worth_over_nights(best, after)
+    figures = figures_of(best, worth, after.freed, found.arm)
+    return Settled(best, found, after, worth, figures, tuple(waits))
 
 
 def sample_of(policy: Policy, book: LoggedBook) -> Sample:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from relimit.data.vocabulary import ARMS
 from relimit.models import RiskModel
 from relimit.policy.support import LEAST_TRIES
-from relimit.policy.worth import ARM_SHARES, NOTHING
+from relimit.policy.worth import COMES_TO
 from relimit.training.discrimination import Floats
 from relimit.training.splits import sample_rows
 
@@ -52,9 +52,8 @@ def log_cautions(taken: NDArray[np.int64], given: NDArray[np.int64]) -> tuple[st
     given
         `[n]` those of what the policy decides. All arms that return nothing are one.
     """
-    places = np.where(ARM_SHARES > 0, np.arange(len(ARMS)), NOTHING)
-    tries = np.bincount(places[taken], minlength=len(ARMS))
-    rows = np.bincount(places[given], minlength=len(ARMS))
+    tries = np.bincount(COMES_TO[taken], minlength=len(ARMS))
+    rows = np.bincount(COMES_TO[given], minlength=len(ARMS))
     untried = np.flatnonzero((rows > 0) & (tries < LEAST_TRIES))
     part = rows[untried].sum() / len(given)
     if part <= MOST_GUESSED:

@@ -61,16 +61,8 @@ def test_the_bytes_are_synced_before_the_rename_and_the_folder_after(
 
 
 def test_the_folders_that_are_made_are_synced_where_they_are_entered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, synced: list[Path]
 ) -> None:
-    synced: list[Path] = []
-    real = os.fsync
-
-    def spy(handle: int) -> None:
-        synced.append(Path(f"/proc/self/fd/{handle}").resolve())
-        real(handle)
-
-    monkeypatch.setattr(os, "fsync", spy)
     assert make_folder(tmp_path / "a" / "b") == [tmp_path / "a" / "b", tmp_path / "a"]
     assert set(synced) == {tmp_path, tmp_path / "a"}
     synced.clear()

@@ -176,16 +176,8 @@ def test_a_folder_on_a_read_only_disk_is_refused(scorer: Scorer, events: Path, n
 
 
 def test_a_run_lasts_with_every_folder_that_was_made_for_it(
-    scorer: Scorer, events: Path, night: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scorer: Scorer, events: Path, night: Any, tmp_path: Path, synced: list[Path]
 ) -> None:
-    synced: list[Path] = []
-    real = os.fsync
-
-    def spy(handle: int) -> None:
-        synced.append(Path(f"/proc/self/fd/{handle}").resolve())
-        real(handle)
-
-    monkeypatch.setattr(os, "fsync", spy)
     out = tmp_path / "nights" / "out"
     score(scorer, events, night.request, out)
     made = {tmp_path, out.parent, out, *(out / "_unfinished" / name for name in ANSWERS)}
