@@ -5,7 +5,6 @@ that hold somebody who is.
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
 from functools import partial
 from typing import Final
 
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 
 from relimit.data.errors import DataError
 from relimit.data.events import Ids, conform_columns, conform_events, group_by_account
-from relimit.data.row_groups import Lot, RowGroup, lots_of, read_ahead
+from relimit.data.overlap import Workers, read_ahead
+from relimit.data.row_groups import Lot, RowGroup, lots_of
 from relimit.data.schema import events_schema
 from relimit.data.wanted import Tally, Wanted, rows_of
 
@@ -32,7 +32,7 @@ MOST_GATHERED: Final = 2_000_000
 
 
 def read_wanted(
-    groups: Sequence[RowGroup], wanted: Wanted, tally: Tally, pool: Executor | None = None
+    groups: Sequence[RowGroup], wanted: Wanted, tally: Tally, pool: Workers | None = None
 ) -> Iterator[pa.Table]:
     """Read row groups whose accounts ascend, and leave out most of those that are not wanted.
 
@@ -59,7 +59,7 @@ def read_wanted(
 
 
 def gather(
-    groups: Sequence[RowGroup], wanted: Wanted, tally: Tally, pool: Executor | None = None
+    groups: Sequence[RowGroup], wanted: Wanted, tally: Tally, pool: Workers | None = None
 ) -> pa.Table | None:
     """Return the events of the wanted accounts from row groups in no order; None if too many.
 
@@ -95,7 +95,7 @@ _NO_ROWS: Final = np.empty(0, np.int64)
 
 
 def _all_wanted(
-    groups: Sequence[RowGroup], wanted: Wanted, pool: Executor | None
+    groups: Sequence[RowGroup], wanted: Wanted, pool: Workers | None
 ) -> tuple[Wanted, int]:
     """Return the wanted accounts by name, and how many events make one wanted."""
     telling = [group for group in groups if group.latest is None or group.latest > wanted.since]

@@ -1,8 +1,9 @@
 """Work done in threads while this one goes on reading, its results in the order of the items."""
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
@@ -12,6 +13,20 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _LARGEST_LESSON: Final = 31 << 20
+
+
+class Workers(ThreadPoolExecutor):
+    """Threads that read and compute.
+
+    Attributes
+    ----------
+    count
+        How many they are.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__(max_workers=count)
+        self.count = count
 
 
 def in_order(
@@ -31,7 +46,7 @@ def in_order(
 
 
 def in_order_of(
-    work: Callable[[Item], Result], items: Iterable[Item], pool: Executor, *, most: int
+    work: Callable[[Item], Result], items: Iterable[Item], pool: Workers, *, most: int
 ) -> Iterator[Result]:
     """Yield what `in_order` does, from a pool that may read the items as well.
 
@@ -46,11 +61,28 @@ def in_order_of(
         yield running.popleft().result()
 
 
+def read_ahead(
+    reads: Iterator[Callable[[], Item]], pool: Workers | None, *, most: int | None = None
+) -> Iterator[Item]:
+    """Yield what each reads, in their order; `most` are begun before they are asked for.
+
+    None begins as many as the pool has threads. Without a pool nothing is begun early.
+    """
+    if pool is None:
+        yield from (read() for read in reads)
+        return
+    begun = deque(pool.submit(read) for read in itertools.islice(reads, most or pool.count))
+    while begun:
+        item = begun.popleft().result()
+        begun.extend(pool.submit(read) for read in itertools.islice(reads, 1))
+        yield item
+
+
 @contextmanager
-def worker_pool(workers: int) -> Iterator[Executor]:
+def worker_pool(workers: int) -> Iterator[Workers]:
     """Yield a pool of threads; in the end, what has not begun never does."""
     _keep_memory()
-    pool = ThreadPoolExecutor(max_workers=workers)
+    pool = Workers(workers)
     try:
         yield pool
     finally:

@@ -1,12 +1,11 @@
 """The row groups of a table of events: which accounts each may hold, read a few at a time."""
 
 import itertools
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -14,12 +13,11 @@ import pyarrow.parquet as pq
 
 from relimit.data.events import Ids, conform_columns, conform_events, group_by_account
 from relimit.data.files import unreadable
+from relimit.data.overlap import Workers, read_ahead
 from relimit.data.times import microseconds
 
-Item = TypeVar("Item")
-
-AHEAD: Final = 2
-"""Lots that a pool reads before they are asked for."""
+WHOLE: Final = 1_500_000
+"""Rows up to which row groups are read at once: the events of a writer's usual million."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,34 +145,45 @@ class Lot:
 
 
 def read_groups(
-    groups: Sequence[RowGroup], schema: pa.Schema, rows: int, pool: Executor | None = None
+    groups: Sequence[RowGroup], schema: pa.Schema, rows: int, pool: Workers | None = None
 ) -> Iterator[pa.Table]:
-    """Read row groups one after another, in tables of about `rows`.
+    """Read row groups one after another; small ones of a file together, until they have `rows`.
 
-    Small ones of a file are read together. A larger one is read piece by piece if its accounts
-    ascend, which they tell first; else at once, for it is still to be sorted. With a pool one of
-    its threads reads the next table before it is asked for.
+    With a pool its threads read the next tables before they are asked for. One beyond `WHOLE` is
+    read in pieces of `rows` if its accounts ascend, which they tell first; else it is read at once,
+    for it is still to be sorted.
     """
-    read = (
-        conform_events(table, where=str(lot.path))
-        for lot in lots_of(groups, rows)
-        for table in _tables(lot, schema, rows, threads=pool is None)
-    )
-    yield from read if pool is None else one_ahead(read, pool)
+    lots = lots_of(groups, rows)
+    # Reading takes about half of the time, so that half of the threads are enough for it.
+    most = None if pool is None else max(pool.count // 2, 1)
+    for large, mine in itertools.groupby(lots, key=lambda lot: lot.rows > WHOLE):
+        if large:
+            yield from _one_ahead(_pieces(mine, schema, rows, threads=pool is None), pool)
+        else:
+            reads = (partial(_read, lot, schema, threads=pool is None) for lot in mine)
+            yield from read_ahead(reads, pool, most=most)
 
 
-def _tables(lot: Lot, schema: pa.Schema, rows: int, *, threads: bool) -> Iterator[pa.Table]:
+def _read(lot: Lot, schema: pa.Schema, *, threads: bool) -> pa.Table:
     names = [name for name in schema.names if name in lot.names]
-    told = lot.read(["account_id"], threads=threads) if lot.rows > rows else None
-    if told is None or not _ascends(told, lot):
-        yield lot.read(names, threads=threads)
-        return
-    names.remove("account_id")
-    begin = 0
-    for piece in lot.pieces(names, rows, threads=threads):
-        mine = told["account_id"].slice(begin, piece.num_rows)
-        yield piece.add_column(0, told.schema.field(0), mine)
-        begin += piece.num_rows
+    return conform_events(lot.read(names, threads=threads), where=str(lot.path))
+
+
+def _pieces(
+    lots: Iterable[Lot], schema: pa.Schema, rows: int, *, threads: bool
+) -> Iterator[pa.Table]:
+    for lot in lots:
+        told = lot.read(["account_id"], threads=threads)
+        if not _ascends(told, lot):
+            yield _read(lot, schema, threads=threads)
+            continue
+        names = [name for name in schema.names if name in lot.names and name != "account_id"]
+        begin = 0
+        for piece in lot.pieces(names, rows, threads=threads):
+            mine = told["account_id"].slice(begin, piece.num_rows)
+            whole = piece.add_column(0, told.schema.field(0), mine)
+            yield conform_events(whole, where=str(lot.path))
+            begin += piece.num_rows
 
 
 def _ascends(told: pa.Table, lot: Lot) -> bool:
@@ -182,28 +191,16 @@ def _ascends(told: pa.Table, lot: Lot) -> bool:
     return group_by_account(ids)[2] is None
 
 
-def one_ahead(items: Iterator[Item], pool: Executor) -> Iterator[Item]:
+def _one_ahead(items: Iterator[pa.Table], pool: Workers | None) -> Iterator[pa.Table]:
     """Yield the items; a thread of the pool makes the next one meanwhile."""
 
-    def take() -> list[Item]:
+    def take() -> list[pa.Table]:
         return list(itertools.islice(items, 1))
 
-    begun = pool.submit(take)
-    while taken := begun.result():
-        begun = pool.submit(take)
+    for taken in read_ahead(itertools.repeat(take), pool, most=1):
+        if not taken:
+            return
         yield from taken
-
-
-def read_ahead(reads: Iterator[Callable[[], Item]], pool: Executor | None) -> Iterator[Item]:
-    """Yield what each reads; a pool reads `AHEAD` before they are asked for, one thread each."""
-    if pool is None:
-        yield from (read() for read in reads)
-        return
-    begun = deque(pool.submit(read) for read in itertools.islice(reads, AHEAD))
-    while begun:
-        item = begun.popleft().result()
-        begun.extend(pool.submit(read) for read in itertools.islice(reads, 1))
-        yield item
 
 
 def lots_of(groups: Iterable[RowGroup], rows: int) -> Iterator[Lot]:

@@ -1,9 +1,6 @@
 """Events in no order, parted by account into files small enough to be sorted one by one."""
 
-import itertools
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,7 +13,7 @@ from numpy.typing import NDArray
 
 from relimit.data.errors import DataError
 from relimit.data.events import Ids, account_places, conform_events
-from relimit.data.overlap import in_order_of
+from relimit.data.overlap import Workers, in_order_of, read_ahead
 from relimit.data.row_groups import read_batches
 from relimit.data.schema import events_schema
 
@@ -32,7 +29,7 @@ _SAMPLE: Final = 2_000
 def spill(
     files: Sequence[Path],
     folder: Path,
-    pool: Executor | None = None,
+    pool: Workers | None = None,
     *,
     names: Sequence[str] = _COLUMNS,
 ) -> Iterator[pa.Table]:
@@ -73,15 +70,8 @@ def spill(
                         pa.ipc.new_stream(paths[number], part.schema)
                     )
                 writers[number].write_table(part)
-    there = (path for path in paths if path.exists())
-    if pool is None:
-        yield from map(_sorted_bucket, there)
-        return
-    begun = deque(pool.submit(_sorted_bucket, path) for path in itertools.islice(there, 1))
-    while begun:
-        table = begun.popleft().result()
-        begun.extend(pool.submit(_sorted_bucket, path) for path in itertools.islice(there, 1))
-        yield table
+    there = (partial(_sorted_bucket, path) for path in paths if path.exists())
+    yield from read_ahead(there, pool, most=1)
 
 
 @contextmanager
@@ -159,7 +149,7 @@ def _buckets(ids: pa.ChunkedArray, borders: Ids) -> NDArray[np.int16]:
 
 
 def _parted(
-    batches: Iterator[pa.Table], borders: Ids, pool: Executor | None
+    batches: Iterator[pa.Table], borders: Ids, pool: Workers | None
 ) -> Iterator[list[tuple[int, pa.Table]]]:
     part = partial(_parts, borders=borders)
     if pool is None:

@@ -3,7 +3,6 @@
 import itertools
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -15,6 +14,7 @@ from relimit.data.choosing import gather, note_due, read_wanted
 from relimit.data.errors import DataError
 from relimit.data.events import EventBlock, Ids, blocks_from_table, group_by_account
 from relimit.data.files import validate_schema
+from relimit.data.overlap import Workers
 from relimit.data.row_groups import RowGroup, read_groups, row_groups
 from relimit.data.schema import events_schema
 from relimit.data.spill import spill
@@ -31,7 +31,7 @@ NEARLY: Final = 0.75
 """Share of its rows from which a block is closed: a table without its last account is enough."""
 
 BLOCKS_READ: Final = 2
-"""Blocks read at once: only the first is put together from pieces, and both stay in the cache."""
+"""Blocks read at once, at least: only the first of them is put together from pieces."""
 
 LARGEST_GROUP: Final = 4_000_000
 """Rows of a row group that is still sorted in memory."""
@@ -78,7 +78,7 @@ def iter_event_tables(
     *,
     accounts: Ids | None = None,
     rows: int = BLOCK_ROWS,
-    pool: Executor | None = None,
+    pool: Workers | None = None,
     without: Collection[str] = (),
 ) -> Iterator[pa.Table]:
     """Yield what `iter_event_blocks` does, as tables that are still to be sorted within accounts.
@@ -138,13 +138,13 @@ class EventPlan:
         """How many events there are to read; some may be of other accounts."""
         return sum(group.rows for group in self.groups)
 
-    def tables(self, rows: int = BLOCK_ROWS, pool: Executor | None = None) -> Iterator[pa.Table]:
+    def tables(self, rows: int = BLOCK_ROWS, pool: Workers | None = None) -> Iterator[pa.Table]:
         """Yield the tables of `iter_event_tables`."""
         tables = self._ascending_tables(rows, pool)
         return tables if self.after is None else _following(tables, self.after)
 
     def wanted(
-        self, wanted: Wanted, tally: Tally, rows: int = BLOCK_ROWS, pool: Executor | None = None
+        self, wanted: Wanted, tally: Tally, rows: int = BLOCK_ROWS, pool: Workers | None = None
     ) -> Iterator[pa.Table]:
         """Yield the tables of `tables` without most of the accounts that are not wanted.
 
@@ -159,7 +159,7 @@ class EventPlan:
             tables = note_due(self._ascending_tables(rows, pool), wanted, tally)
         return tables if self.after is None else _following(tables, self.after)
 
-    def _ascending_tables(self, rows: int, pool: Executor | None) -> Iterator[pa.Table]:
+    def _ascending_tables(self, rows: int, pool: Workers | None) -> Iterator[pa.Table]:
         ordered = _ascending(self.groups)
         if ordered is not None:
             groups = read_groups(ordered, self.schema, BLOCKS_READ * rows, pool)

@@ -1,7 +1,6 @@
 """From events to answers: read, decided in threads, and given in the order of the accounts."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -9,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from relimit.data.events import blocks_from_table, conform_events
-from relimit.data.overlap import in_order_of, worker_pool
+from relimit.data.overlap import Workers, in_order_of, worker_pool
 from relimit.data.stream import BLOCK_ROWS, EventPlan
 from relimit.data.wanted import Tally
 from relimit.policy import decisions_schema
@@ -84,7 +83,7 @@ class Answering:
             spans = clock.timed("waiting for what is read", self._spans(rest, tally, pool))
             yield from in_order_of(answer, spans, pool, most=2 * self.workers)
 
-    def _spans(self, plan: EventPlan, tally: Tally, pool: Executor) -> Iterator[_Span]:
+    def _spans(self, plan: EventPlan, tally: Tally, pool: Workers) -> Iterator[_Span]:
         """Yield the events, and at the end a span without any for the accounts after the last."""
         after = plan.after
         rows = BLOCK_ROWS if self.request.accounts is not None else TOGETHER

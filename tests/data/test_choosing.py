@@ -1,6 +1,5 @@
 """Reading for those wanted gives whole accounts of them, and decodes little of the others."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from relimit.data import choosing
+from relimit.data.overlap import Workers
 from relimit.data.row_groups import Lot
 from relimit.data.schema import events_schema
 from relimit.data.stream import EventPlan
@@ -85,7 +85,7 @@ def test_those_wanted_come_whole_and_those_due_are_noted(
     named = sorted(set(table["account_id"].to_pylist()))[::11]
     wanted = Wanted(np.array(named, object if words else np.int64), "prepayment", SINCE, AS_OF)
     tally = Tally()
-    with ThreadPoolExecutor(2) as pool:
+    with Workers(2) as pool:
         tables = list(EventPlan.of(path).wanted(wanted, tally, 50, pool))
     ids = [one for part in tables for one in dict.fromkeys(part["account_id"].to_pylist())]
     assert ids == sorted(set(ids))

@@ -1,6 +1,5 @@
 """Streaming gives whole accounts, ascending, whatever the file's order, parts and row groups."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from relimit.data import row_groups, stream
 from relimit.data import spill as spill_module
-from relimit.data import stream
 from relimit.data.errors import DataError
 from relimit.data.events import EventBlock, blocks_from_table
+from relimit.data.overlap import Workers
 from relimit.data.schema import events_schema
 from relimit.data.stream import EventPlan, iter_event_blocks, iter_event_tables
 
@@ -87,7 +87,7 @@ def test_a_pool_that_reads_ahead_gives_the_same_blocks(
     table = book(words=words)
     written = table if sorted_file else shuffled(table)
     pq.write_table(written, tmp_path / "events.parquet", row_group_size=50)
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    with Workers(2) as pool:
         tables = list(iter_event_tables(tmp_path / "events.parquet", rows=60, pool=pool))
     assert joined([blocks_from_table(table) for table in tables]) == expected(table)
     assert len(tables) > 5
@@ -235,24 +235,31 @@ def test_reading_can_begin_after_an_account(tmp_path: Path, words: bool, sorted_
 @pytest.mark.parametrize("words", [False, True])
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_row_group_in_no_order_is_not_cut_into_pieces(
-    tmp_path: Path, words: bool, workers: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: bool, workers: int
 ) -> None:
+    monkeypatch.setattr(row_groups, "WHOLE", 100)
     table = book(words=words)
     path = tmp_path / "events.parquet"
     pq.write_table(shuffled(table), path, row_group_size=10_000)
-    with ThreadPoolExecutor(2) as pool:
+    with Workers(2) as pool:
         tables = iter_event_tables(path, rows=50, pool=pool if workers else None)
         assert joined([blocks_from_table(part) for part in tables]) == expected(table)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_large_row_group_is_read_in_small_pieces(tmp_path: Path, workers: int) -> None:
-    table = book(words=True)
+@pytest.mark.parametrize("whole", [100, 10_000])
+@pytest.mark.parametrize("workers", [0, 1, 4])
+def test_only_a_large_row_group_is_read_in_small_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, whole: int
+) -> None:
+    monkeypatch.setattr(row_groups, "WHOLE", whole)
+    small, large, last = (book(words=True).slice(*at) for at in ((0, 60), (60, 500), (560, 70)))
     path = tmp_path / "events.parquet"
-    pq.write_table(table, path, row_group_size=10_000)
+    with pq.ParquetWriter(path, small.schema) as writer:
+        for part in (small, large, last):
+            writer.write_table(part)
     plan = EventPlan.of(path)
-    with ThreadPoolExecutor(2) as pool:
-        pieces = stream.read_groups(plan.groups, plan.schema, 50, pool if workers else None)
-        sizes = [piece.num_rows for piece in pieces]
-    assert max(sizes) == 50
-    assert sum(sizes) == table.num_rows
+    with Workers(workers or 1) as pool:
+        pieces = list(stream.read_groups(plan.groups, plan.schema, 50, pool if workers else None))
+    sizes = [piece.num_rows for piece in pieces]
+    assert sizes == ([60, *[50] * 10, 70] if whole == 100 else [60, 500, 70])
+    assert pa.concat_tables(pieces).to_pylist() == book(words=True).slice(0, 630).to_pylist()
