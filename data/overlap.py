@@ -78,6 +78,18 @@ def read_ahead(
         yield item
 
 
+def made_ahead(items: Iterator[Item], pool: Workers | None) -> Iterator[Item]:
+    """Yield the items; a thread of the pool makes the next one before it is asked for."""
+
+    def make() -> list[Item]:
+        return list(itertools.islice(items, 1))
+
+    for made in read_ahead(itertools.repeat(make), pool, most=1):
+        if not made:
+            return
+        yield from made
+
+
 @contextmanager
 def worker_pool(workers: int) -> Iterator[Workers]:
     """Yield a pool of threads; in the end, what has not begun never does."""

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from relimit.data.events import Ids, conform_columns, conform_events, group_by_account
 from relimit.data.files import unreadable
-from relimit.data.overlap import Workers, read_ahead
+from relimit.data.overlap import Workers, made_ahead, read_ahead
 from relimit.data.times import microseconds
 
 WHOLE: Final = 1_500_000
@@ -158,7 +158,7 @@ def read_groups(
     most = None if pool is None else max(pool.count // 2, 1)
     for large, mine in itertools.groupby(lots, key=lambda lot: lot.rows > WHOLE):
         if large:
-            yield from _one_ahead(_pieces(mine, schema, rows, threads=pool is None), pool)
+            yield from made_ahead(_pieces(mine, schema, rows, threads=pool is None), pool)
         else:
             reads = (partial(_read, lot, schema, threads=pool is None) for lot in mine)
             yield from read_ahead(reads, pool, most=most)
@@ -189,18 +189,6 @@ def _pieces(
 def _ascends(told: pa.Table, lot: Lot) -> bool:
     ids = conform_columns(told, ["account_id"], where=str(lot.path))["account_id"]
     return group_by_account(ids)[2] is None
-
-
-def _one_ahead(items: Iterator[pa.Table], pool: Workers | None) -> Iterator[pa.Table]:
-    """Yield the items; a thread of the pool makes the next one meanwhile."""
-
-    def take() -> list[pa.Table]:
-        return list(itertools.islice(items, 1))
-
-    for taken in read_ahead(itertools.repeat(take), pool, most=1):
-        if not taken:
-            return
-        yield from taken
 
 
 def lots_of(groups: Iterable[RowGroup], rows: int) -> Iterator[Lot]:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from relimit.data.errors import DataError
 from relimit.data.events import Ids, account_places, conform_events
-from relimit.data.overlap import Workers, in_order_of, read_ahead
+from relimit.data.overlap import Workers, in_order_of, made_ahead, read_ahead
 from relimit.data.row_groups import read_batches
 from relimit.data.schema import events_schema
 
-BUCKET_ROWS: Final = 800_000
-"""Rows aimed at in a bucket: what a sort can hold beside the reader in half a gigabyte."""
+BUCKET_ROWS: Final = 500_000
+"""Rows aimed at in a bucket: what two sorts can hold beside the reader in half a gigabyte."""
 
 MOST_BUCKETS: Final = 256
 _COLUMNS: Final = tuple(events_schema().names)
@@ -44,8 +44,8 @@ def spill(
     folder
         An empty folder for the buckets; one copy of the events is written to it.
     pool
-        Its threads part the rows while the next are read, and sort a bucket while the one before
-        is used.
+        Its threads read and part the rows while those before are written, and sort the next
+        buckets while one is used.
     names
         The columns to read; the others are null.
 
@@ -63,7 +63,7 @@ def spill(
     paths = [folder / f"{number:03}.arrow" for number in range(len(borders) + 1)]
     with _room_needed(folder), ExitStack() as stack:
         writers: dict[int, pa.RecordBatchStreamWriter] = {}
-        for parts in _parted(_batches(files, names), borders, pool):
+        for parts in _parted(made_ahead(_batches(files, names), pool), borders, pool):
             for number, part in parts:
                 if number not in writers:
                     writers[number] = stack.enter_context(
@@ -71,7 +71,7 @@ def spill(
                     )
                 writers[number].write_table(part)
     there = (partial(_sorted_bucket, path) for path in paths if path.exists())
-    yield from read_ahead(there, pool, most=1)
+    yield from read_ahead(there, pool)
 
 
 @contextmanager
