@@ -1,8 +1,13 @@
 """Five-fold out-of-account AUC on the real Taiwanese credit-card book.
 
-The book is looked for in RELIMIT_REAL_BOOKS (default ../shared/real). Targets: AUC at least 0.785
-for lightgbm and 0.765 for the scorecard, Brier at most 0.135; above 0.80 means a leak. Prints each
-as met or MISSED, and exits 1 if one is missed or the book is absent.
+    RELIMIT_REAL_BOOKS=FOLDER python benchmarks/real_taiwan.py
+
+The book is the UCI data set "default of credit card clients", which is not part of this
+repository. FOLDER/taiwan (by default FOLDER is ../shared/real) has its 30,000 accounts as
+`events.parquet`, a `limit` each and by month what was drawn, due, repaid and overdue, and
+`observations.parquet`, one a client, `bad` if the next payment was missed. Targets: AUC at least
+0.785 for lightgbm and 0.765 for the scorecard, Brier at most 0.135; above 0.80 means a leak. Prints
+each as met or MISSED, and exits 1 if one is missed or the book is absent.
 """
 
 import os
@@ -33,7 +38,7 @@ def main() -> int:
     """Print each fold, the mean and the targets for both families; 1 if a target is missed."""
     book = Path(os.environ.get("RELIMIT_REAL_BOOKS", "../shared/real")) / "taiwan"
     if not book.is_dir():
-        print(f"no book at {book}: set RELIMIT_REAL_BOOKS")
+        print(f"no book at {book}: set RELIMIT_REAL_BOOKS to the folder that has it as `taiwan`")
         return 1
     observations = pq.read_table(book / "observations.parquet")
     data = read_training_data(book / "events.parquet", observations, progress=print)

@@ -15,6 +15,13 @@ from relimit.data.prepayments import (
     find_prepayments,
     prepayments_from_table,
 )
+from relimit.data.schema import (
+    accounts_schema,
+    decisions_log_schema,
+    events_schema,
+    observations_schema,
+    snapshots_schema,
+)
 from relimit.data.tables import parquet_writer, read_parquet, write_parquet
 
 __all__ = [
@@ -28,16 +35,21 @@ __all__ = [
     "Quarantine",
     "RelimitError",
     "TableFiles",
+    "accounts_schema",
     "check",
     "check_book",
     "check_events",
     "decision_id",
+    "decisions_log_schema",
+    "events_schema",
     "find_prepayments",
+    "observations_schema",
     "observe",
     "parquet_writer",
     "prepayments_from_table",
     "read_parquet",
     "realised",
+    "snapshots_schema",
     "staged",
     "validate_schema",
     "write_json",

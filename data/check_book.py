@@ -51,6 +51,23 @@ def check(
     ------
     DataError
         There is nothing at `path`, the book has no events, or the quarantine can't be written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from relimit.data import write_parquet
+    >>> events = pa.table({
+    ...     "account_id": [7, 7],
+    ...     "ts": pa.array([1_735_689_600, 1_735_776_000], pa.timestamp("s", tz="UTC")),
+    ...     "kind": ["limit", "draw"],
+    ...     "amount": [1_000_000, -60_000],
+    ... })
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "events.parquet"
+    ...     write_parquet(events, path)
+    ...     report = check(path)
+    >>> report.ok, [finding.code for finding in report.findings if finding.level == "error"]
+    (False, ['negative_amount'])
     """
     names = [f"{name}.parquet" for name in TABLES] + [*TABLES, "book.json"]
     if path.is_dir() and (any((path / name).exists() for name in names) or _is_bare(path)):

@@ -21,7 +21,7 @@ class Finding:
     Attributes
     ----------
     level
-        `error`: the table can't be used; `warning`: it can, look at it first; `note`: it is so.
+        `error`: the table can't be used; `warning`: look at it first; `note`: worth knowing.
     code
         A short name that stays the same between releases.
     column

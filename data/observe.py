@@ -1,4 +1,4 @@
-"""What came after: labels of points. With `outcomes`, which builds on it, the only look-ahead."""
+"""Labels: what came after a point in time. Only this module and `outcomes` look ahead."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,8 +70,8 @@ def observe(
 
     A point is bad if an `overdue` event of at least `days_past_due` days has its `ts` in
     `(as_of, as_of + horizon]`. Its label is null until the whole horizon has passed, even where it
-    is bad already: among the young, only the bad would be known, and their sample would be biased.
-    It is null, too, where the account has no events.
+    is bad already: of points that are too young only the bad ones would be labelled, and the sample
+    would be biased. It is null, too, where the account has no events.
 
     The loss is `loss_given_default * max(0, balance - (limit - freed))`, to the nearest fen: 0 for
     a point that is not bad; null where `bad`, the limit or `freed` is unknown. The balance is the
@@ -109,6 +109,29 @@ def observe(
         accounts has events.
     ValueError
         Both snapshots and decisions are given, or a setting is out of its range.
+
+    Examples
+    --------
+    An account is 30 days past due in March: bad for a point in January, not for one in April. The
+    book has no end of its own, so it is said.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from relimit.data import write_parquet
+    >>> def day(text):
+    ...     return datetime.fromisoformat(f"{text}T00:00+00:00")
+    >>> events = pa.table({
+    ...     "account_id": [7, 7],
+    ...     "ts": [day("2024-01-01"), day("2024-03-20")],
+    ...     "kind": ["draw", "overdue"],
+    ...     "amount": [60_000, 60_000],
+    ...     "value": pa.array([None, 30], pa.int32()),
+    ... })
+    >>> points = pa.table({"account_id": [7, 7], "as_of": [day("2024-01-15"), day("2024-04-01")]})
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "events.parquet"
+    ...     write_parquet(events, path)
+    ...     observe(path, points, as_of=day("2025-01-01"))["bad"].to_pylist()
+    [True, False]
     """
     if snapshots is not None and decisions is not None:
         raise ValueError("give snapshots or decisions, not both")

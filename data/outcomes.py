@@ -1,4 +1,4 @@
-"""What came of logged decisions, in money. With `observe`, its ground, the only look-ahead."""
+"""What came of logged decisions, in money. Only this module and `observe` look ahead."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -14,6 +14,7 @@ from relimit.data.errors import DataError
 from relimit.data.events import EventBlock, Ids
 from relimit.data.prepayments import find_prepayments
 from relimit.data.schema import observations_schema
+from relimit.data.segments import places_of
 from relimit.data.stream import iter_event_blocks
 from relimit.data.tables import conform
 
@@ -71,10 +72,8 @@ def iter_matches(events: Path, points: pa.Table) -> Iterator[Match]:
     for block in iter_event_blocks(events, accounts=accounts):
         places = np.searchsorted(accounts, block.account_ids)
         counts = bounds[places + 1] - bounds[places]
-        account = np.repeat(np.arange(len(places)), counts)
-        within = np.arange(len(account)) - np.repeat(np.cumsum(counts) - counts, counts)
-        rows = order[np.repeat(bounds[places], counts) + within]
-        yield Match(block, rows, account)
+        account, place = places_of(bounds[places], counts)
+        yield Match(block, order[place], account)
 
 
 def check_ids(points: pa.Table, account_id: pa.DataType, *, where: str) -> None:

@@ -1,4 +1,4 @@
-"""Binary search inside many sorted segments of one array at once."""
+"""Many segments of one array at once: binary search inside each, and the places of all."""
 
 from typing import Final
 
@@ -45,3 +45,22 @@ def first_after(times: Integers, low: Integers, high: Integers, query: Integers)
         high[open_[later]] = middle[later]
         low[open_[~later]] = middle[~later] + 1
     return low
+
+
+def places_of(first: Integers, count: Integers) -> tuple[Integers, Integers]:
+    """Return which segment each place is of, and the place, segment after segment.
+
+    Parameters
+    ----------
+    first, count
+        `[s]`: segment `i` has the places from `first[i]` on, `count[i]` of them.
+
+    Examples
+    --------
+    >>> segment, place = places_of(np.array([4, 9, 0]), np.array([2, 0, 3]))
+    >>> segment.tolist(), place.tolist()
+    ([0, 0, 2, 2, 2], [4, 5, 0, 1, 2])
+    """
+    segment = np.repeat(np.arange(len(count)), count)
+    within = np.arange(len(segment)) - np.repeat(np.cumsum(count) - count, count)
+    return segment, np.repeat(first, count) + within

@@ -1,4 +1,4 @@
-"""Times between the outside, where they are words or datetimes, and numpy, where they count."""
+"""Conversions of times: datetimes and ISO 8601 text to microseconds, microseconds to days."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final

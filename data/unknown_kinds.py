@@ -1,4 +1,4 @@
-"""Kinds of events that the vocabulary doesn't have: kept, told once, and read by no feature."""
+"""Kinds of events that the vocabulary doesn't have: kept, reported once, read by no feature."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -19,8 +19,8 @@ _BATCH_ROWS: Final = 1_000_000
 def unknown_kinds(path: Path) -> dict[str, int]:
     """Return the kinds of a table of events that `KINDS` lacks, by name, and how many rows each.
 
-    A row group whose kinds are stored as a dictionary is told by that alone, which costs nothing
-    beside reading it; only if a word there is unknown are its rows counted.
+    Of a row group whose kinds are stored as a dictionary, only the dictionary is looked at, which
+    costs next to nothing; its rows are counted only if a word there is unknown.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The words of the trade, once: event kinds, arms, statuses, units."""
+"""The vocabulary of the data contract, written once: event kinds, arms, statuses, units."""
 
 from typing import Final
 

@@ -32,7 +32,7 @@ def mean_of_recent(recent: Floats) -> Floats:
     """Return the mean down each column of `[most, snapshots]`, NaN left out; NaN if all are.
 
     The rows are added one by one: a reduction could add in another order for another number of
-    snapshots, and a snapshot must not depend on its company.
+    snapshots, and a snapshot must not depend on which others come along.
     """
     there = ~np.isnan(recent)
     return ratio(_sum_of_recent(np.where(there, recent, 0.0)), np.count_nonzero(there, axis=0))

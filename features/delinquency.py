@@ -1,4 +1,4 @@
-"""Delinquency: how late, how often, how lately, and whether it was made good."""
+"""Delinquency: how late, how often, how recently, and whether it was cured."""
 
 import numpy as np
 
@@ -17,9 +17,9 @@ def _worst(h: History, w: Window | None) -> Floats:
 
 @feature("dpd_now", unit="days", risk=1)
 def dpd_now(h: History) -> Floats:
-    """Days past due that the last overdue event told, unless it was cured since."""
-    told = h.last_value(OVERDUE)
-    return np.where(in_arrears(h) & (told > 0), told, 0.0)
+    """Days past due of the last overdue event; 0 if it was cured since."""
+    late = h.last_value(OVERDUE)
+    return np.where(in_arrears(h) & (late > 0), late, 0.0)
 
 
 @feature("overdue_amount_to_limit", unit="ratio", risk=0, null="no limit known, or it is 0")
@@ -37,13 +37,13 @@ def overdue_amount_to_limit(h: History) -> Floats:
     risk=1,
 )
 def dpd_worst(h: History, w: Window) -> Floats:
-    """Most days past due told in the trailing {w} days; 0 if none."""
+    """Most days past due in the trailing {w} days; 0 if none."""
     return _worst(h, w)
 
 
 @feature("dpd_worst_ever", unit="days", risk=1)
 def dpd_worst_ever(h: History) -> Floats:
-    """Most days past due ever told; 0 if none."""
+    """Most days past due ever; 0 if none."""
     return _worst(h, None)
 
 
@@ -55,7 +55,7 @@ def dpd_worst_ever(h: History) -> Floats:
     risk=1,
 )
 def dpd_month(h: History, month: int) -> Floats:
-    """Most days past due told in the 30 days that ended {c} times 30 days ago; 0 if none."""
+    """Most days past due in the 30 days that ended {c} x 30 days ago; 0 if none."""
     return _worst(h, Window(30, ago=30 * month))
 
 

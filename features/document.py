@@ -17,8 +17,8 @@ def render_catalogue() -> str:
         "# Features",
         f"{len(features)} columns, all float64; a null is NaN. They are computed from the events "
         "known at the snapshot; a trailing window is `(as_of - w, as_of]` on `known_at`. *Risk* is "
-        "the direction in which risk is expected to move as the feature rises, and the models hold "
-        "to it; where it is empty they are free.",
+        "the direction in which risk is expected to move as the feature rises. The models are held "
+        "to it; where it is empty, they learn the direction.",
         f"Catalogue hash: `{catalogue_hash()}`. This page is written by "
         "`relimit.features.document.write_catalogue`.",
     ]

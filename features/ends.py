@@ -1,4 +1,4 @@
-"""What lies before the ends of windows, looked up once for each."""
+"""Counts and sums of what lies before the ends of windows, each end looked up once."""
 
 from collections.abc import Callable
 

@@ -38,6 +38,23 @@ def feature_matrix(
     ------
     DataError
         A name of those computed is unknown.
+
+    Examples
+    --------
+    Two prepayments on day 3 and day 5, seen on day 4 and on day 6:
+
+    >>> import pyarrow as pa
+    >>> day = 86_400_000_000
+    >>> block = blocks_from_table(pa.table({
+    ...     "account_id": [7, 7],
+    ...     "ts": pa.array([3 * day, 5 * day], pa.timestamp("us", tz="UTC")),
+    ...     "kind": ["prepayment", "prepayment"],
+    ...     "amount": [60_000, 10_000],
+    ... }))
+    >>> history = History(block, account=np.array([0, 0]), as_of=np.array([4 * day, 6 * day]))
+    >>> feature_matrix(history, ["prepay_count_30d", "prepay_sum_30d"])
+    array([[1.e+00, 6.e+04],
+           [2.e+00, 7.e+04]])
     """
     if needed is None:
         features = catalogue() if names is None else find_features(names)

@@ -110,7 +110,7 @@ def repaid_sum(h: History, w: Window) -> Ints:
     risk=0,
 )
 def repaid_month(h: History, month: int) -> Ints:
-    """Scheduled repayments in the 30 days that ended {c} times 30 days ago."""
+    """Scheduled repayments in the 30 days that ended {c} x 30 days ago."""
     return h.sum(REPAYMENT, Window(30, ago=30 * month))
 
 

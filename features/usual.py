@@ -1,7 +1,7 @@
-"""Few snapshots, as a live decision has: the usual windows are answered together, for all kinds.
+"""Windows that most features share, answered together where snapshots are few.
 
-Where snapshots are few, a call costs more than its work; where they are many, what nobody asks
-for would cost most.
+A live decision has one snapshot, and there a call costs more than its work. Where snapshots are
+many, answering windows that nobody asks for would cost more.
 """
 
 from functools import cached_property, lru_cache

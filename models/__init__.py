@@ -39,12 +39,6 @@ from relimit.models.loss import (
 )
 from relimit.models.points import ScorecardHead
 from relimit.models.prediction import PREDICTORS, Predictor
-from relimit.models.reasons import (
-    CAUSES,
-    cause_of_feature,
-    causes_of_features,
-    contributions_by_cause,
-)
 from relimit.models.reference import Distribution, Reference
 from relimit.models.risk import RiskModel
 from relimit.models.scorecard import Scorecard
@@ -52,7 +46,6 @@ from relimit.models.scorecard import Scorecard
 __all__ = [
     "ARM_COLUMNS",
     "ARM_DIRECTIONS",
-    "CAUSES",
     "FAMILIES",
     "PREDICTORS",
     "Beta",
@@ -83,10 +76,7 @@ __all__ = [
     "assumed_loss",
     "at_arm",
     "bound_by_tried",
-    "cause_of_feature",
-    "causes_of_features",
     "choose_calibration",
-    "contributions_by_cause",
     "design_matrix",
     "expand_by_arms",
     "expected_loss",

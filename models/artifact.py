@@ -123,8 +123,8 @@ def load_model(
     num_threads
         For batches; it changes no result.
     predictor
-        Who scores wide blocks of trees: `lightgbm`, `fast` (the extra of that name), or `auto`,
-        the latter once it is worth loading; it changes no result.
+        What scores blocks of many rows by trees: `lightgbm`, `fast` (the extra of that name), or
+        `auto`, which is `fast` once that is worth loading; it changes no result.
 
     Raises
     ------
@@ -187,7 +187,9 @@ def _read_model(
     head = family_named(manifest["family"]).read(files, columns, num_threads, predictor)
     if head.size != manifest["size"]:
         raise ModelError(
-            f"{head.size} trees or features where {manifest['size']} were saved", where=where
+            f"{head.size} trees or features where {manifest['size']} were saved",
+            where=where,
+            mend="Save the model again.",
         )
     calibration = decode(files[_CALIBRATION_FILE], _CALIBRATION_FILE)
     loss = decode(files[_LOSS_FILE], _LOSS_FILE)
@@ -280,7 +282,9 @@ def _check_golden(model: RiskModel, golden: Any, where: str) -> None:
             and np.allclose(model.expected_loss(rows, freed), golden["expected_loss"], rtol=1e-9)
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"no known answers ({error!r})", where=where) from error
+        raise ModelError(
+            f"no known answers ({error!r})", where=where, mend="Save the model again."
+        ) from error
     if not same or not len(rows):
         raise ModelError(
             f"{len(rows)} known rows don't get the answers they got when the model was saved",

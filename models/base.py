@@ -100,7 +100,11 @@ class RiskEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         stated = {**(self.monotone or {}), **ARM_DIRECTIONS}
         wrong = sorted(name for name, sign in stated.items() if sign not in (-1, 0, 1))
         if wrong:
-            raise ModelError("direction other than -1, 0, 1", where=_listed(wrong))
+            raise ModelError(
+                "direction other than -1, 0, 1",
+                where=_listed(wrong),
+                mend="Give 1 where risk rises with the feature, -1 where it falls, 0 if free.",
+            )
         return [int(stated.get(name, 0)) for name in columns]
 
     def __sklearn_tags__(self) -> Any:
@@ -115,7 +119,10 @@ def column_names(X: Frame) -> tuple[str, ...]:
     if isinstance(X, pd.DataFrame):
         return tuple(str(name) for name in X.columns)
     if np.ndim(X) != 2:
-        raise ModelError(f"{np.ndim(X)} dimensions where a table of rows and columns is needed")
+        raise ModelError(
+            f"{np.ndim(X)} dimensions where a table of rows and columns is needed",
+            mend="Give a DataFrame, or an array [rows, columns].",
+        )
     return tuple(f"x{i}" for i in range(np.shape(X)[1]))
 
 
@@ -134,7 +141,7 @@ def arms_last(names: Sequence[str]) -> tuple[str, ...]:
         )
     features = tuple(name for name in names if name not in ARM_COLUMNS)
     if not features:
-        raise ModelError("there is no feature column")
+        raise ModelError("there is no feature column", mend="Give features beside the arm columns.")
     return (*features, *arms)
 
 
@@ -159,7 +166,7 @@ def design_matrix(X: Frame, columns: Sequence[str]) -> NDArray[np.float64]:
         return _bare_matrix(X, columns)
     twice = sorted({str(name) for name in X.columns[X.columns.duplicated()]})
     if twice:
-        raise ModelError("columns given twice", where=_listed(twice))
+        raise ModelError("columns given twice", where=_listed(twice), mend="Keep one of each name.")
     absent = [name for name in columns if name not in X.columns]
     if absent:
         raise ModelError(
@@ -184,7 +191,11 @@ def _column(values: "pd.Series[Any]", name: str) -> NDArray[np.float64]:
 
 def _null_only(values: "pd.Series[Any]", name: str) -> "pd.Series[Any]":
     if values.notna().any():
-        raise ModelError(f"{values.dtype} values where numbers are needed", where=name)
+        raise ModelError(
+            f"{values.dtype} values where numbers are needed",
+            where=name,
+            mend="Give float64, NaN for missing.",
+        )
     return pd.Series(np.nan, index=values.index, dtype=np.float64)
 
 
@@ -196,7 +207,10 @@ def _bare_matrix(X: Any, columns: Sequence[str]) -> NDArray[np.float64]:
             mend="Give the columns in the fitted order, or a DataFrame with their names.",
         )
     if matrix.dtype.kind not in "fiubc":
-        raise ModelError(f"{matrix.dtype} values where numbers are needed")
+        raise ModelError(
+            f"{matrix.dtype} values where numbers are needed",
+            mend="Give float64, NaN for missing.",
+        )
     _refuse_inexact(matrix.dtype, matrix.dtype, "the matrix")
     return np.ascontiguousarray(matrix, dtype=np.float64)
 
@@ -224,14 +238,14 @@ def outcomes(y: ArrayLike, rows: int) -> NDArray[np.bool_]:
     """
     series = pd.Series(np.asarray(y).ravel())
     if len(series) != rows:
-        raise ModelError(f"{len(series)} outcomes for {rows} rows")
+        raise ModelError(f"{len(series)} outcomes for {rows} rows", mend="Give one for each row.")
     if series.isna().any():
         raise ModelError(
             f"{int(series.isna().sum())} of {rows} outcomes are null",
             mend="Leave out rows that have not matured.",
         )
     if not series.isin([0, 1]).all():
-        raise ModelError("outcomes other than 0 (good) and 1 (bad)")
+        raise ModelError("outcomes other than 0 (good) and 1 (bad)", mend="Recode them.")
     bad = series.to_numpy().astype(bool)
     if bad.all() or not bad.any():
         raise ModelError(
@@ -253,9 +267,14 @@ def weights(sample_weight: ArrayLike | None, rows: int) -> NDArray[np.float64]:
         return np.ones(rows)
     out = np.asarray(sample_weight, dtype=np.float64)
     if out.shape != (rows,):
-        raise ModelError(f"weights of shape {out.shape} for {rows} rows")
+        raise ModelError(
+            f"weights of shape {out.shape} for {rows} rows", mend="Give one for each row."
+        )
     if not np.isfinite(out).all() or (out < 0).any() or not out.any():
-        raise ModelError("weights that are negative, not finite, or all zero")
+        raise ModelError(
+            "weights that are negative, not finite, or all zero",
+            mend="Give finite weights of at least 0, and leave out rows that don't count.",
+        )
     return out
 
 

@@ -45,7 +45,7 @@ class BoostedHead:
     def contributions(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """SHAP values (Lundberg and Lee 2017) in log-odds, [n, columns + 1], the base last.
 
-        Some 170 times as dear as `log_odds`: ask only for rows that need reasons.
+        Some 170 times as costly as `log_odds`: ask only for rows that need reasons.
         """
         if not len(X):
             return np.empty((0, len(self.columns) + 1))
@@ -172,7 +172,11 @@ class BoostedTrees(RiskEstimator):
             an effect of the arm and no arm.
         """
         if not 0 < self.validation_share < 1:
-            raise ModelError(f"validation_share is {self.validation_share}", where="BoostedTrees")
+            raise ModelError(
+                f"validation_share is {self.validation_share}",
+                where="BoostedTrees",
+                mend="Give a share between 0 and 1.",
+            )
         matrix, bad, weight, columns = self._start_fit(X, y, sample_weight)
         _check_names(columns)
         if eval_set is None:
@@ -265,7 +269,9 @@ def parse_booster(content: bytes, where: str, columns: tuple[str, ...]) -> lgb.B
     try:
         booster = lgb.Booster(model_str=content.decode())
     except (lgb.basic.LightGBMError, UnicodeDecodeError) as error:
-        raise ModelError(f"not LightGBM text ({error})", where=where) from error
+        raise ModelError(
+            f"not LightGBM text ({error})", where=where, mend="Save the model again."
+        ) from error
     if tuple(booster.feature_name()) != columns:
         raise ModelError(
             f"trees over {booster.num_feature()} columns that are not the manifest's "

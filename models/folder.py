@@ -47,7 +47,11 @@ def write_folder(files: Mapping[str, bytes], folder: Path) -> None:
             shutil.rmtree(staging)
         if isinstance(error, OSError):
             reason = error.strerror or str(error)
-            raise ModelError(f"can't be written: {reason}", where=str(folder)) from error
+            raise ModelError(
+                f"can't be written: {reason}",
+                where=str(folder),
+                mend="Make room, or choose another folder.",
+            ) from error
         raise
 
 
@@ -66,9 +70,13 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
         with path.open("rb") as file:
             content = file.read(most + 1)
     except OSError as error:
-        raise ModelError(f"can't be read: {error.strerror}", where=str(path)) from error
+        raise ModelError(
+            f"can't be read: {error.strerror}", where=str(path), mend="Make it readable."
+        ) from error
     if len(content) > most:
-        raise ModelError(f"holds more than {most} bytes", where=str(path))
+        raise ModelError(
+            f"holds more than {most} bytes", where=str(path), mend="Fetch or save the model again."
+        )
     return content
 
 

@@ -200,12 +200,23 @@ def expected_loss(risk: Float, severity: Float, freed: ArrayLike) -> Float:
     ------
     ModelError
         If a freed amount is negative or not finite.
+
+    Examples
+    --------
+    >>> expected_loss(np.array([0.1]), np.array([0.5]), [100_000])
+    array([5000.])
     """
     amount = _numbers(freed)
     if amount.shape != risk.shape:
-        raise ModelError(f"{amount.shape} freed amounts for {risk.shape} rows")
+        raise ModelError(
+            f"{amount.shape} freed amounts for {risk.shape} rows", mend="Give one for each row."
+        )
     if not np.isfinite(amount).all() or (amount < 0).any():
-        raise ModelError("freed amounts that are negative or missing", where="freed")
+        raise ModelError(
+            "freed amounts that are negative or missing",
+            where="freed",
+            mend="Give fen of at least 0 for each row.",
+        )
     return risk * severity * amount
 
 

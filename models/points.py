@@ -191,10 +191,16 @@ class ScorecardHead:
             scale = Scale(**card["scale"])
             head = cls(columns, float(card["intercept"]), features, scale, crosses)
         except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"not a scorecard ({error!r})", where=SCORECARD_FILE) from error
+            raise ModelError(
+                f"not a scorecard ({error!r})", where=SCORECARD_FILE, mend="Save the model again."
+            ) from error
         strangers = [feature.name for feature in features if feature.name not in columns]
         if strangers:
-            raise ModelError(f"points for unknown columns {strangers}", where=SCORECARD_FILE)
+            raise ModelError(
+                f"points for unknown columns {strangers}",
+                where=SCORECARD_FILE,
+                mend="Save the model again.",
+            )
         return head
 
     def _bins(self, X: NDArray[np.float64]) -> dict[str, NDArray[np.intp]]:

@@ -15,7 +15,8 @@ from relimit.data.errors import ModelError
 from relimit.models.ensemble import UnsuitableError, columns_read, read_ensemble
 
 Predictor = Literal["auto", "lightgbm", "fast"]
-"""Who scores wide blocks: LightGBM, the evaluator, or the evaluator once it is worth loading."""
+"""What scores wide blocks, those of many rows: LightGBM, the evaluator (`fast`), or `auto`: the
+evaluator once there is enough to score to be worth loading it."""
 
 PREDICTORS: Final[tuple[str, ...]] = get_args(Predictor)
 
@@ -91,7 +92,7 @@ class TreeScores:
 
     @property
     def scored_by(self) -> str:
-        """Who scores wide blocks by now, and why LightGBM does if it does."""
+        """What scores wide blocks by now and, if that is LightGBM, why."""
         if self._evaluate is not None:
             return "fast"
         return (

@@ -104,7 +104,7 @@ class RiskModel:
             scores.expect(rows)
 
     def scored_by(self) -> str:
-        """Return who scores wide blocks by now, and why: see `TreeScores.scored_by`."""
+        """Return what scores wide blocks by now, and why: see `TreeScores.scored_by`."""
         told = {scores.scored_by for scores in self._tree_scores()}
         return "; ".join(sorted(told)) or "the scorecard"
 

@@ -211,7 +211,10 @@ class Scorecard(RiskEstimator):
     def _check_codes(self, columns: Sequence[str]) -> None:
         strangers = sorted((self.special_codes or {}).keys() - set(columns))
         if strangers:
-            raise ModelError(f"special codes for columns that are absent: {', '.join(strangers)}")
+            raise ModelError(
+                f"special codes for columns that are absent: {', '.join(strangers)}",
+                mend="Name features of the catalogue: relimit features --list.",
+            )
 
     def _bin(
         self,

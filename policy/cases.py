@@ -161,7 +161,11 @@ def check_cases(cases: Cases) -> None:
     lengths |= {name: len(getattr(cases.facts, name)) for name in FACTS}
     wrong = {name: size for name, size in lengths.items() if size != len(cases)}
     if wrong:
-        raise DataError(f"{len(cases)} cases, but {wrong}", where="cases")
+        raise DataError(
+            f"{len(cases)} cases, but {wrong}",
+            where="cases",
+            mend="Give a row of each for each case",
+        )
     risk, loss, freed = cases.risk, cases.expected_loss, cases.freed
     _reject(cases, ~np.isfinite(risk), "risk is not a number", "Score these accounts first")
     _reject(cases, (risk < 0) | (risk > 1), "risk is outside 0 to 1", "Give a probability")

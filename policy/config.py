@@ -107,9 +107,15 @@ def load_policy(path: Path | None = None) -> Policy:
         text = (path or files(PACKAGE).joinpath(DEFAULT)).read_text("utf-8-sig")
         table = tomllib.loads(text, parse_float=Decimal)
     except OSError as error:
-        raise PolicyError(f"can't be read ({error.strerror})", where=where) from error
+        raise PolicyError(
+            f"can't be read ({error.strerror})", where=where, mend="Give a file that you may read"
+        ) from error
     except ValueError as error:
-        raise PolicyError(f"is not TOML in UTF-8 ({error})", where=where) from error
+        raise PolicyError(
+            f"is not TOML in UTF-8 ({error})",
+            where=where,
+            mend="Copy the packaged policy/default.toml and change its values",
+        ) from error
     return _policy(table, where)
 
 

@@ -29,6 +29,16 @@ def decide(policy: Policy, cases: Cases, rescore: Rescore | None = None) -> Deci
     ------
     DataError
         A risk or an expected loss is not a number, money contradicts itself, or lengths differ.
+
+    Examples
+    --------
+    Six borrowers of whom nothing is known but a loss ratio at the upper end of each tier:
+
+    >>> from relimit.policy import load_policy
+    >>> from relimit.policy.examples import tier_cases
+    >>> policy = load_policy()
+    >>> decide(policy, tier_cases(policy)).to_table()["status"].to_pylist()
+    ['restored', 'held', 'staged', 'staged', 'staged', 'declined']
     """
     check_cases(cases)
     situation = situation_of(policy, cases)

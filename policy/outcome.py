@@ -153,7 +153,7 @@ def by_the_rules(policy: Policy, situation: Situation) -> Outcome:
 def bound_by_risk(policy: Policy, cases: Cases, *, again: bool = False) -> Bools:
     """Return `[n]`: the cases whose tier, not a gate, holds something back.
 
-    Only these need the model's contributions, which are dear. On a later night (`again`) the tier
+    Only these need the model's contributions, which are costly. On a later night (`again`) the tier
     is that of a higher loss.
     """
     factor = 1.0 + policy.service.better_by if again else 1.0

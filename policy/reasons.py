@@ -27,7 +27,7 @@ NO_REASON: Final = -1
 
 
 def reads_contributions(policy: Policy, cases: Cases, *, again: bool = False) -> Bools:
-    """Return `[n]`: the cases whose reasons may hang on the model's contributions, which are dear.
+    """Return `[n]`: the cases whose reasons may need the model's contributions, costly to compute.
 
     Those whose tier holds something back, on a later night if `again`, and whose history shows a
     cause that could be named.

@@ -75,7 +75,11 @@ def _check_same(cases: Cases, earlier: Earlier) -> None:
             mend="Give the same decisions in the same order, with what they freed at first",
         )
     if (cases.as_of < earlier.decided_at).any():
-        raise DataError("a case is older than its earlier decision", where="cases")
+        raise DataError(
+            "a case is older than its earlier decision",
+            where="cases",
+            mend="Decide again at a later as_of",
+        )
 
 
 def _no_later(timetable: Timetable, earlier: Earlier, situation: Situation) -> Timetable:

@@ -26,7 +26,7 @@ def resampled_sums(
     account
         `[n]` ids.
     draws, seed
-        How many resamples, and what draws them.
+        How many resamples, and the seed of the draws.
 
     Returns
     -------

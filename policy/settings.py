@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from relimit.data.vocabulary import DELAYS_DAYS, SHARES
 from relimit.policy.reading import number, one_of, whole, word, words, yuan
 
-SIGNALS = ("none", "score_refresh", "next_due")
+TIER_SIGNALS = ("none", "score_refresh", "next_due")
 """What can end the wait of a tier early."""
 
 YEARS = 3650
@@ -68,7 +68,7 @@ class Tier:
     up_to: float = number(0.0, 1.0)
     share: float = one_of(*SHARES)
     delay_days: int = one_of(*DELAYS_DAYS)
-    signal: str = one_of(*SIGNALS)
+    signal: str = one_of(*TIER_SIGNALS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,11 @@ def read_special_codes(path: Path) -> dict[str, list[float]]:
         found = json.loads(path.read_text(encoding="utf-8"))
         codes = {str(name): [float(code) for code in listed] for name, listed in found.items()}
     except OSError as error:
-        raise DataError(f"can't be read: {error.strerror}", where=str(path)) from error
+        raise DataError(
+            f"can't be read: {error.strerror}",
+            where=str(path),
+            mend="Give a file that you may read",
+        ) from error
     except (ValueError, TypeError, AttributeError) as error:
         raise DataError(f"no special codes ({error})", where=str(path), mend=mend) from error
     if not all(math.isfinite(code) for listed in codes.values() for code in listed):

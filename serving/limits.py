@@ -1,4 +1,4 @@
-"""What a scoring run bears unless it is told otherwise."""
+"""Defaults of a scoring run that its command line and its Python call share."""
 
 from typing import Final
 

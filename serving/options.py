@@ -53,7 +53,7 @@ def workers_option(command: Command) -> Command:
         type=click.IntRange(min=1),
         default=2,
         show_default=True,
-        help="How many blocks of accounts are worked on at once; the result is the same.",
+        help="Blocks of accounts worked on at once; the result doesn't depend on it.",
     )(command)
 
 
@@ -61,7 +61,7 @@ def tracking_option(command: Command) -> Command:
     """Add `--tracking-uri`."""
     return click.option(
         "--tracking-uri",
-        help="MLflow store; default: MLFLOW_TRACKING_URI, else sqlite:///mlflow.db here.",
+        help="MLflow store; default: MLFLOW_TRACKING_URI, else sqlite:///mlflow.db in this folder.",
     )(command)
 
 
@@ -72,7 +72,14 @@ def predictor_option(command: Command) -> Command:
         type=click.Choice(["auto", "lightgbm", "fast"]),
         default="auto",
         show_default=True,
-        help="Who scores wide blocks; fast needs numba. The result is the same.",
+        help="What scores large batches of trees; fast is an extra. The result is the same.",
+    )(command)
+
+
+def model_option(command: Command) -> Command:
+    """Add `--model`."""
+    return click.option(
+        "--model", required=True, help="Model: models:/name@alias, runs:/..., or a folder."
     )(command)
 
 

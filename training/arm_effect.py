@@ -45,7 +45,7 @@ class ArmEffect:
         What the log says, with 95% limits over accounts.
     used
         What the model takes: the estimate drawn towards 0 as far as it is uncertain, and at least
-        0, since restoring more mends nobody.
+        0, since restoring more lowers nobody's risk.
     rows, bads
         What it was learnt from.
     """

@@ -36,7 +36,7 @@ def bootstrap_ratio(
     clusters
         `[n]` account ids.
     level, draws, seed
-        Confidence level, how many resamples, and what draws them. A single cluster has no interval:
+        Confidence level, number of resamples and seed. A single cluster has no interval:
         its limits are infinite.
     """
     _, place = np.unique(clusters, return_inverse=True)

@@ -21,29 +21,34 @@ from relimit.training.policy_value import BESIDE, HEADLINE, OUTCOMES, Evaluation
 
 PAGE: Final = "policy_value.html"
 MEANING: Final = (
-    "Each figure is a mean over logged decisions, had the policy taken each and everything else "
-    "been as it was. What it changes in the same borrower's later decisions is not in it: where "
-    "borrowers come back often, the effects of a policy in force add up to more. Intervals are "
-    "95%, with whole accounts resampled. Yuan are per decision unless the name says otherwise."
+    "Each figure is a mean over the logged decisions: what it would have been if the policy had "
+    "taken each of them by itself, with everything else as it was. What a decision changes in the "
+    "same borrower's later ones is not in it; where borrowers come back often, the effects of a "
+    "policy in force add up to more. Intervals are 95%, with whole accounts resampled. Yuan are "
+    "per decision unless the name says otherwise."
 )
 ESTIMATOR_NOTES: Final = (
-    "dm: outcome models alone, its interval without their error. ips and snips: weighted outcomes "
-    "alone. dr: models corrected by weighted residuals, right if either is. switch dr: the same, "
-    "but decisions that the log took against its odds are left to the models; narrower, and right "
-    "only as far as these are. pooled dr: as dr, corrected by every delay of the same share; it "
-    "leaves to the models only what the delay changes. shrunk dr: pooled dr, drawn to dm as far as "
-    "its correction is noise, by one standard error at most; with the limits of pooled dr."
+    "dm, the direct method: outcome models alone; its interval leaves out their error. ips and "
+    "snips, inverse propensity scores, plain and self-normalised: weighted outcomes alone. dr, "
+    "doubly robust: models corrected by weighted residuals, right if either models or propensities "
+    "are. switch dr: the same, but decisions that the log took against its odds are left to the "
+    "models; narrower, and right only as far as these are. pooled dr: as dr, corrected by every "
+    "delay of the same share; it leaves to the models only what the delay changes. shrunk dr: "
+    "pooled dr, drawn to dm as far as its correction is noise, by one standard error at most; with "
+    "the limits of pooled dr."
 )
 SUPPORT_NOTES: Final = (
-    "Wanted: decisions in which the candidate takes the arm. Tried: of these, those that the log "
-    "took too. Tries: tried against the log's odds, each standing for many. Carried: the sum of "
-    "their weights, close to wanted where the log gave the arm its chance in like cases."
+    "Wanted: decisions in which the candidate takes the arm. Tried: those of them in which the log "
+    "took it too. Tries: those of the tried that the log was unlikely to take, so that each stands "
+    "for many. Carried: the sum of the weights of the tried; it is close to wanted where the log "
+    "gave the arm a chance in similar cases."
 )
 PROMISES: Final = (
-    "Promises kept: the part of the decisions that return something whose share is back by the end "
-    "of the day after the one promised. The incumbent's is as it came. No log tells another "
-    "policy's before its launch: given is what it would be if its promises, at once and later, "
-    "were carried out as well as the incumbent's of the same kind; a dash where there were none."
+    "Promises kept: of the decisions that return something, the part whose share is back by the "
+    "end of the day after the one promised. The incumbent's is measured. No log can tell another "
+    "policy's before its launch: its figure supposes that its promises, those at once and those "
+    "later, are carried out as well as the incumbent's of the same kind; a dash where there were "
+    "none."
 )
 SCHEDULE: Final = (
     "restored_yuan",

@@ -142,8 +142,9 @@ def trained_on(judged: Judged) -> Section:
     return Section(
         "What was trained, and on what",
         (
-            f"Split {judged.data.split.description}. {left_out:,} rows are in no slice: with them "
-            "an outcome would be in two, or the calibration no later than the fit (purged).",
+            f"Split {judged.data.split.description}. {left_out:,} rows are in no slice (purged): "
+            "they would put one outcome into two slices, or calibrate on rows no later than those "
+            "fitted on.",
             Grid("Data and model", ("", "value"), tuple(rows)),
             Grid("Slices", ("slice", "rows", "bads"), tuple(slices)),
         ),

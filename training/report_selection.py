@@ -49,7 +49,7 @@ LEARNT_ALONG: Final = (
 STRONGER: Final = (
     "Strength: by how much something that the log lacks may have moved the odds of being restored, "
     "for or against those who would go bad (marginal sensitivity model, Tan 2006). No risk is "
-    "below the bad rate at the arm that was taken: restoring more mends nobody."
+    "below the bad rate at the arm that was taken, since restoring more lowers nobody's risk."
 )
 
 
@@ -135,7 +135,7 @@ def _effect(judged: Judged) -> list[Block]:
         f"{found.estimate.high:+.2f}), estimated by itself from {found.rows:,} rows with "
         f"{found.bads:,} bads (double machine learning, Chernozhukov et al. 2018, weighted by "
         f"propensity). The model takes {found.used:+.2f}: the estimate drawn towards 0 as far as "
-        "it is uncertain, and never below, since restoring more mends nobody."
+        "it is uncertain, and never below, since restoring more lowers nobody's risk."
     ]
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from relimit.data.segments import places_of
 from relimit.data.simulator.calendar import HOUR, Calendar
 from relimit.data.simulator.settings import Settings
 from relimit.data.simulator.streams import Ints, Keys, Purpose, account_keys, uniform
@@ -103,8 +104,7 @@ class Pending:
         order = np.argsort(self.row, kind="stable")
         first = np.searchsorted(self.row[order], rows, side="left")
         count = np.searchsorted(self.row[order], rows, side="right") - first
-        new = np.repeat(np.arange(len(rows)), count)
-        within = np.arange(len(new)) - np.repeat(np.cumsum(count) - count, count)
-        chosen = self.select(order[np.repeat(first, count) + within])
-        chosen.row = new
+        row, place = places_of(first, count)
+        chosen = self.select(order[place])
+        chosen.row = row
         return chosen

@@ -11,7 +11,11 @@ from relimit.serving.terminal import emit
 
 @click.command("check", short_help="Say whether a book or events file is fit to use.")
 @click.argument("path", type=PATH, metavar="BOOK_OR_EVENTS")
-@click.option("--quarantine", type=PATH, help="Write faulty rows, and the clean rest, here.")
+@click.option(
+    "--quarantine",
+    type=PATH,
+    help="Folder for the faulty rows, with their reason, and for the clean rest.",
+)
 @json_option
 def command(path: Path, quarantine: Path | None, as_json: bool) -> None:
     """Check every row of a book or an events file; exit 1 if something is wrong."""

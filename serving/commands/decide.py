@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from relimit.serving.options import plugin_option, policy_option, tracking_option
+from relimit.serving.options import model_option, plugin_option, policy_option, tracking_option
 
 
 @click.command("decide", short_help="Decide one account's prepayment, as JSON.")
-@click.option("--model", required=True, help="models:/name@alias, runs:/..., or a folder.")
+@model_option
 @policy_option
 @tracking_option
 @plugin_option
@@ -17,15 +17,16 @@ from relimit.serving.options import plugin_option, policy_option, tracking_optio
     is_flag=True,
     help="Add text_analyst_zh and text_analyst_en: the decision with its figures and bounds.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Accepted for symmetry: output is JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON on one line.")
 def command(
     *, model: str, policy: Path | None, tracking_uri: str | None, analyst: bool, as_json: bool
 ) -> None:
     """Read one account's history (JSON) on stdin and print the decision as one JSON object.
 
     The history is {"account_id": ..., "events": [{"ts", "kind", "amount", ...}, ...]} with the
-    columns of the events table, times in ISO 8601 with a zone, money in fen. The decision is
-    about the prepayments of the 24 hours up to "as_of" (default: the last prepayment).
+    columns of the events table, times in ISO 8601 with a zone, money in fen. The answer is the
+    decision on the last prepayment, together with those in the 24 hours that go with it.
+    Optional: "as_of", when it is decided, and "since", after which prepayments count.
     """
     import json
     import sys

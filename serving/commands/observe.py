@@ -23,14 +23,14 @@ from relimit.serving.terminal import emit, pairs
     type=click.IntRange(min=1),
     default=BAD_HORIZON_DAYS,
     show_default=True,
-    help="Days after the decision that count.",
+    help="Days after a decision in which its account is watched.",
 )
 @click.option(
     "--dpd",
     type=click.IntRange(min=1),
     default=BAD_DAYS_PAST_DUE,
     show_default=True,
-    help="Days past due that are bad.",
+    help="Days past due from which an account is bad.",
 )
 @click.option("--out", type=PATH, required=True, help="Where to write the observations.")
 @json_option
@@ -44,7 +44,10 @@ def command(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Label each logged decision: bad if DPD days past due within HORIZON days after it."""
+    """Label logged decisions: bad if the account fell --dpd days past due within --horizon days.
+
+    A decision whose horizon has not passed yet gets no label.
+    """
     from relimit.data import write_parquet
     from relimit.serving.inputs import files_of, observe_files, say_horizon
 

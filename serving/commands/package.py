@@ -8,6 +8,7 @@ from rich.console import Console
 from relimit.serving.options import (
     PATH,
     json_option,
+    model_option,
     plugin_option,
     policy_option,
     tracking_option,
@@ -16,7 +17,7 @@ from relimit.serving.terminal import emit, pairs
 
 
 @click.command("package", short_help="Write a model and a policy for `mlflow models serve`.")
-@click.option("--model", required=True, help="models:/name@alias, runs:/..., or a folder.")
+@model_option
 @policy_option
 @click.option("--out", type=PATH, required=True, help="New folder for the MLflow model.")
 @tracking_option

@@ -12,6 +12,7 @@ from relimit.serving.options import (
     book_or_events,
     book_or_files,
     json_option,
+    model_option,
     plugin_option,
     policy_option,
     tracking_option,
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 
 @click.command("evaluate", short_help="Estimate a policy's value from the log.")
 @book_or_events("decisions", "The decision log, in place of BOOK.")
-@click.option("--model", required=True, help="Whose risk the policy reads.")
+@model_option
 @policy_option
 @click.option(
-    "--all-rows", is_flag=True, help="The model comes from another book: it has learnt from none."
+    "--all-rows", is_flag=True, help="Use all decisions: the model was trained on another book."
 )
 @click.option("--out", type=PATH, help="Folder for policy_value.html and .json.")
 @tracking_option
@@ -48,10 +49,10 @@ def command(
     workers: int,
     as_json: bool,
 ) -> None:
-    """Estimate what a policy would have come to on a logged book, beside what was done.
+    """Estimate from a log of decisions what another policy would have brought.
 
-    Off-policy estimates with 95% intervals; where the log has not tried what the policy does, the
-    reason and bounds in their place.
+    Prints off-policy estimates with 95% intervals, beside what was done. Where the log has not
+    tried what the policy does, there are bounds and the reason instead.
     """
     source = book_or_files(book, events, decisions, "decisions")
     from relimit.data import write_json

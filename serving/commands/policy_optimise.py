@@ -12,6 +12,7 @@ from relimit.serving.options import (
     book_or_events,
     book_or_files,
     json_option,
+    model_option,
     plugin_option,
     policy_option,
     tracking_option,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 @click.command("optimise", short_help="Find the best tiers under a loss budget.")
 @book_or_events("decisions", "The decision log, in place of BOOK.")
-@click.option("--model", required=True, help="Whose risk the tiers read.")
+@model_option
 @policy_option
 @click.option(
     "--loss-budget",
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     help="Expected loss over freed limit; default: the policy's.",
 )
 @click.option(
-    "--all-rows", is_flag=True, help="The model comes from another book: it has learnt from none."
+    "--all-rows", is_flag=True, help="Use all decisions: the model was trained on another book."
 )
 @click.option("--out", type=PATH, required=True, help="Folder for policy.toml and frontier.*.")
 @tracking_option
@@ -54,13 +55,13 @@ def command(
     workers: int,
     as_json: bool,
 ) -> None:
-    """Choose tiers, bounds and waits that are worth most on a logged book, and write them to OUT.
+    """Find the tiers that are worth most on a log of decisions, and write them as a policy file.
 
-    The loss budget is kept as if the tiers took every decision of the log, not one of them alone:
-    what one withholds is missing from the line on which the account's other decisions lose.
-    Maximises margin, less loss, less the price of waiting, within the loss budget and the limits of
-    each group of borrowers; [value] in the policy file states them. The other sections are copied.
-    Decisions that the model has learnt from are left out where enough others went bad.
+    Maximises margin, less loss, less the price of waiting, within a loss budget and the limits of
+    each group of borrowers, which [value] in the policy file states. The other sections are copied.
+    The budget is kept as if the tiers had taken every decision of the log: what one decision
+    withholds is missing from the line on which the account's other decisions lose. Decisions that
+    the model was trained on are left out where enough others went bad.
     """
     source = book_or_files(book, events, decisions, "decisions")
     from relimit.data import write_json

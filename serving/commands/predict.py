@@ -9,6 +9,7 @@ from rich.console import Console
 from relimit.serving.options import (
     PATH,
     json_option,
+    model_option,
     plugin_option,
     refuse_to_overwrite,
     tracking_option,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command("predict", short_help="Write the restoration risk of snapshots.")
-@click.option("--model", required=True, help="models:/name@alias, runs:/..., or a folder.")
+@model_option
 @click.option("--events", type=PATH, required=True, help="events.parquet or a folder of parts.")
 @click.option("--snapshots", type=PATH, required=True, help="Parquet with account_id and as_of.")
 @click.option("--out", type=PATH, required=True, help="Where to write account_id, as_of, risk.")
@@ -42,7 +43,8 @@ def command(
 ) -> None:
     """Write each snapshot's restoration risk, in the order of the snapshots.
 
-    If the model saw no limit restored in full at once, `risk_low` and `risk_high` bound it.
+    Where no row that the model was trained on was restored in full at once, the risk is
+    extrapolated, and the columns `risk_low` and `risk_high` bound it.
     """
     refuse_to_overwrite(out, events, snapshots)
     import numpy as np

@@ -11,9 +11,11 @@ from relimit.serving.terminal import emit
 
 @click.command("promote", short_help="Give a version the alias scoring uses.")
 @click.argument("model_uri")
-@click.option("--alias", default="champion", show_default=True, help="The name it goes by.")
-@click.option("--force", metavar="REASON", help="Promote whatever speaks against it; recorded.")
-@click.option("--log", is_flag=True, help="Promote nothing: show the model's promotions, checked.")
+@click.option("--alias", default="champion", show_default=True, help="Alias to give.")
+@click.option(
+    "--force", metavar="REASON", help="Promote in spite of all objections; the reason is recorded."
+)
+@click.option("--log", is_flag=True, help="Don't promote: show the log of promotions and check it.")
 @tracking_option
 @json_option
 def command(
@@ -25,7 +27,11 @@ def command(
     tracking_uri: str | None,
     as_json: bool,
 ) -> None:
-    """Promote MODEL_URI to an alias, unless it is worse, badly calibrated or doesn't fit."""
+    """Give MODEL_URI an alias, unless something speaks against it.
+
+    Objections: it can't be loaded here, no training row was restored in full at once, its ranking
+    may be chance, its calibration is out of bounds, or the champion is better.
+    """
     from relimit.training import find_version, promote, promotion_log, unlogged_aliases
 
     if log:

@@ -1,9 +1,10 @@
 """`relimit score`: decide a night's prepayments, Parquet to Parquet."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -13,6 +14,7 @@ from relimit.serving.options import (
     PATH,
     Instant,
     json_option,
+    model_option,
     plugin_option,
     policy_option,
     predictor_option,
@@ -24,24 +26,25 @@ from relimit.serving.terminal import emit, pairs, progress_to, yuan
 
 if TYPE_CHECKING:
     from relimit.models import Predictor
+    from relimit.policy import Policy
     from relimit.serving.batch import MakeEngine
     from relimit.serving.requests import Request
 
 
 @click.command("score", short_help="Decide every prepayment of a night.")
-@click.option("--model", required=True, help="models:/name@alias, runs:/..., or a folder.")
+@model_option
 @policy_option
 @click.option("--events", type=PATH, required=True, help="events.parquet or a folder of parts.")
-@click.option("--since", type=Instant(), help="Decide prepayments known after this time ...")
-@click.option("--as-of", type=Instant(), help="... and up to this time.")
+@click.option("--since", type=Instant(), help="Decide prepayments known after this time.")
+@click.option("--as-of", type=Instant(), help="Decide prepayments known up to this time.")
 @click.option(
     "--earlier",
     type=PATH,
     metavar="OUT",
-    help="The run of the night before: what it left open is decided again, and --since is where "
-    "it ended.",
+    help="Folder of the night before: what it left open is decided again, and this night begins "
+    "where that one ended.",
 )
-@click.option("--prepayments", type=PATH, help="Or decide these: account_id, as_of, prepaid.")
+@click.option("--prepayments", type=PATH, help="Decide these instead: account_id, as_of, prepaid.")
 @click.option("--out", type=PATH, required=True, help="Folder for decisions and the manifest.")
 @click.option(
     "--max-quarantine",
@@ -49,16 +52,16 @@ if TYPE_CHECKING:
     default=MOST_QUARANTINED,
     show_default=True,
     metavar="SHARE",
-    help="Fail if more than this share of the prepayments can't be decided; rounded up to a whole "
-    "prepayment, so that one is no reason unless it is 0. Their list is then in OUT/_refused.",
+    help="Fail if more than this share of the prepayments, rounded up to a whole one, can't be "
+    "decided; 0 allows none. They are then listed in OUT/_refused.",
 )
 @click.option(
     "--engine",
     type=click.Choice(["local", "spark"]),
     default="local",
     show_default=True,
-    help="Threads here, or a Spark cluster: the configured one, else one in this process. The "
-    "files are the same.",
+    help="Threads of this process, or Spark: the configured cluster, else a local one. The files "
+    "are the same.",
 )
 @tracking_option
 @plugin_option
@@ -82,13 +85,14 @@ def command(
     predictor: "Predictor",
     as_json: bool,
 ) -> None:
-    """Decide every prepayment of a night and write decisions, quarantine and a manifest."""
+    """Decide every prepayment of a night and write decisions, quarantine and a manifest.
+
+    Give --since and --as-of for the first night, --earlier and --as-of for the next ones, or
+    --prepayments for a list of your own.
+    """
     refuse_to_overwrite(out, events, prepayments)
-    from relimit.data.unknown_kinds import names_of
     from relimit.models import load_model
     from relimit.policy import load_policy
-    from relimit.policy.gates import cap_caution
-    from relimit.policy.reasons import REGULATORY_CAP
     from relimit.serving.answers import Answering
     from relimit.serving.batch import score
     from relimit.serving.models import locate_model
@@ -108,32 +112,39 @@ def command(
             progress=advance,
             engine=Answering if engine == "local" else _spark(folder, digest, predictor, out),
         )
+    _warn(events, manifest, scorer.policy)
+    payload = {**manifest, "caution": scorer.model.caution}
+    emit(payload, as_json=as_json, summary=lambda console: _show(console, out, payload))
 
-    if strange := manifest["unknown_kinds"]:
-        told = f"features ignore events of unknown kinds: {names_of(strange)}"
-        click.echo(f"warning: {events}: {told}", err=True)
+
+def _warn(events: Path, manifest: Mapping[str, Any], policy: "Policy") -> None:
+    """Say on stderr what a nightly job should look at though the run is whole."""
+    from relimit.data.unknown_kinds import names_of
+    from relimit.policy.gates import cap_caution
+    from relimit.policy.reasons import REGULATORY_CAP
+
+    if unknown := manifest["unknown_kinds"]:
+        ignored = f"features ignore events of unknown kinds: {names_of(unknown)}"
+        click.echo(f"warning: {events}: {ignored}", err=True)
     capped, decided = manifest["binding"].get(REGULATORY_CAP, 0), manifest["counts"]["decided"]
-    if told_of_cap := cap_caution(scorer.policy, capped, decided):
-        click.echo(f"warning: {told_of_cap}", err=True)
+    if caution := cap_caution(policy, capped, decided):
+        click.echo(f"warning: {caution}", err=True)
 
-    def show(console: Console) -> None:
-        money = manifest["money"]
-        inputs = manifest["inputs"]
-        versions = f"model {inputs['model_version']}, policy {inputs['policy_version']}"
-        counts = dict(manifest["counts"])
-        total, decided, quarantined = (
-            counts.pop(name) for name in ("prepayments", "decided", "quarantined")
-        )
-        sum_ = f"{total:,} = decided {decided:,} + quarantined {quarantined:,}"
-        rows = {"prepayments": sum_, **counts, **manifest["quarantined"]}
-        pairs(console, f"Decisions in {out} ({versions})", rows)
-        if manifest["binding"]:
-            pairs(console, "First reason of what waits or is withheld", manifest["binding"])
-        pairs(console, "Money", {name: yuan(fen) for name, fen in money.items()})
-        if scorer.model.caution is not None:
-            console.print(f"caution: {scorer.model.caution}")
 
-    emit({**manifest, "caution": scorer.model.caution}, as_json=as_json, summary=show)
+def _show(console: Console, out: Path, payload: Mapping[str, Any]) -> None:
+    inputs, counts = payload["inputs"], dict(payload["counts"])
+    versions = f"model {inputs['model_version']}, policy {inputs['policy_version']}"
+    total, decided, quarantined = (
+        counts.pop(name) for name in ("prepayments", "decided", "quarantined")
+    )
+    sum_ = f"{total:,} = decided {decided:,} + quarantined {quarantined:,}"
+    rows = {"prepayments": sum_, **counts, **payload["quarantined"]}
+    pairs(console, f"Decisions in {out} ({versions})", rows)
+    if payload["binding"]:
+        pairs(console, "First reason of what waits or is withheld", payload["binding"])
+    pairs(console, "Money", {name: yuan(fen) for name, fen in payload["money"].items()})
+    if payload["caution"] is not None:
+        console.print(f"caution: {payload['caution']}")
 
 
 def _request(

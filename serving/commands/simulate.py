@@ -71,16 +71,20 @@ def _candidate(
     "and scores move); outage (faults and late postings); mnar (the lender saw what its log "
     "lacks); no-exploration (it never tried another arm); farmers (a wave of coupon farmers).",
 )
-@click.option("--policy", type=PATH, help="Let this relimit policy decide in the world ...")
-@click.option("--model", default=CHAMPION, show_default=True, help="... by this model's risk ...")
+@click.option(
+    "--policy", type=PATH, help="Let this relimit policy decide in place of the older rule."
+)
+@click.option(
+    "--model", default=CHAMPION, show_default=True, help="Model whose risk --policy reads."
+)
 @click.option(
     "--nights",
     type=Nights(),
     default="3,7,14,30",
     show_default=True,
     metavar="DAYS",
-    help="... and take up again, so many days later, what it withheld, as score --earlier does "
-    "every night; none: what is withheld waits for the half-yearly review.",
+    help="With --policy: decide again, so many days later, what was withheld, as score --earlier "
+    "does every night; none: it waits for the half-yearly review.",
 )
 @tracking_option
 @click.option(
@@ -88,15 +92,15 @@ def _candidate(
     type=click.IntRange(min=0),
     default=0,
     metavar="K",
-    help="Play out K decisions under all 25 arms, and write what comes of each to oracle.parquet "
-    "and the borrowers' latent types to oracle_accounts.parquet; without --policy alone.",
+    help="Play out K decisions under all 25 arms: what comes of each goes to oracle.parquet, the "
+    "borrowers' latent types to oracle_accounts.parquet. Not together with --policy.",
 )
 @click.option(
     "--redelivered",
     type=click.FloatRange(min=0, max=1),
     default=0.0,
     metavar="SHARE",
-    help="Deliver this share of the events twice, and all out of order.",
+    help="Deliver this share of the events twice, and all events out of order.",
 )
 @workers_option
 @json_option

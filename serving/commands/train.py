@@ -50,12 +50,12 @@ RECORDED: Final = (
 @click.command("train", short_help="Train a model and register it.")
 @book_or_events("observations", "Labelled observations, in place of BOOK.")
 @click.option("--family", type=click.Choice(["lightgbm", "scorecard"]), help="Kind of model.")
-@click.option("--name", default="restoration-risk", show_default=True, help="Registered model.")
+@click.option("--name", default="restoration-risk", show_default=True, help="Name in the registry.")
 @tracking_option
 @click.option(
     "--horizon",
     type=click.IntRange(min=1),
-    help="Days after as_of in which `bad` was, or a BOOK's log is, observed; default: what the "
+    help="Days after as_of in which an account is watched for going bad; default: what the "
     f"observations' file says, else {BAD_HORIZON_DAYS}.",
 )
 @click.option(
@@ -63,39 +63,40 @@ RECORDED: Final = (
     type=click.Choice(["time", "account"]),
     default="time",
     show_default=True,
-    help="What it is tested on: the latest rows, or other accounts.",
+    help="What to test on: the latest rows, or accounts that were kept aside.",
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn."
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of every random draw."
 )
 @click.option(
     "--tune",
     type=click.FloatRange(min=0, min_open=True),
     metavar="MINUTES",
-    help="Search for better settings of lightgbm for so long; needs the extra `tune`.",
+    help="Search for better settings of lightgbm for so many minutes; needs the extra `tune`.",
 )
 @click.option(
     "--special-codes",
     type=PATH,
-    help='JSON for a scorecard: {"feature": [codes]}, values that get a bin of their own.',
+    help='For a scorecard, JSON {"feature": [codes]}: values that get a bin of their own.',
 )
 @click.option(
     "--backtest",
     type=click.IntRange(min=0),
     default=0,
     metavar="MONTHS",
-    help="Judge so many of the last months by models that learnt before them; each is a training.",
+    help="Test on each of so many last months a model trained on what came before; takes as many "
+    "trainings.",
 )
 @click.option(
     "--accounts",
     type=PATH,
-    help="accounts.parquet with the audit columns that the report's fairness alone reads.",
+    help="accounts.parquet with audit columns, which only the report's part on fairness reads.",
 )
 @click.option("--out", type=PATH, help="Folder for the validation report and the model card.")
 @click.option(
     "--again",
     metavar="MODEL_URI",
-    help="In place of --family: train a version again from its record, and compare the two.",
+    help="Train this version again from its record and say what differs; in place of --family.",
 )
 @plugin_option
 @workers_option
@@ -122,7 +123,10 @@ def command(
     workers: int,
     as_json: bool,
 ) -> None:
-    """Train a risk model, measure it on later data and register the version in MLflow."""
+    """Train a risk model, measure it on unseen data and register it as a version in MLflow.
+
+    Of a BOOK the observations are read, or else its decisions labelled by what came after.
+    """
     source = book_or_files(book, events, observations, "observations")
     if again is not None:
         _refuse_settings(context)
