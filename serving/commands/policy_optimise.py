@@ -60,7 +60,8 @@ def command(
     what one withholds is missing from the line on which the account's other decisions lose.
     Maximises margin, less loss, less the price of waiting, within the loss budget and the limits of
     each group of borrowers; [value] in the policy file states them. The other sections are copied.
-    Decisions that the model has learnt from are left out where enough others went bad.
+    Outcomes are told over the horizon that the model was trained for; decisions that it has learnt
+    from are left out where enough others went bad.
     """
     source = book_or_files(book, events, decisions, "decisions")
     from relimit.data import write_json
