@@ -19,7 +19,7 @@ from relimit.serving.left_open import left_open
 from relimit.serving.limits import MOST_QUARANTINED
 from relimit.serving.lock import locked
 from relimit.serving.lots import LOT_ROWS, MONEY, Lot, Lots, accounts_of
-from relimit.serving.manifest import ANSWERS, OPEN, finished_run
+from relimit.serving.manifest import ANSWERS, OPEN, QUARANTINE, finished_run
 from relimit.serving.quarantine import require_bearable
 from relimit.serving.requests import Request
 from relimit.serving.scorer import Scorer
@@ -45,8 +45,9 @@ def score(
     `decisions/*.parquet`, `quarantine/*.parquet`, `open/*.parquet` (what a later night takes up)
     and `manifest.json` appear there once all is done and not before: without a manifest there is
     no run. The files depend on the inputs alone, but for the manifest's timings. A finished run of
-    the same inputs is returned as it is, one that was killed or could not be put in its place is
-    resumed, and one that fails leaves no result.
+    the same inputs is returned as it is, if its quarantine is no larger than is allowed now. One
+    that was killed or could not be put in its place is resumed, and one that fails leaves no
+    result.
 
     Parameters
     ----------
@@ -61,8 +62,9 @@ def score(
     Raises
     ------
     DataError
-        If the events break the contract or change meanwhile, too many prepayments can't be
-        decided, `out` holds a run of other inputs, or another process is writing there.
+        If the events break the contract or change meanwhile, too many prepayments can't be decided
+        (a finished run is held to that again), `out` holds a run of other inputs, or another
+        process is writing there.
     """
     clock = Clock()
     state = state_of(events)  # before the footers, which say where everything is
@@ -79,13 +81,13 @@ def score(
 
         finished = finished_run(out, inputs)
         if finished is not None and not has_leftovers(out):
-            return finished
+            return _bearable(finished, max_quarantine, out)
         with locked(out):
             run = Unfinished(out, inputs)
             finished = finished_run(out, inputs)  # by one that was killed as it ended, or just now
             if finished is not None:
                 run.clear()
-                return finished
+                return _bearable(finished, max_quarantine, out)
             run.resume()
             with run.cleared_if_it_fails():
                 _write(answering, request, run, clock, _tally(plan, run.through, progress))
@@ -99,6 +101,13 @@ def score(
                 manifest = {"inputs": inputs(), **_summary(run), **strange, "timings": timings}
             run.commit(manifest)
             return manifest
+
+
+def _bearable(finished: dict[str, Any], share: float, out: Path) -> dict[str, Any]:
+    """Return the manifest of a finished run, which may have been allowed a larger quarantine."""
+    asked = finished["counts"]["prepayments"]
+    require_bearable(finished["quarantined"], asked, share, lambda: out / QUARANTINE)
+    return finished
 
 
 def _tally(plan: EventPlan, through: Any, progress: Progress | None) -> Tally:
