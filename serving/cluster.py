@@ -77,7 +77,7 @@ class OnSpark:
     Raises
     ------
     ModelError
-        The bytes are not those of the scorer's model: its folder was exchanged in between.
+        The bytes are not those of the scorer's model.
     """
 
     shipped: ShippedModel
@@ -90,7 +90,7 @@ class OnSpark:
     def __post_init__(self) -> None:
         if not self.shipped.digest.startswith(self.scorer.model.version):
             what = f"the model {self.scorer.model.version} was loaded, and another one to be sent"
-            raise ModelError(what, mend="Score again once nothing writes to the model's folder")
+            raise ModelError(what, mend="Load one artifact, and send the same")
 
     def empty(self) -> Answers:
         """Return no answers, with ids as the events have them."""

@@ -9,8 +9,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
@@ -22,9 +20,7 @@ from relimit.data.events import Ids, blocks_from_table, conform_events, group_by
 from relimit.data.schema import events_schema
 from relimit.data.stream import BLOCK_ROWS
 from relimit.features import load_plugins, named_plugins
-from relimit.models import Predictor, RiskModel, load_model
-from relimit.models.artifact import MANIFEST_FILE, artifact_files
-from relimit.models.folder import sha256
+from relimit.models import Artifact, Predictor, RiskModel
 from relimit.policy import Policy, decisions_schema
 from relimit.serving.blocks import Answers, decide_block
 from relimit.serving.quarantine import quarantine_schema
@@ -49,7 +45,7 @@ class ShippedModel:
     digest
         SHA-256 of the manifest.
     predictor
-        As in `load_model`.
+        As in `Artifact.load`.
     plugins
         Modules of features that executors import first; they must be installed there.
     """
@@ -60,26 +56,20 @@ class ShippedModel:
     plugins: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, folder: Path, digest: str | None = None, predictor: Predictor = "auto") -> Self:
-        """Read a model's folder, checked against its manifest.
-
-        Raises
-        ------
-        ModelError
-            A file is absent, damaged or exchanged.
-        """
-        files = artifact_files(folder, digest)
-        own = sha256(files[MANIFEST_FILE])
-        load_model(folder, digest=own)
-        return cls(tuple(files.items()), own, predictor, named_plugins())
+    def of(cls, artifact: Artifact, predictor: Predictor = "auto") -> Self:
+        """Return what a model that was read and checked here sends to executors."""
+        files = tuple(artifact.files.items())
+        return cls(files, artifact.digest, predictor, named_plugins())
 
     def load(self) -> RiskModel:
-        """Return the model, checked; once a process.
+        """Return the model, its bytes checked again where they have arrived; once a process.
 
         Raises
         ------
         DataError
             A plugin can't be imported here.
+        ModelError
+            The bytes are others than were sent, or don't fit what is installed here.
         """
         return _loaded(self)
 
@@ -87,10 +77,8 @@ class ShippedModel:
 @lru_cache(maxsize=2)
 def _loaded(shipped: ShippedModel) -> RiskModel:
     load_plugins(shipped.plugins)
-    with TemporaryDirectory(prefix="relimit-") as name:
-        for file, content in shipped.files:
-            (Path(name) / file).write_bytes(content)
-        return load_model(Path(name), digest=shipped.digest, predictor=shipped.predictor)
+    arrived = Artifact.of(dict(shipped.files), shipped.digest, "the model that was sent")
+    return arrived.load(predictor=shipped.predictor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from relimit.serving.options import (
 from relimit.serving.terminal import emit, pairs, progress_to, yuan
 
 if TYPE_CHECKING:
-    from relimit.models import Predictor
+    from relimit.models import Artifact, Predictor
     from relimit.serving.batch import MakeEngine
     from relimit.serving.requests import Request
 
@@ -85,18 +85,17 @@ def command(
     """Decide every prepayment of a night and write decisions, quarantine and a manifest."""
     refuse_to_overwrite(out, events, prepayments)
     from relimit.data.unknown_kinds import names_of
-    from relimit.models import load_model
     from relimit.policy import load_policy
     from relimit.policy.gates import cap_caution
     from relimit.policy.reasons import REGULATORY_CAP
     from relimit.serving.answers import Answering
     from relimit.serving.batch import score
-    from relimit.serving.models import locate_model
+    from relimit.serving.models import open_artifact
     from relimit.serving.scorer import Scorer
 
     request = _request(since, as_of, earlier, prepayments)
-    folder, digest = locate_model(model, tracking_uri)
-    scorer = Scorer(load_model(folder, digest=digest, predictor=predictor), load_policy(policy))
+    artifact = open_artifact(model, tracking_uri)
+    scorer = Scorer(artifact.load(predictor=predictor), load_policy(policy))
     with progress_to("scoring events") as advance:
         manifest = score(
             scorer,
@@ -106,7 +105,7 @@ def command(
             workers=workers,
             max_quarantine=max_quarantine,
             progress=advance,
-            engine=Answering if engine == "local" else _spark(folder, digest, predictor, out),
+            engine=Answering if engine == "local" else _spark(artifact, predictor, out),
         )
 
     if strange := manifest["unknown_kinds"]:
@@ -153,8 +152,8 @@ def _request(
     raise click.UsageError("give --as-of with --since or --earlier, or --prepayments alone")
 
 
-def _spark(model: Path, digest: str | None, predictor: "Predictor", out: Path) -> "MakeEngine":
+def _spark(model: "Artifact", predictor: "Predictor", out: Path) -> "MakeEngine":
     from relimit.serving.cluster import OnSpark
     from relimit.serving.spark import ShippedModel
 
-    return partial(OnSpark, ShippedModel.of(model, digest, predictor), out)
+    return partial(OnSpark, ShippedModel.of(model, predictor), out)

@@ -22,7 +22,7 @@ import pytest
 from relimit.data.errors import DataError, ModelError, RelimitError
 from relimit.data.schema import TIME
 from relimit.data.stream import iter_event_blocks
-from relimit.models import load_model
+from relimit.models import Artifact, load_model
 from relimit.policy import load_policy
 from relimit.serving import batch, cluster
 from relimit.serving.batch import score
@@ -57,7 +57,7 @@ def night(book: Path) -> Night:
 
 @pytest.fixture(scope="module")
 def run(model_folder: Path, night: Night) -> ClusterRun:
-    return ClusterRun(ShippedModel.of(model_folder), load_policy(), night)
+    return ClusterRun(ShippedModel.of(Artifact.read(model_folder)), load_policy(), night)
 
 
 def locally(run: ClusterRun, model_folder: Path, events: Path) -> dict[str, list[dict[str, Any]]]:
@@ -173,7 +173,7 @@ def test_a_night_on_spark_that_was_killed_is_resumed_to_the_same_files(
     here = score(scorer, events, night, tmp_path / "here")
     out = tmp_path / "out"
     out.mkdir()
-    engine = partial(cluster.OnSpark, ShippedModel.of(model_folder), out)
+    engine = partial(cluster.OnSpark, ShippedModel.of(Artifact.read(model_folder)), out)
     write, written = Unfinished.write, []
 
     def killed(*words: Any) -> None:
@@ -202,7 +202,7 @@ def test_a_bucket_that_gets_lost_fails_the_run(
     monkeypatch.setattr(
         cluster.OnSpark, "_read", lambda me, files, after: read(me, files[:1] + files[2:], after)
     )
-    engine = partial(cluster.OnSpark, ShippedModel.of(model_folder), tmp_path)
+    engine = partial(cluster.OnSpark, ShippedModel.of(Artifact.read(model_folder)), tmp_path)
     with pytest.raises(DataError, match=r"accounts were asked about, .* of them have no answer"):
         score(scorer, events, night, tmp_path / "out", engine=engine)
 
@@ -219,7 +219,7 @@ def test_what_an_executor_finds_wrong_is_told_in_its_own_words(
     )  # fmt: skip
     pq.write_table(events, tmp_path / "events.parquet")
     scorer = Scorer(load_model(model_folder), load_policy())
-    engine = partial(cluster.OnSpark, ShippedModel.of(model_folder), tmp_path)
+    engine = partial(cluster.OnSpark, ShippedModel.of(Artifact.read(model_folder)), tmp_path)
     with pytest.raises(DataError, match="Spark gave up: events: column kind is null in 1 of 3"):
         score(scorer, tmp_path / "events.parquet", night, tmp_path / "out", engine=engine)
 
@@ -229,7 +229,7 @@ def test_a_damaged_model_is_not_shipped(model_folder: Path, tmp_path: Path) -> N
     victim = next(path for path in copy.iterdir() if path.suffix == ".txt")
     victim.write_bytes(victim.read_bytes().replace(b"1", b"2", 1))
     with pytest.raises(ModelError):
-        ShippedModel.of(copy)
+        ShippedModel.of(Artifact.read(copy))
 
 
 def test_without_java_or_spark_the_message_says_what_to_install(

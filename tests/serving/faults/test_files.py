@@ -15,6 +15,7 @@ import pytest
 from relimit.data import choosing, write_parquet
 from relimit.data.errors import DataError
 from relimit.data.stream import EventPlan
+from relimit.models import Artifact
 from relimit.serving import answers, batch, requests, sources
 from relimit.serving.batch import score
 from relimit.serving.cluster import OnSpark
@@ -86,11 +87,18 @@ def test_a_flipped_bit_in_what_a_cluster_staged_is_found(
 ) -> None:
     table = night.book(30, 6)
     pq.write_table(table, events)
-    answers = ClusterRun(ShippedModel.of(small_model), scorer.policy, night.request).answer(table)
+    answers = ClusterRun(
+        ShippedModel.of(Artifact.read(small_model)), scorer.policy, night.request
+    ).answer(table)
     plain = {"compression": "none", "use_dictionary": False}  # so that nothing else finds it
     pq.write_table(answers, tmp_path / "staged.parquet", write_page_checksum=True, **plain)
     engine = OnSpark(
-        ShippedModel.of(small_model), tmp_path, scorer, night.request, EventPlan.of(events), 1
+        ShippedModel.of(Artifact.read(small_model)),
+        tmp_path,
+        scorer,
+        night.request,
+        EventPlan.of(events),
+        1,
     )
     assert sum(read.rows for read in engine._read([tmp_path / "staged.parquet"], None)) > 20
     amounts = pq.read_metadata(tmp_path / "staged.parquet").row_group(0).column(3)
