@@ -16,7 +16,7 @@ from relimit.data import choosing, write_parquet
 from relimit.data.errors import DataError
 from relimit.data.stream import EventPlan
 from relimit.models import Artifact
-from relimit.serving import answers, batch, requests, sources
+from relimit.serving import account_rows, answers, batch, sources
 from relimit.serving.batch import score
 from relimit.serving.cluster import OnSpark
 from relimit.serving.requests import NamedPrepayments
@@ -164,14 +164,14 @@ def test_a_list_that_is_written_again_as_it_is_read_is_refused(
 ) -> None:
     rows = {"account_id": [1], "as_of": [datetime(2026, 1, 1, tzinfo=UTC)], "prepaid": [700]}
     pq.write_table(pa.table(rows), events)
-    read = requests.read_parquet
+    read = account_rows.read_parquet
 
     def overtaken(path: Path, *words: Any, **named: Any) -> pa.Table:
         table = read(path, *words, **named)
         pq.write_table(pa.table(rows | {"prepaid": [900]}), path)
         return table
 
-    monkeypatch.setattr(requests, "read_parquet", overtaken)
+    monkeypatch.setattr(account_rows, "read_parquet", overtaken)
     with pytest.raises(DataError, match=r"events.parquet: changed while it was read"):
         NamedPrepayments.read(events)
 
