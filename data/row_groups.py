@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from relimit.data.events import Ids, conform_columns, conform_events, group_by_account
 from relimit.data.files import unreadable
 from relimit.data.times import microseconds
+from relimit.data.unusable import with_account
 
 Item = TypeVar("Item")
 
@@ -147,16 +148,23 @@ class Lot:
 
 
 def read_groups(
-    groups: Sequence[RowGroup], schema: pa.Schema, rows: int, pool: Executor | None = None
+    groups: Sequence[RowGroup],
+    schema: pa.Schema,
+    rows: int,
+    pool: Executor | None = None,
+    *,
+    lenient: bool = False,
 ) -> Iterator[pa.Table]:
     """Read row groups one after another, in tables of about `rows`.
 
     Small ones of a file are read together. A larger one is read piece by piece if its accounts
     ascend, which they tell first; else at once, for it is still to be sorted. With a pool one of
-    its threads reads the next table before it is asked for.
+    its threads reads the next table before it is asked for. See `EventPlan` for `lenient`.
     """
     read = (
-        conform_events(table, where=str(lot.path))
+        conform_events(
+            with_account(table) if lenient else table, where=str(lot.path), lenient=lenient
+        )
         for lot in lots_of(groups, rows)
         for table in _tables(lot, schema, rows, threads=pool is None)
     )
@@ -178,8 +186,8 @@ def _tables(lot: Lot, schema: pa.Schema, rows: int, *, threads: bool) -> Iterato
 
 
 def _ascends(told: pa.Table, lot: Lot) -> bool:
-    ids = conform_columns(told, ["account_id"], where=str(lot.path))["account_id"]
-    return group_by_account(ids)[2] is None
+    told = conform_columns(with_account(told), ["account_id"], where=str(lot.path))
+    return group_by_account(told["account_id"])[2] is None
 
 
 def one_ahead(items: Iterator[Item], pool: Executor) -> Iterator[Item]:

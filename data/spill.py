@@ -19,6 +19,7 @@ from relimit.data.events import Ids, account_places, conform_events
 from relimit.data.overlap import in_order_of
 from relimit.data.row_groups import read_batches
 from relimit.data.schema import events_schema
+from relimit.data.unusable import with_account
 
 BUCKET_ROWS: Final = 800_000
 """Rows aimed at in a bucket: what a sort can hold beside the reader in half a gigabyte."""
@@ -35,6 +36,7 @@ def spill(
     pool: Executor | None = None,
     *,
     names: Sequence[str] = _COLUMNS,
+    lenient: bool = False,
 ) -> Iterator[pa.Table]:
     """Yield the events of files in buckets of ascending ranges of accounts.
 
@@ -51,6 +53,8 @@ def spill(
         is used.
     names
         The columns to read; the others are null.
+    lenient
+        See `EventPlan`.
 
     Yields
     ------
@@ -66,7 +70,7 @@ def spill(
     paths = [folder / f"{number:03}.arrow" for number in range(len(borders) + 1)]
     with _room_needed(folder), ExitStack() as stack:
         writers: dict[int, pa.RecordBatchStreamWriter] = {}
-        for parts in _parted(_batches(files, names), borders, pool):
+        for parts in _parted(_batches(files, names, lenient), borders, pool):
             for number, part in parts:
                 if number not in writers:
                     writers[number] = stack.enter_context(
@@ -104,7 +108,8 @@ def _sorted_bucket(path: Path) -> pa.Table:
     with pa.ipc.open_stream(path) as reader:
         table = reader.read_all().unify_dictionaries().combine_chunks()
     path.unlink()
-    known_at = pc.coalesce(table["known_at"], table["ts"]).cast(pa.int64()).to_numpy()
+    known_at = pc.coalesce(table["known_at"], table["ts"]).cast(pa.int64())
+    known_at = pc.fill_null(known_at, 0).to_numpy()
     account = table["account_id"]
     place = account.to_numpy() if _is_number(account.type) else account_places(account)[1]
     return table.take(pa.array(_order(place, known_at)))
@@ -123,10 +128,11 @@ def _is_number(found: pa.DataType) -> bool:
     return bool(pa.types.is_integer(found))
 
 
-def _batches(files: Sequence[Path], names: Sequence[str]) -> Iterator[pa.Table]:
+def _batches(files: Sequence[Path], names: Sequence[str], lenient: bool) -> Iterator[pa.Table]:
     for path in files:
         for batch in read_batches(path, names, _BATCH_ROWS):
-            yield conform_events(batch, where=str(path))
+            rows = with_account(batch) if lenient else batch
+            yield conform_events(rows, where=str(path), lenient=lenient)
 
 
 def _borders(files: Sequence[Path]) -> Ids:
@@ -135,7 +141,8 @@ def _borders(files: Sequence[Path]) -> Ids:
     batches = (batch for path in files for batch in read_batches(path, ["account_id"], _BATCH_ROWS))
     for batch in batches:
         rows += batch.num_rows
-        samples.append(_every(batch["account_id"], max(1, batch.num_rows // _SAMPLE)))
+        ids = batch["account_id"].drop_null()
+        samples.append(_every(ids, max(1, batch.num_rows // _SAMPLE)))
     if not samples:
         return np.empty(0, np.int64)
     sample: NDArray[Any] = np.sort(np.concatenate(samples))

@@ -25,6 +25,7 @@ from relimit.serving.requests import Request
 from relimit.serving.scorer import Scorer
 from relimit.serving.sources import Sources
 from relimit.serving.unfinished import AGAIN, Unfinished, has_leftovers
+from relimit.serving.unusable import NO_ACCOUNT
 
 MakeEngine = Callable[[Scorer, Request, EventPlan, int], Engine]
 
@@ -68,7 +69,7 @@ def score(
     """
     clock = Clock()
     state = state_of(events)  # before the footers, which say where everything is
-    plan = EventPlan.of(events, accounts=request.accounts)
+    plan = EventPlan.of(events, accounts=request.accounts, lenient=True)
     request.require_type(plan.schema.field("account_id").type)
     if request.total is not None:
         scorer.model.expect(request.total)
@@ -91,6 +92,8 @@ def score(
             run.resume()
             with run.cleared_if_it_fails():
                 _write(answering, request, run, clock, _tally(plan, run.through, progress))
+                nothing = answering.empty()
+                run.close(sources.result().nameless, nothing, left_open(nothing, None)[0])
                 if progress is not None:
                     progress(plan.rows, plan.rows)
                 _require_all(request, run)
@@ -135,9 +138,7 @@ def _write(
             write(lot)
     for lot in lots.rest():
         write(lot)
-    nothing = answering.empty()
-    _require_answered(run, request, tally, None, accounts_of(nothing))
-    run.close(nothing, left_open(nothing, None)[0])
+    _require_answered(run, request, tally, None, accounts_of(answering.empty()))
 
 
 def _require_answered(
@@ -156,7 +157,8 @@ def _require_answered(
 
 def _require_all(request: Request, run: Unfinished) -> None:
     """Raise unless every prepayment is in the files once, and every earlier decision."""
-    asked = run.found if request.total is None else request.total
+    nobodys = run.total("reasons")[NO_ACCOUNT]
+    asked = run.found if request.total is None else request.total + nobodys
     written = run.rows_on_disk()
     open_before = 0 if request.earlier is None else len(request.earlier)
     again = run.total("rows")[AGAIN]

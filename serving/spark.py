@@ -1,8 +1,8 @@
 """The same decisions on a Spark cluster: buckets of whole accounts, decided by the same function.
 
 Spark reads and shuffles the events; what is decided about a bucket's accounts is decided by
-`decide_block`, as in a local run. The model travels as the bytes of its artifact, and each executor
-checks them as any other loading does.
+`decide_events`, as in a local run. The model travels as the bytes of its artifact, and each
+executor checks them as any other loading does.
 """
 
 import warnings
@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from relimit.data.errors import DataError
-from relimit.data.events import Ids, blocks_from_table, conform_events, group_by_account
+from relimit.data.events import Ids, conform_events, group_by_account
 from relimit.data.schema import events_schema
 from relimit.data.stream import BLOCK_ROWS
 from relimit.features import load_plugins, named_plugins
 from relimit.models import Artifact, Predictor, RiskModel
 from relimit.policy import Policy, decisions_schema
-from relimit.serving.blocks import Answers, decide_block
+from relimit.serving.blocks import Answers, decide_events
 from relimit.serving.quarantine import quarantine_schema
 from relimit.serving.requests import Request
 from relimit.serving.scorer import Scorer
@@ -104,11 +104,11 @@ class ClusterRun:
             The events break their contract.
         """
         scorer = Scorer(self.model.load(), self.policy)
-        events = conform_events(events, where="events")
+        events = conform_events(events, where="events", lenient=True)
         ids = events.schema.field("account_id").type
         self.request.require_type(ids)
         answers = [
-            _as_table(decide_block(scorer, self.request, blocks_from_table(part)))
+            _as_table(decide_events(scorer, self.request, part)[0])
             for part in _parts(self.request.wanted.of(events))
         ]
         return pa.concat_tables([answers_schema(ids).empty_table(), *answers])

@@ -59,8 +59,8 @@ def broken(table: pa.Table) -> pa.Table:
 
 NIGHTS = {
     "sound": (lambda table: table, 0),
-    "an id is null": (lambda table: nothing(table, "account_id"), 1),
-    "a time is null": (lambda table: nothing(table, "ts"), 1),
+    "an id is null": (lambda table: nothing(table, "account_id"), 0),
+    "a time is null": (lambda table: nothing(table, "ts"), 0),
     "too many are quarantined": (negative, 1),
     "amounts are no whole fen": (broken, 1),
 }
