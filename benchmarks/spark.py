@@ -24,7 +24,7 @@ from typing import Any
 from _night_data import make_book, make_model, make_seed
 from pyspark.sql import SparkSession
 
-from relimit.models import load_model
+from relimit.models import Artifact, load_model
 from relimit.policy import load_policy
 from relimit.serving.answers import Answering
 from relimit.serving.batch import MakeEngine, score
@@ -57,7 +57,7 @@ def main() -> int:
 
 def overhead(folder: Path, book: Path, accounts: int, runs: int) -> bool:
     """Compare the two engines of the command; they must have written the same files."""
-    shipped = ShippedModel.of(folder / "model")
+    shipped = ShippedModel.of(Artifact.read(folder / "model"))
     engines: dict[str, Callable[[Path], MakeEngine]] = {
         "threads": lambda _: Answering,
         "spark": lambda out: partial(OnSpark, shipped, out),
@@ -103,7 +103,7 @@ def scored(
 def scaling(folder: Path, book: Path, runs: int) -> None:
     """Print how long the frame alone takes, by cores and buckets."""
     request = NamedPrepayments.read(book / "prepayments.parquet")
-    run = ClusterRun(ShippedModel.of(folder / "model"), load_policy(), request)
+    run = ClusterRun(ShippedModel.of(Artifact.read(folder / "model")), load_policy(), request)
     print("score_frame, seconds by buckets:")
     for cores in (1, CORES):
         with session(cores) as spark:

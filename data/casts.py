@@ -1,5 +1,6 @@
 """The lossless casts that bring a table into the contract's shape."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,17 @@ def cast_columns(table: pa.Table, schema: pa.Schema, *, where: str) -> pa.Table:
     columns = [_column(table, field, where=where) for field in schema]
     loose = pa.schema([field.with_nullable(True) for field in schema])
     return pa.Table.from_arrays(columns, schema=loose)
+
+
+def cast_faults(table: pa.Table, schema: pa.Schema, *, where: str) -> list[ColumnError]:
+    """Return what is wrong with each column of which `cast_columns` raises the first."""
+    faults = []
+    for field in schema:
+        try:
+            _column(table, field, where=where)
+        except ColumnError as fault:
+            faults.append(fault)
+    return faults
 
 
 def _column(table: pa.Table, field: pa.Field, *, where: str) -> Any:
@@ -112,11 +124,17 @@ def reject_nulls(table: pa.Table, schema: pa.Schema, *, where: str) -> pa.Table:
     DataError
         A column that may not hold nulls does; with the count.
     """
+    for fault in null_faults(table, schema, where=where):
+        raise fault
+    return pa.Table.from_arrays(table.columns, schema=schema)
+
+
+def null_faults(table: pa.Table, schema: pa.Schema, *, where: str) -> Iterator[ColumnError]:
+    """Yield what is wrong with each column that may not hold nulls but does, with the count."""
     for field in schema:
-        nulls = table[field.name].null_count
-        if nulls and not field.nullable:
+        nulls = 0 if field.nullable else table[field.name].null_count
+        if nulls:
             what = f"column {field.name} is null in {nulls} of {table.num_rows} rows"
             mend = f"Fill {field.name} or leave these rows out, as relimit check --quarantine does"
             mend += " with events"
-            raise ColumnError(what, column=field.name, rows=nulls, where=where, mend=mend)
-    return pa.Table.from_arrays(table.columns, schema=schema)
+            yield ColumnError(what, column=field.name, rows=nulls, where=where, mend=mend)

@@ -1,6 +1,6 @@
 """Checks of events: every file, every row against the rules, every account by itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from relimit.data.casts import cast_columns
+from relimit.data.casts import cast_columns, cast_faults
 from relimit.data.check_accounts import check_accounts
 from relimit.data.check_files import check_files
 from relimit.data.errors import DataError
@@ -34,11 +34,11 @@ CLOCK_SKEW: Final = timedelta(days=1)
 
 
 class BrokenFileError(Exception):
-    """A file of which some rows can't be read; holds the `DataError` that says why."""
+    """A file of which some rows can't be read; holds the errors that say why."""
 
-    def __init__(self, error: DataError) -> None:
-        super().__init__(str(error))
-        self.error = error
+    def __init__(self, errors: Sequence[DataError]) -> None:
+        super().__init__(str(errors[0]))
+        self.errors = errors
 
 
 def check_events(
@@ -109,7 +109,7 @@ def _pass_over(
             for file in files.files:
                 _see_file(seen, file, files.schema)
     except BrokenFileError as broken:
-        return seen, None, [from_error(broken.error, "unreadable")]
+        return seen, None, [from_error(error, "unreadable") for error in broken.errors]
     if box is None or quarantine is None:
         return seen, None, []
     return seen, outcome(quarantine, box, seen.rows), []
@@ -131,11 +131,16 @@ def _batches(file: Path, schema: pa.Schema) -> Iterator[tuple[pa.Table, bool]]:
             names = [name for name in schema.names if name in found.names]
             timed = "known_at" in names and not pa.types.is_null(found.field("known_at").type)
             for batch in opened.iter_batches(ROW_GROUP_ROWS, columns=names):
-                yield cast_columns(pa.Table.from_batches([batch]), schema, where=str(file)), timed
+                rows = pa.Table.from_batches([batch])
+                try:
+                    cast = cast_columns(rows, schema, where=str(file))
+                except DataError as error:
+                    raise BrokenFileError(cast_faults(rows, schema, where=str(file))) from error
+                yield cast, timed
     except DataError as error:
-        raise BrokenFileError(error) from error
+        raise BrokenFileError([error]) from error
     except (pa.ArrowException, OSError) as error:
-        raise BrokenFileError(unreadable(file, error)) from error
+        raise BrokenFileError([unreadable(file, error)]) from error
 
 
 def _examine_accounts(events: Path, rows: int) -> list[Finding]:

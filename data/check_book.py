@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from relimit.data.book import TABLES, Book
+from relimit.data.casts import cast_faults, null_faults
 from relimit.data.check import check_events, examine_events
 from relimit.data.check_files import check_files
 from relimit.data.errors import DataError
+from relimit.data.files import TableFiles
 from relimit.data.findings import (
     ERROR,
     NOTE,
@@ -23,7 +25,7 @@ from relimit.data.findings import (
 )
 from relimit.data.schema import accounts_schema, decisions_log_schema, observations_schema
 from relimit.data.table_rules import TABLE_RULES, TableRule
-from relimit.data.tables import read_parquet
+from relimit.data.tables import read_parquet, read_whole
 
 SCHEMAS: Final = {
     "decisions": decisions_log_schema(),
@@ -115,8 +117,8 @@ def _check_table(path: Path, schema: pa.Schema, name: str, ids: Any) -> list[Fin
         return findings
     try:
         table = read_parquet(path, schema, table=name)
-    except DataError as error:
-        return [*findings, from_error(error, "unreadable")]
+    except DataError:
+        return [*findings, *(from_error(fault, "unreadable") for fault in _faults(files))]
     findings += [found for rule in TABLE_RULES[name] if (found := _of_rule(rule, table, path))]
     findings += _doubled(table, name, path)
     if ids is not None:
@@ -124,6 +126,21 @@ def _check_table(path: Path, schema: pa.Schema, name: str, ids: Any) -> list[Fin
     if name == "observations":
         findings += _outcomes(table, path)
     return findings
+
+
+def _faults(files: TableFiles) -> list[DataError]:
+    """Return what is wrong with each file and column of a table that can't be read."""
+    found: list[DataError] = []
+    for file in files.files:
+        where = str(file)
+        try:
+            rows = read_whole(file, files.schema.names)
+        except DataError as error:
+            found.append(error)
+            continue
+        found += cast_faults(rows, files.schema, where=where)
+        found += null_faults(rows, files.schema, where=where)
+    return found
 
 
 def _of_rule(rule: TableRule, table: pa.Table, path: Path) -> Finding | None:

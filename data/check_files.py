@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from relimit.data.errors import DataError
-from relimit.data.files import TableFiles, parquet_files, validate_schema
+from relimit.data.files import TableFiles, schema_faults, validate_schema
 from relimit.data.findings import NOTE, WARNING, Finding, from_error
 
 
@@ -15,22 +14,17 @@ def check_files(
 ) -> tuple[TableFiles | None, list[Finding]]:
     """Return a table's files, None if a schema is at fault, and what was found in the footers.
 
-    Every file is looked at, so that all faulty ones are told at once.
+    Every file and column is looked at, so that all faulty ones are told at once.
 
     Raises
     ------
     DataError
         There is nothing at `path`.
     """
-    faults: list[Finding] = []
-    for file in (*parquet_files(path), path):
-        if file == path and faults:
-            break
-        try:
-            files = validate_schema(file, schema, table)
-        except DataError as error:
-            faults.append(from_error(error, "schema"))
-    return (None, faults) if faults else (files, _remarks(path, files, schema))
+    if faults := schema_faults(path, schema, table):
+        return None, [from_error(fault, "schema") for fault in faults]
+    files = validate_schema(path, schema, table)
+    return files, _remarks(path, files, schema)
 
 
 def _remarks(path: Path, files: TableFiles, schema: pa.Schema) -> list[Finding]:

@@ -17,6 +17,7 @@ from relimit.data.events import Ids, conform_columns, conform_events, group_by_a
 from relimit.data.overlap import Workers, read_ahead
 from relimit.data.row_groups import Lot, RowGroup, lots_of
 from relimit.data.schema import events_schema
+from relimit.data.unusable import with_account
 from relimit.data.wanted import Tally, Wanted, rows_of
 
 LOT_ROWS: Final = 1_000_000
@@ -32,17 +33,22 @@ MOST_GATHERED: Final = 2_000_000
 
 
 def read_wanted(
-    groups: Sequence[RowGroup], wanted: Wanted, tally: Tally, pool: Workers | None = None
+    groups: Sequence[RowGroup],
+    wanted: Wanted,
+    tally: Tally,
+    pool: Workers | None = None,
+    *,
+    lenient: bool = False,
 ) -> Iterator[pa.Table]:
     """Read row groups whose accounts ascend, and leave out most of those that are not wanted.
 
     The first and the last account of each table are always there, as they may go on in the next.
-    The pool's threads read ahead.
+    The pool's threads read ahead. See `EventPlan` for `lenient`.
     """
 
     def read(lot: Lot) -> pa.Table:
         # A group alone is needed for its first and last account, so that all is read at once.
-        told = _telling(lot, wanted) if len(lot.groups) > 1 else _whole(lot)
+        told = _telling(lot, wanted, lenient) if len(lot.groups) > 1 else _whole(lot, lenient)
         ids, starts, order = group_by_account(told["account_id"])
         rows = wanted.rows(told)
         if order is None:
@@ -50,8 +56,8 @@ def read_wanted(
             keep[:1] = keep[-1:] = True
             kept = rows_of(keep, starts)
         else:
-            kept = np.arange(lot.rows)
-        table = _kept(lot, told, kept)
+            kept = np.arange(told.num_rows)
+        table = _kept(lot, told, kept, lenient)
         _require_all(len(rows), _note(table, wanted, tally, lot.rows))
         return table
 
@@ -59,19 +65,24 @@ def read_wanted(
 
 
 def gather(
-    groups: Sequence[RowGroup], wanted: Wanted, tally: Tally, pool: Workers | None = None
+    groups: Sequence[RowGroup],
+    wanted: Wanted,
+    tally: Tally,
+    pool: Workers | None = None,
+    *,
+    lenient: bool = False,
 ) -> pa.Table | None:
     """Return the events of the wanted accounts from row groups in no order; None if too many.
 
     Who is wanted is found first, without the row groups that became known too early to tell.
     """
-    named, asking = _all_wanted(groups, wanted, pool)
+    named, asking = _all_wanted(groups, wanted, pool, lenient)
 
     def read(lot: Lot) -> tuple[pa.Table, int]:
-        ids = conform_columns(lot.read(["account_id"]), ["account_id"], where=str(lot.path))
+        ids = _of_accounts(lot, lot.read(["account_id"]), lenient)
         distinct, starts, order = group_by_account(ids["account_id"])
         rows = rows_of(named.among(distinct, starts, _NO_ROWS), starts)
-        table = _kept(lot, ids, rows if order is None else np.sort(order[rows]))
+        table = _kept(lot, ids, rows if order is None else np.sort(order[rows]), lenient)
         return table, _note(table, wanted, tally, lot.rows)
 
     held, count, rows = [], 0, 0
@@ -95,13 +106,13 @@ _NO_ROWS: Final = np.empty(0, np.int64)
 
 
 def _all_wanted(
-    groups: Sequence[RowGroup], wanted: Wanted, pool: Workers | None
+    groups: Sequence[RowGroup], wanted: Wanted, pool: Workers | None, lenient: bool
 ) -> tuple[Wanted, int]:
     """Return the wanted accounts by name, and how many events make one wanted."""
     telling = [group for group in groups if group.latest is None or group.latest > wanted.since]
 
     def read(lot: Lot) -> Ids:
-        told = _telling(lot, wanted)
+        told = _telling(lot, wanted, lenient)
         ids: Ids = told["account_id"].take(pa.array(wanted.rows(told))).to_numpy()
         return ids
 
@@ -112,26 +123,36 @@ def _all_wanted(
     return Wanted(named), sum(len(ids) for ids in asking)
 
 
-def _telling(lot: Lot, wanted: Wanted) -> pa.Table:
-    """Return the columns that tell who is wanted."""
+def _telling(lot: Lot, wanted: Wanted, lenient: bool) -> pa.Table:
+    """Return the columns that tell who is wanted; all, if an event of nobody was left out."""
     names = [name for name in wanted.columns if name in lot.names]
     told = lot.read(names)
     if "known_at" in wanted.columns and ("known_at" not in names or told["known_at"].null_count):
         told = told.append_column("ts", lot.read(["ts"])["ts"])
-    columns = dict.fromkeys((*wanted.columns, *told.column_names))
-    return conform_columns(told, list(columns), where=str(lot.path))
+    return _of_accounts(lot, told, lenient, wanted.columns)
 
 
-def _whole(lot: Lot) -> pa.Table:
-    names = [name for name in _NAMES if name in lot.names]
-    return conform_events(lot.read(names), where=str(lot.path))
+def _of_accounts(lot: Lot, told: pa.Table, lenient: bool, also: Sequence[str] = ()) -> pa.Table:
+    """Return what was read of a lot; all columns, if an event of nobody has to be left out."""
+    if lenient and told["account_id"].null_count:
+        return _whole(lot, lenient)
+    names = dict.fromkeys((*also, *told.column_names))
+    return conform_columns(told, list(names), where=str(lot.path), lenient=lenient)
 
 
-def _kept(lot: Lot, told: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
+def _whole(lot: Lot, lenient: bool) -> pa.Table:
+    rows = lot.read([name for name in _NAMES if name in lot.names])
+    named = with_account(rows) if lenient else rows
+    return conform_events(named, where=str(lot.path), lenient=lenient)
+
+
+def _kept(lot: Lot, told: pa.Table, rows: NDArray[np.int64], lenient: bool) -> pa.Table:
     """Return some ascending rows of a lot with all their columns, of which some have been read.
 
     If they are most of the rows, all are returned.
     """
+    if told.num_rows < lot.rows:  # some were left out, so that all columns have been read
+        return told.take(pa.array(rows))
     whole = len(rows) >= MOSTLY * lot.rows
     begins = np.cumsum([0, *(group.rows for group in lot.groups)])
     counts = np.diff(begins if whole else np.searchsorted(rows, begins))
@@ -144,7 +165,7 @@ def _kept(lot: Lot, told: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
         rest = lot.read(more, [lot.groups[place] for place in needed])
         for name in more:
             told = told.append_column(name, rest[name])
-    table = conform_events(told, where=str(lot.path))
+    table = conform_events(told, where=str(lot.path), lenient=lenient)
     if whole:
         return table
     left_out = begins[needed] - np.cumsum([0, *np.diff(begins)[needed]])[:-1]

@@ -1,5 +1,6 @@
 """What a column may look like: names, types, and what is told of one that doesn't."""
 
+from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Final
 
@@ -45,18 +46,33 @@ def check_columns(
     Raises
     ------
     DataError
-        A required column is missing, a name occurs twice, or a type can't be cast losslessly.
+        The first of `column_faults`.
+    """
+    for fault in column_faults(found, schema, table=table, where=where, rows=rows):
+        raise fault
+
+
+def column_faults(
+    found: pa.Schema, schema: pa.Schema, *, table: str, where: str, rows: int
+) -> Iterator[ColumnError]:
+    """Yield what is wrong with the names and types of one file's columns.
+
+    A required column is missing, a name occurs twice, or a type can't be cast losslessly.
     """
     for name in required_columns(schema, table):
         if name not in found.names:
-            raise _missing(name, found, schema, where=where, rows=rows)
+            yield _missing(name, found, schema, where=where, rows=rows)
     for field in schema:
         if found.names.count(field.name) > 1:
             what = f"column {field.name} occurs {found.names.count(field.name)} times ({rows} rows)"
             mend = "Keep one of them"
-            raise ColumnError(what, column=field.name, rows=rows, where=where, mend=mend)
-        if field.name in found.names:
-            _check_type(found.field(field.name).type, field, where=where, rows=rows)
+            yield ColumnError(what, column=field.name, rows=rows, where=where, mend=mend)
+        elif field.name in found.names:
+            kind = found.field(field.name).type
+            if mend := type_fault(kind, field):
+                wanted = wanted_words(field)
+                what = f"column {field.name} is {kind} ({rows} rows), expected {wanted}"
+                yield ColumnError(what, column=field.name, rows=rows, where=where, mend=mend)
 
 
 def _missing(
@@ -68,14 +84,6 @@ def _missing(
     mend = f"Rename column {close[0]} to {name}" if close else f"Add column {name}"
     what = f"column {name} is missing ({rows} rows; columns: {', '.join(found.names)})"
     return ColumnError(what, column=name, rows=rows, where=where, mend=mend)
-
-
-def _check_type(found: pa.DataType, field: pa.Field, *, where: str, rows: int) -> None:
-    """Raise a `DataError` if a column's type has no lossless cast to the contract's."""
-    mend = type_fault(found, field)
-    if mend:
-        what = f"column {field.name} is {found} ({rows} rows), expected {wanted_words(field)}"
-        raise ColumnError(what, column=field.name, rows=rows, where=where, mend=mend)
 
 
 def wanted_words(field: pa.Field) -> str:

@@ -103,25 +103,32 @@ def blocks_from_table(events: pa.Table) -> EventBlock:
     return EventBlock(account_ids, starts, details=details, **in_total_order(starts, columns))
 
 
-def conform_events(events: pa.Table, *, where: str) -> pa.Table:
+def conform_events(events: pa.Table, *, where: str, lenient: bool = False) -> pa.Table:
     """Return the columns of events in the types that blocks are made from.
 
     They are those of `events_schema`, but with room for as many words as a file may have.
+
+    Parameters
+    ----------
+    lenient
+        Let events without `ts` or `kind` pass, for `split_unusable`.
 
     Raises
     ------
     DataError
         As in `blocks_from_table`.
     """
-    contract = events_schema()
-    if events.schema.equals(_BLOCK_SCHEMAS[False]) or events.schema.equals(_BLOCK_SCHEMAS[True]):
+    contract, known = events_schema(), _BLOCK_SCHEMAS[lenient]
+    if any(events.schema.equals(schema) for schema in known.values()):
         return events
     check_columns(events.schema, contract, table="events", where=where, rows=events.num_rows)
     words = not pa.types.is_integer(events.schema.field("account_id").type)
-    return conform(events, _BLOCK_SCHEMAS[words], where=where)
+    return conform(events, known[words], where=where)
 
 
-def conform_columns(events: pa.Table, names: Sequence[str], *, where: str) -> pa.Table:
+def conform_columns(
+    events: pa.Table, names: Sequence[str], *, where: str, lenient: bool = False
+) -> pa.Table:
     """Return some columns of events as `conform_events` has them; one that is absent is null.
 
     Raises
@@ -130,12 +137,15 @@ def conform_columns(events: pa.Table, names: Sequence[str], *, where: str) -> pa
         As in `blocks_from_table`.
     """
     words = not pa.types.is_integer(events.schema.field("account_id").type)
-    fields = [_BLOCK_SCHEMAS[words].field(name) for name in names]
+    fields = [_BLOCK_SCHEMAS[lenient][words].field(name) for name in names]
     return conform(events, pa.schema(fields), where=where)
 
 
-def _block_schema(account_id: pa.DataType) -> pa.Schema:
+def _block_schema(account_id: pa.DataType, *, lenient: bool) -> pa.Schema:
     schema = events_schema(account_id)
+    for name in ("ts", "kind") if lenient else ():
+        place = schema.get_field_index(name)
+        schema = schema.set(place, schema.field(place).with_nullable(True))
     for name in ("kind", "detail"):
         place = schema.get_field_index(name)
         wide = pa.dictionary(pa.int32(), pa.string())
@@ -143,7 +153,14 @@ def _block_schema(account_id: pa.DataType) -> pa.Schema:
     return schema
 
 
-_BLOCK_SCHEMAS: Final = {False: _block_schema(pa.int64()), True: _block_schema(pa.string())}
+_BLOCK_SCHEMAS: Final = {
+    lenient: {
+        words: _block_schema(pa.string() if words else pa.int64(), lenient=lenient)
+        for words in (False, True)
+    }
+    for lenient in (False, True)
+}
+"""By whether events without `ts` or `kind` pass, and whether the ids are words."""
 
 
 def group_by_account(

@@ -1,12 +1,14 @@
 """The files of a table: which they are, and whether their schemas keep the contract."""
 
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from relimit.data.contract import ID_COLUMN, ColumnError, check_columns, id_type, with_id_type
+from relimit.data.contract import ID_COLUMN, ColumnError, column_faults, id_type, with_id_type
 from relimit.data.errors import DataError
 
 
@@ -114,10 +116,9 @@ def validate_schema(path: Path, schema: pa.Schema, table: str) -> TableFiles:
     """
     files = parquet_files(path)
     footers = [_read_footer(file) for file in files]
-    for footer in footers:
-        where = str(footer.file)
-        check_columns(footer.schema, schema, table=table, where=where, rows=footer.rows)
-    _check_siblings(footers, schema)
+    own = (fault for footer in footers for fault in _own_faults(footer, schema, table))
+    for fault in itertools.chain(own, _sibling_faults(footers, schema)):
+        raise fault
     names = {name for footer in footers for name in footer.schema.names}
     known = schema.names
     unread = _visible(path) if path.is_dir() else []
@@ -129,6 +130,28 @@ def validate_schema(path: Path, schema: pa.Schema, table: str) -> TableFiles:
         extra=tuple(sorted(names - set(known))),
         unread=tuple(file for file in unread if file.suffix != ".parquet"),
     )
+
+
+def schema_faults(path: Path, schema: pa.Schema, table: str) -> list[DataError]:
+    """Return every fault of a table's files; `validate_schema` raises the first.
+
+    Whether parts fit each other is looked at once each is in order by itself.
+
+    Raises
+    ------
+    DataError
+        There is nothing at `path`.
+    """
+    footers: list[_Footer] = []
+    faults: list[DataError] = []
+    for file in parquet_files(path):
+        try:
+            footers.append(_read_footer(file))
+        except DataError as error:
+            faults.append(error)
+        else:
+            faults += _own_faults(footers[-1], schema, table)
+    return faults or list(_sibling_faults(footers, schema))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,21 +168,26 @@ def _read_footer(file: Path) -> _Footer:
         return _Footer(file, opened.schema_arrow, opened.metadata.num_rows)
 
 
-def _check_siblings(footers: list[_Footer], schema: pa.Schema) -> None:
-    """Raise a `DataError` if a part lacks a column of its siblings, or has other ids than they."""
+def _own_faults(footer: _Footer, schema: pa.Schema, table: str) -> Iterator[ColumnError]:
+    where, rows = str(footer.file), footer.rows
+    return column_faults(footer.schema, schema, table=table, where=where, rows=rows)
+
+
+def _sibling_faults(footers: Sequence[_Footer], schema: pa.Schema) -> Iterator[ColumnError]:
+    """Yield what parts lack of the columns of their siblings, and those with other ids."""
     for name in schema.names:
         having = [footer for footer in footers if name in footer.schema.names]
         if having and len(having) < len(footers):
             part = next(footer for footer in footers if name not in footer.schema.names)
             what = f"column {name} is missing ({part.rows} rows), but {having[0].file.name} has it"
             mend = "Write every part with the same columns"
-            raise ColumnError(what, column=name, rows=part.rows, where=str(part.file), mend=mend)
+            yield ColumnError(what, column=name, rows=part.rows, where=str(part.file), mend=mend)
     if ID_COLUMN in schema.names:
-        _check_ids(footers, schema)
+        yield from _id_faults(footers, schema)
 
 
-def _check_ids(footers: list[_Footer], schema: pa.Schema) -> None:
-    """Raise a `DataError` if one part's ids are numbers and another's are strings."""
+def _id_faults(footers: Sequence[_Footer], schema: pa.Schema) -> Iterator[ColumnError]:
+    """Yield the parts of which the ids are numbers where an earlier part's are words, or so."""
     wanted = _id_type(footers, schema)
     for footer in footers:
         found, rows = footer.schema.field(ID_COLUMN).type, footer.rows
@@ -167,10 +195,10 @@ def _check_ids(footers: list[_Footer], schema: pa.Schema) -> None:
             what = f"column {ID_COLUMN} is {found} ({rows} rows), but {wanted} in an earlier part"
             mend = "Write the ids alike in every part"
             where = str(footer.file)
-            raise ColumnError(what, column=ID_COLUMN, rows=rows, where=where, mend=mend)
+            yield ColumnError(what, column=ID_COLUMN, rows=rows, where=where, mend=mend)
 
 
-def _id_type(footers: list[_Footer], schema: pa.Schema) -> pa.DataType:
+def _id_type(footers: Sequence[_Footer], schema: pa.Schema) -> pa.DataType:
     """Return the type of the ids in the first part that has any."""
     if ID_COLUMN not in schema.names:
         return pa.int64()

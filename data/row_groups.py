@@ -15,6 +15,7 @@ from relimit.data.events import Ids, conform_columns, conform_events, group_by_a
 from relimit.data.files import unreadable
 from relimit.data.overlap import Workers, made_ahead, read_ahead
 from relimit.data.times import microseconds
+from relimit.data.unusable import with_account
 
 WHOLE: Final = 1_500_000
 """Rows up to which row groups are read at once: the events of a writer's usual million."""
@@ -145,50 +146,62 @@ class Lot:
 
 
 def read_groups(
-    groups: Sequence[RowGroup], schema: pa.Schema, rows: int, pool: Workers | None = None
+    groups: Sequence[RowGroup],
+    schema: pa.Schema,
+    rows: int,
+    pool: Workers | None = None,
+    *,
+    lenient: bool = False,
 ) -> Iterator[pa.Table]:
     """Read row groups one after another; small ones of a file together, until they have `rows`.
 
     With a pool its threads read the next tables before they are asked for. One beyond `WHOLE` is
     read in pieces of `rows` if its accounts ascend, which they tell first; else it is read at once,
-    for it is still to be sorted.
+    for it is still to be sorted. See `EventPlan` for `lenient`.
     """
     lots = lots_of(groups, rows)
     # Reading takes about half of the time, so that half of the threads are enough for it.
     most = None if pool is None else max(pool.count // 2, 1)
     for large, mine in itertools.groupby(lots, key=lambda lot: lot.rows > WHOLE):
         if large:
-            yield from made_ahead(_pieces(mine, schema, rows, threads=pool is None), pool)
+            pieces = _pieces(mine, schema, rows, threads=pool is None)
+            tables = made_ahead((_conformed(*piece, lenient) for piece in pieces), pool)
         else:
-            reads = (partial(_read, lot, schema, threads=pool is None) for lot in mine)
-            yield from read_ahead(reads, pool, most=most)
+            reads = (partial(_read, lot, schema, lenient, threads=pool is None) for lot in mine)
+            tables = read_ahead(reads, pool, most=most)
+        yield from tables
 
 
-def _read(lot: Lot, schema: pa.Schema, *, threads: bool) -> pa.Table:
+def _read(lot: Lot, schema: pa.Schema, lenient: bool, *, threads: bool) -> pa.Table:
     names = [name for name in schema.names if name in lot.names]
-    return conform_events(lot.read(names, threads=threads), where=str(lot.path))
+    return _conformed(lot, lot.read(names, threads=threads), lenient)
+
+
+def _conformed(lot: Lot, table: pa.Table, lenient: bool) -> pa.Table:
+    mine = with_account(table) if lenient else table
+    return conform_events(mine, where=str(lot.path), lenient=lenient)
 
 
 def _pieces(
     lots: Iterable[Lot], schema: pa.Schema, rows: int, *, threads: bool
-) -> Iterator[pa.Table]:
+) -> Iterator[tuple[Lot, pa.Table]]:
     for lot in lots:
+        names = [name for name in schema.names if name in lot.names]
         told = lot.read(["account_id"], threads=threads)
         if not _ascends(told, lot):
-            yield _read(lot, schema, threads=threads)
+            yield lot, lot.read(names, threads=threads)
             continue
-        names = [name for name in schema.names if name in lot.names and name != "account_id"]
+        names.remove("account_id")
         begin = 0
         for piece in lot.pieces(names, rows, threads=threads):
             mine = told["account_id"].slice(begin, piece.num_rows)
-            whole = piece.add_column(0, told.schema.field(0), mine)
-            yield conform_events(whole, where=str(lot.path))
+            yield lot, piece.add_column(0, told.schema.field(0), mine)
             begin += piece.num_rows
 
 
 def _ascends(told: pa.Table, lot: Lot) -> bool:
-    ids = conform_columns(told, ["account_id"], where=str(lot.path))["account_id"]
-    return group_by_account(ids)[2] is None
+    told = conform_columns(with_account(told), ["account_id"], where=str(lot.path))
+    return group_by_account(told["account_id"])[2] is None
 
 
 def lots_of(groups: Iterable[RowGroup], rows: int) -> Iterator[Lot]:

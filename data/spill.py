@@ -16,6 +16,7 @@ from relimit.data.events import Ids, account_places, conform_events
 from relimit.data.overlap import Workers, in_order_of, made_ahead, read_ahead
 from relimit.data.row_groups import read_batches
 from relimit.data.schema import events_schema
+from relimit.data.unusable import with_account
 
 BUCKET_ROWS: Final = 500_000
 """Rows aimed at in a bucket: what two sorts can hold beside the reader in half a gigabyte."""
@@ -32,6 +33,7 @@ def spill(
     pool: Workers | None = None,
     *,
     names: Sequence[str] = _COLUMNS,
+    lenient: bool = False,
 ) -> Iterator[pa.Table]:
     """Yield the events of files in buckets of ascending ranges of accounts.
 
@@ -48,6 +50,8 @@ def spill(
         buckets while one is used.
     names
         The columns to read; the others are null.
+    lenient
+        See `EventPlan`.
 
     Yields
     ------
@@ -63,7 +67,7 @@ def spill(
     paths = [folder / f"{number:03}.arrow" for number in range(len(borders) + 1)]
     with _room_needed(folder), ExitStack() as stack:
         writers: dict[int, pa.RecordBatchStreamWriter] = {}
-        for parts in _parted(made_ahead(_batches(files, names), pool), borders, pool):
+        for parts in _parted(made_ahead(_batches(files, names, lenient), pool), borders, pool):
             for number, part in parts:
                 if number not in writers:
                     writers[number] = stack.enter_context(
@@ -94,7 +98,8 @@ def _sorted_bucket(path: Path) -> pa.Table:
     with pa.ipc.open_stream(path) as reader:
         table = reader.read_all().unify_dictionaries().combine_chunks()
     path.unlink()
-    known_at = pc.coalesce(table["known_at"], table["ts"]).cast(pa.int64()).to_numpy()
+    known_at = pc.coalesce(table["known_at"], table["ts"]).cast(pa.int64())
+    known_at = pc.fill_null(known_at, 0).to_numpy()
     account = table["account_id"]
     place = account.to_numpy() if _is_number(account.type) else account_places(account)[1]
     return table.take(pa.array(_order(place, known_at)))
@@ -113,10 +118,11 @@ def _is_number(found: pa.DataType) -> bool:
     return bool(pa.types.is_integer(found))
 
 
-def _batches(files: Sequence[Path], names: Sequence[str]) -> Iterator[pa.Table]:
+def _batches(files: Sequence[Path], names: Sequence[str], lenient: bool) -> Iterator[pa.Table]:
     for path in files:
         for batch in read_batches(path, names, _BATCH_ROWS):
-            yield conform_events(batch, where=str(path))
+            rows = with_account(batch) if lenient else batch
+            yield conform_events(rows, where=str(path), lenient=lenient)
 
 
 def _borders(files: Sequence[Path]) -> Ids:
@@ -125,7 +131,8 @@ def _borders(files: Sequence[Path]) -> Ids:
     batches = (batch for path in files for batch in read_batches(path, ["account_id"], _BATCH_ROWS))
     for batch in batches:
         rows += batch.num_rows
-        samples.append(_every(batch["account_id"], max(1, batch.num_rows // _SAMPLE)))
+        ids = batch["account_id"].drop_null()
+        samples.append(_every(ids, max(1, batch.num_rows // _SAMPLE)))
     if not samples:
         return np.empty(0, np.int64)
     sample: NDArray[Any] = np.sort(np.concatenate(samples))

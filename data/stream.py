@@ -104,15 +104,26 @@ class EventPlan:
         Ascending ids to keep; None keeps all.
     after
         Only accounts after this one are read; None reads from the first.
+    lenient
+        Events without an account are left out, and those without `ts` or `kind` come along: see
+        `relimit.data.unusable`. Otherwise any of them is an error.
     """
 
     schema: pa.Schema
     groups: tuple[RowGroup, ...]
     accounts: Ids | None
     after: Any
+    lenient: bool
 
     @classmethod
-    def of(cls, path: Path, *, accounts: Ids | None = None, without: Collection[str] = ()) -> Self:
+    def of(
+        cls,
+        path: Path,
+        *,
+        accounts: Ids | None = None,
+        without: Collection[str] = (),
+        lenient: bool = False,
+    ) -> Self:
         """Plan to read a Parquet file or a folder of parts, but for the columns `without`.
 
         Raises
@@ -126,7 +137,7 @@ class EventPlan:
             _check_ids(accounts, found.schema.field("account_id").type, path)
             groups = [group for group in groups if group.may_hold(accounts)]
         schema = pa.schema([field for field in found.schema if field.name not in without])
-        return cls(schema, tuple(groups), accounts, None)
+        return cls(schema, tuple(groups), accounts, None, lenient)
 
     def following(self, account: Any) -> Self:
         """Return the plan to read only the accounts after one."""
@@ -152,8 +163,9 @@ class EventPlan:
         """
         ordered = _ascending(self.groups)
         if ordered is not None:
-            tables = _whole_accounts(read_wanted(ordered, wanted, tally, pool), None, rows)
-        elif (table := gather(self.groups, wanted, tally, pool)) is not None:
+            read = read_wanted(ordered, wanted, tally, pool, lenient=self.lenient)
+            tables = _whole_accounts(read, None, rows)
+        elif (table := gather(self.groups, wanted, tally, pool, lenient=self.lenient)) is not None:
             tables = _whole_accounts(iter([table]), None, rows)
         else:
             tables = note_due(self._ascending_tables(rows, pool), wanted, tally)
@@ -162,12 +174,14 @@ class EventPlan:
     def _ascending_tables(self, rows: int, pool: Workers | None) -> Iterator[pa.Table]:
         ordered = _ascending(self.groups)
         if ordered is not None:
-            groups = read_groups(ordered, self.schema, BLOCKS_READ * rows, pool)
+            most = BLOCKS_READ * rows
+            groups = read_groups(ordered, self.schema, most, pool, lenient=self.lenient)
             yield from _whole_accounts(groups, self.accounts, rows)
             return
         with tempfile.TemporaryDirectory(prefix="relimit-") as folder:
             files = list(dict.fromkeys(group.path for group in self.groups))
-            buckets = spill(files, Path(folder), pool, names=self.schema.names)
+            names = self.schema.names
+            buckets = spill(files, Path(folder), pool, names=names, lenient=self.lenient)
             yield from _whole_accounts(buckets, self.accounts, rows)
 
 

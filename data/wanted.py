@@ -38,14 +38,17 @@ class Wanted:
         return ("account_id",) if self.kind is None else ("account_id", "kind", "known_at")
 
     def rows(self, events: pa.Table) -> NDArray[np.int64]:
-        """Return the rows of the kind that became known in the window; `conform_events` first."""
+        """Return the rows of the kind that became known in the window; `conform_events` first.
+
+        A row without a kind may be of any, and one without a time may have become known then.
+        """
         if self.kind is None:
             return np.empty(0, np.int64)
         rows = _rows_of_kind(events["kind"], self.kind)
         known_at = events["known_at"].take(pa.array(rows))
         if known_at.null_count:
             known_at = pc.coalesce(known_at, events["ts"].take(pa.array(rows)))
-        times: NDArray[np.int64] = known_at.cast(pa.int64()).to_numpy()
+        times: NDArray[np.int64] = pc.fill_null(known_at.cast(pa.int64()), self.as_of).to_numpy()
         return rows[(times > self.since) & (times <= self.as_of)]
 
     def due(self, events: pa.Table) -> tuple[int, Ids]:
@@ -145,11 +148,14 @@ def rows_of(keep: NDArray[np.bool_], starts: NDArray[np.int64]) -> NDArray[np.in
 
 
 def _rows_of_kind(column: pa.ChunkedArray, kind: str) -> NDArray[np.int64]:
-    """Return the rows with a word, from the codes as they are stored."""
+    """Return the rows with a word, and those with none, from the codes as they are stored."""
     found, first = [np.empty(0, np.int64)], 0
     for chunk in column.chunks:
         code = pc.index(chunk.dictionary, kind).as_py()
-        if code >= 0:
+        if chunk.null_count:
+            codes = pc.fill_null(chunk.indices, -1).to_numpy()
+            found.append(np.flatnonzero((codes == code) | (codes == -1)) + first)
+        elif code >= 0:
             found.append(np.flatnonzero(chunk.indices.to_numpy() == code) + first)
         first += len(chunk)
     return np.concatenate(found)

@@ -9,7 +9,7 @@ from relimit.models.arms import (
     bound_by_tried,
     expand_by_arms,
 )
-from relimit.models.artifact import load_model, save_model
+from relimit.models.artifact import Artifact, load_model, save_model
 from relimit.models.base import Frame, Head, RiskEstimator, design_matrix
 from relimit.models.boosting import BoostedHead, BoostedTrees
 from relimit.models.calibration import (
@@ -48,6 +48,7 @@ __all__ = [
     "ARM_DIRECTIONS",
     "FAMILIES",
     "PREDICTORS",
+    "Artifact",
     "Beta",
     "BoostedHead",
     "BoostedTrees",

@@ -7,9 +7,10 @@ So `save_model` returns the manifest's own digest, to be kept elsewhere and give
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from relimit.models.arms import ARM_COLUMNS
 from relimit.models.calibration import calibration_from_json
 from relimit.models.catalogue import check_installed
 from relimit.models.families import family_named
-from relimit.models.folder import read_bytes, read_checked, sha256, write_folder
+from relimit.models.folder import check_bytes, read_bytes, read_checked, sha256, write_folder
 from relimit.models.loss import loss_from_json
 from relimit.models.prediction import Predictor
 from relimit.models.reference import Reference
@@ -110,57 +111,106 @@ def load_model(
     num_threads: int = 1,
     predictor: Predictor = "auto",
 ) -> RiskModel:
-    """Read a saved model, trusting nothing: hashes first, then features, then known answers.
+    """Read a saved model, trusting nothing: see `Artifact.read` and `Artifact.load`."""
+    artifact = Artifact.read(Path(folder), digest)
+    return artifact.load(installed=installed, num_threads=num_threads, predictor=predictor)
 
-    Parameters
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A saved model's bytes, every one of which was checked by what made this: `read` or `of`.
+
+    Attributes
     ----------
-    folder
-        What `save_model` wrote; other files in it are not read.
+    manifest
+        What it says of itself.
+    files
+        By name, the manifest's own among them.
     digest
-        What `save_model` returned, from where it was kept; compared if given.
-    installed
-        Features with their definitions, or just their names; the installed catalogue if absent.
-    num_threads
-        For batches; it changes no result.
-    predictor
-        What scores blocks of many rows by trees: `lightgbm`, `fast` (the extra of that name), or
-        `auto`, which is `fast` once that is worth loading; it changes no result.
-
-    Raises
-    ------
-    ModelError
-        If a file is absent, damaged or exchanged, the manifest doesn't fit the installed
-        features, or the model doesn't give the answers that it gave when it was saved.
+        SHA-256 of the manifest.
+    where
+        What the bytes came from, for messages.
     """
-    folder = Path(folder)
-    where = str(folder / MANIFEST_FILE)
-    manifest, files = _read_folder(folder, digest)
-    definitions = manifest["feature_definitions"]
-    check_installed({name: definitions[name] for name in manifest["features"]}, installed, where)
-    model = _read_model(manifest, files, where, num_threads, predictor)
-    version_name = sha256(files[MANIFEST_FILE])[:12]
-    model = dataclasses.replace(model, manifest=manifest, version=version_name)
-    _check_golden(model, decode(files[_GOLDEN_FILE], _GOLDEN_FILE), str(folder))
-    return model
+
+    manifest: dict[str, Any]
+    files: dict[str, bytes]
+    digest: str
+    where: str
+
+    @classmethod
+    def read(cls, folder: Path, digest: str | None = None) -> Self:
+        """Read a saved model's folder, each file once; other files in it are left behind.
+
+        Parameters
+        ----------
+        folder
+            What `save_model` wrote.
+        digest
+            What `save_model` returned, from where it was kept; compared if given.
+
+        Raises
+        ------
+        ModelError
+            If a file is absent, a link, damaged or exchanged.
+        """
+        where = str(folder / MANIFEST_FILE)
+        text = read_bytes(folder / MANIFEST_FILE, _MANIFEST_BYTES)
+        manifest = _manifest_asked_for(text, digest, where)
+        files = read_checked(folder, manifest["files"])
+        return cls(manifest, {**files, MANIFEST_FILE: text}, sha256(text), str(folder))
+
+    @classmethod
+    def of(cls, files: Mapping[str, bytes], digest: str, where: str) -> Self:
+        """Check the bytes of a saved model that came another way than by its folder.
+
+        Raises
+        ------
+        ModelError
+            If a file is absent, damaged or exchanged.
+        """
+        text = files.get(MANIFEST_FILE, b"")
+        manifest = _manifest_asked_for(text, digest, where)
+        mine = {name: files.get(name, b"") for name in manifest["files"]}
+        for name, content in mine.items():
+            check_bytes(content, manifest["files"][name], f"{where}: {name}")
+        return cls(manifest, {**mine, MANIFEST_FILE: text}, digest, where)
+
+    def load(
+        self,
+        *,
+        installed: Installed | None = None,
+        num_threads: int = 1,
+        predictor: Predictor = "auto",
+    ) -> RiskModel:
+        """Make the model of the bytes: it must fit the installed features and give known answers.
+
+        Parameters
+        ----------
+        installed
+            Features with their definitions, or just their names; the installed catalogue if absent.
+        num_threads
+            For batches; it changes no result.
+        predictor
+            What scores blocks of many rows by trees: `lightgbm`, `fast` (the extra of that name),
+            or `auto`, which is `fast` once that is worth loading; it changes no result.
+
+        Raises
+        ------
+        ModelError
+            If the manifest doesn't fit the installed features, or the model doesn't give the
+            answers that it gave when it was saved.
+        """
+        where, definitions = f"{self.where}/{MANIFEST_FILE}", self.manifest["feature_definitions"]
+        mine = {name: definitions[name] for name in self.manifest["features"]}
+        check_installed(mine, installed, where)
+        model = _read_model(self.manifest, self.files, where, num_threads, predictor)
+        model = dataclasses.replace(model, manifest=self.manifest, version=self.digest[:12])
+        _check_golden(model, decode(self.files[_GOLDEN_FILE], _GOLDEN_FILE), self.where)
+        return model
 
 
-def artifact_files(folder: Path, digest: str | None = None) -> dict[str, bytes]:
-    """Return a saved model's files by name, its manifest among them; other files are left behind.
-
-    `digest` is as in `load_model`.
-
-    Raises
-    ------
-    ModelError
-        If a file is absent, a link, damaged or exchanged.
-    """
-    return _read_folder(folder, digest)[1]
-
-
-def _read_folder(folder: Path, digest: str | None) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Return the manifest, once it is the one asked for, and every file's bytes, once checked."""
-    where = str(folder / MANIFEST_FILE)
-    text = read_bytes(folder / MANIFEST_FILE, _MANIFEST_BYTES)
+def _manifest_asked_for(text: bytes, digest: str | None, where: str) -> dict[str, Any]:
+    """Return what a manifest says, once it is the one asked for."""
     found = sha256(text)
     if digest is not None and digest != found:
         raise ModelError(
@@ -168,8 +218,7 @@ def _read_folder(folder: Path, digest: str | None) -> tuple[dict[str, Any], dict
             where=where,
             mend="Fetch the model again, and find out who changed it.",
         )
-    manifest = _checked_manifest(decode(text, where), where)
-    return manifest, {**read_checked(folder, manifest["files"]), MANIFEST_FILE: text}
+    return _checked_manifest(decode(text, where), where)
 
 
 def _read_model(

@@ -99,14 +99,19 @@ def read_checked(folder: Path, listed: Mapping[str, Any]) -> dict[str, bytes]:
     for name, stated in listed.items():
         if not name or name != Path(name).name or name in {".", ".."} or "\\" in name:
             raise ModelError(f"a file name that leaves the folder: {name!r}", where=str(folder))
-        size, digest = stated["bytes"], stated["sha256"]
-        content = read_bytes(folder / name, most=min(max(int(size), 0), MOST_BYTES))
-        if len(content) != size or sha256(content) != digest:
-            raise ModelError(
-                f"is not the file that was saved ({len(content)} bytes where {size} are stated, "
-                f"SHA-256 {sha256(content)[:12]} where {str(digest)[:12]} is stated)",
-                where=str(folder / name),
-                mend="Fetch or save the model again.",
-            )
-        out[name] = content
+        size = min(max(int(stated["bytes"]), 0), MOST_BYTES)
+        out[name] = read_bytes(folder / name, most=size)
+        check_bytes(out[name], stated, str(folder / name))
     return out
+
+
+def check_bytes(content: bytes, stated: Mapping[str, Any], where: str) -> None:
+    """Raise ModelError unless a file's bytes are those of which size and SHA-256 are stated."""
+    size, digest = stated["bytes"], stated["sha256"]
+    if len(content) != size or sha256(content) != digest:
+        raise ModelError(
+            f"is not the file that was saved ({len(content)} bytes where {size} are stated, "
+            f"SHA-256 {sha256(content)[:12]} where {str(digest)[:12]} is stated)",
+            where=where,
+            mend="Fetch or save the model again.",
+        )

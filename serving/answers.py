@@ -4,17 +4,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-import numpy as np
 import pyarrow as pa
 
-from relimit.data.events import blocks_from_table, conform_events
+from relimit.data.events import conform_events
 from relimit.data.overlap import Workers, in_order_of, worker_pool
 from relimit.data.stream import BLOCK_ROWS, EventPlan
 from relimit.data.wanted import Tally
-from relimit.policy import decisions_schema
-from relimit.serving.blocks import Answers, decide_block
+from relimit.serving.blocks import Answers, decide_events, no_answers, with_quarantined
 from relimit.serving.clock import Clock
-from relimit.serving.quarantine import quarantine_schema
 from relimit.serving.requests import Request
 from relimit.serving.scorer import Scorer
 
@@ -94,24 +91,8 @@ class Answering:
         yield _Span(plan.schema.empty_table(), after, None)
 
     def _answer(self, span: _Span) -> Answers:
-        events = self.request.wanted.of(conform_events(span.events, where="events"))
-        block = blocks_from_table(events)
-        answers = decide_block(self.scorer, self.request, block) if len(events) else self.empty()
-        missing = self.request.without_events(block.account_ids, span.after, span.through)
-        return with_missing(answers, missing)
-
-
-def no_answers(account_id: pa.DataType) -> Answers:
-    """Return answers about nobody."""
-    return Answers(
-        decisions_schema(account_id).empty_table(), quarantine_schema(account_id).empty_table()
-    )
-
-
-def with_missing(answers: Answers, missing: pa.Table) -> Answers:
-    """Return answers with the quarantine of prepayments without events, by account."""
-    if not missing.num_rows:
-        return answers
-    quarantined = pa.concat_tables([answers.quarantined, missing])
-    order = np.argsort(quarantined["account_id"].to_numpy(), kind="stable")
-    return Answers(answers.decided, quarantined.take(pa.array(order)))
+        events = conform_events(span.events, where="events", lenient=True)
+        mine = self.request.wanted.of(events)
+        answers, seen = decide_events(self.scorer, self.request, mine)
+        missing = self.request.without_events(seen, span.after, span.through)
+        return with_quarantined(answers, missing)

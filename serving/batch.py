@@ -19,12 +19,13 @@ from relimit.serving.left_open import left_open
 from relimit.serving.limits import MOST_QUARANTINED
 from relimit.serving.lock import locked
 from relimit.serving.lots import LOT_ROWS, MONEY, Lot, Lots, accounts_of
-from relimit.serving.manifest import ANSWERS, OPEN, finished_run
+from relimit.serving.manifest import ANSWERS, OPEN, QUARANTINE, finished_run
 from relimit.serving.quarantine import require_bearable
 from relimit.serving.requests import Request
 from relimit.serving.scorer import Scorer
 from relimit.serving.sources import Sources
 from relimit.serving.unfinished import AGAIN, Unfinished, has_leftovers
+from relimit.serving.unusable import NO_ACCOUNT
 
 MakeEngine = Callable[[Scorer, Request, EventPlan, int], Engine]
 
@@ -45,8 +46,9 @@ def score(
     `decisions/*.parquet`, `quarantine/*.parquet`, `open/*.parquet` (what a later night takes up)
     and `manifest.json` appear there once all is done and not before: without a manifest there is
     no run. The files depend on the inputs alone, but for the manifest's timings. A finished run of
-    the same inputs is returned as it is, one that was killed or could not be put in its place is
-    resumed, and one that fails leaves no result.
+    the same inputs is returned as it is, if its quarantine is no larger than is allowed now. One
+    that was killed or could not be put in its place is resumed, and one that fails leaves no
+    result.
 
     Parameters
     ----------
@@ -61,12 +63,13 @@ def score(
     Raises
     ------
     DataError
-        If the events break the contract or change meanwhile, too many prepayments can't be
-        decided, `out` holds a run of other inputs, or another process is writing there.
+        If the events break the contract or change meanwhile, too many prepayments can't be decided
+        (a finished run is held to that again), `out` holds a run of other inputs, or another
+        process is writing there.
     """
     clock = Clock()
     state = state_of(events)  # before the footers, which say where everything is
-    plan = EventPlan.of(events, accounts=request.accounts)
+    plan = EventPlan.of(events, accounts=request.accounts, lenient=True)
     request.require_type(plan.schema.field("account_id").type)
     if request.total is not None:
         scorer.model.expect(request.total)
@@ -79,16 +82,18 @@ def score(
 
         finished = finished_run(out, inputs)
         if finished is not None and not has_leftovers(out):
-            return finished
+            return _bearable(finished, max_quarantine, out)
         with locked(out):
             run = Unfinished(out, inputs)
             finished = finished_run(out, inputs)  # by one that was killed as it ended, or just now
             if finished is not None:
                 run.clear()
-                return finished
+                return _bearable(finished, max_quarantine, out)
             run.resume()
             with run.cleared_if_it_fails():
                 _write(answering, request, run, clock, _tally(plan, run.through, progress))
+                nothing = answering.empty()
+                run.close(sources.result().nameless, nothing, left_open(nothing, None)[0])
                 if progress is not None:
                     progress(plan.rows, plan.rows)
                 _require_all(request, run)
@@ -99,6 +104,13 @@ def score(
                 manifest = {"inputs": inputs(), **_summary(run), **strange, "timings": timings}
             run.commit(manifest)
             return manifest
+
+
+def _bearable(finished: dict[str, Any], share: float, out: Path) -> dict[str, Any]:
+    """Return the manifest of a finished run, which may have been allowed a larger quarantine."""
+    asked = finished["counts"]["prepayments"]
+    require_bearable(finished["quarantined"], asked, share, lambda: out / QUARANTINE)
+    return finished
 
 
 def _tally(plan: EventPlan, through: Any, progress: Progress | None) -> Tally:
@@ -126,9 +138,7 @@ def _write(
             write(lot)
     for lot in lots.rest():
         write(lot)
-    nothing = answering.empty()
-    _require_answered(run, request, tally, None, accounts_of(nothing))
-    run.close(nothing, left_open(nothing, None)[0])
+    _require_answered(run, request, tally, None, accounts_of(answering.empty()))
 
 
 def _require_answered(
@@ -147,7 +157,8 @@ def _require_answered(
 
 def _require_all(request: Request, run: Unfinished) -> None:
     """Raise unless every prepayment is in the files once, and every earlier decision."""
-    asked = run.found if request.total is None else request.total
+    nobodys = run.total("reasons")[NO_ACCOUNT]
+    asked = run.found if request.total is None else request.total + nobodys
     written = run.rows_on_disk()
     open_before = 0 if request.earlier is None else len(request.earlier)
     again = run.total("rows")[AGAIN]

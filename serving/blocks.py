@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from relimit.data import Prepayments
 from relimit.data.errors import DataError
-from relimit.data.events import EventBlock
+from relimit.data.events import EventBlock, Ids
 from relimit.data.schema import TIME
+from relimit.policy import decisions_schema
 from relimit.serving.earlier import Again
 from relimit.serving.quarantine import quarantine_schema, undecidable
 from relimit.serving.requests import Request
 from relimit.serving.scorer import Scorer
+from relimit.serving.unusable import Unusable
 
 
 class Answers(NamedTuple):
@@ -36,8 +38,52 @@ class Answers(NamedTuple):
         return int(self.decided.num_rows + self.quarantined.num_rows)
 
 
-def decide_block(scorer: Scorer, request: Request, block: EventBlock) -> Answers:
-    """Decide what is asked about the accounts of a block; pure, each account by itself.
+def no_answers(account_id: pa.DataType) -> Answers:
+    """Return answers about nobody."""
+    return Answers(
+        decisions_schema(account_id).empty_table(), quarantine_schema(account_id).empty_table()
+    )
+
+
+def with_quarantined(answers: Answers, more: pa.Table) -> Answers:
+    """Return answers with more in their quarantine, by account."""
+    if not more.num_rows:
+        return answers
+    return Answers(answers.decided, _by_account(pa.concat_tables([answers.quarantined, more])))
+
+
+def decide_events(scorer: Scorer, request: Request, events: pa.Table) -> tuple[Answers, Ids]:
+    """Decide what is asked about the accounts of some events; pure, each account by itself.
+
+    Parameters
+    ----------
+    events
+        Of whole accounts, `conform_events` leniently: one that lacks its time or kind keeps its
+        account's later prepayments from being decided.
+
+    Returns
+    -------
+    Answers, Ids
+        And the accounts that have an event which can be used.
+
+    Raises
+    ------
+    DataError
+        A prepayment would be neither decided nor quarantined.
+    """
+    block, unusable = Unusable.part(events)
+    answers = no_answers(events.schema.field("account_id").type)
+    if len(block.account_ids):
+        answers = decide_block(scorer, request, block, unusable)
+    if unusable.events.num_rows:
+        answers = with_quarantined(answers, unusable.asking(request.wanted))
+    return answers, block.account_ids
+
+
+def decide_block(
+    scorer: Scorer, request: Request, block: EventBlock, unusable: Unusable
+) -> Answers:
+    """Decide what is asked about the accounts of a block beside their events that can't be used.
 
     Raises
     ------
@@ -45,19 +91,22 @@ def decide_block(scorer: Scorer, request: Request, block: EventBlock) -> Answers
         A prepayment would be neither decided nor quarantined.
     """
     again = request.again(block)
-    answers = _new(scorer, block, request.prepayments(block))
-    return answers if again is None else _together(answers, _again(scorer, block, again))
+    answers = _new(scorer, block, request.prepayments(block), unusable)
+    if again is None:
+        return answers
+    return _together(answers, _again(scorer, block, again, unusable))
 
 
-def _new(scorer: Scorer, block: EventBlock, found: Prepayments) -> Answers:
-    reasons = undecidable(block, found)
+def _new(scorer: Scorer, block: EventBlock, found: Prepayments, unusable: Unusable) -> Answers:
+    reasons = unusable.spoil(undecidable(block, found), block.account_ids, found)
     refused = _given(reasons)
     decided = scorer.decide_block(block, found.take(~refused)).to_table()
     return _answers(block, found, decided, reasons)
 
 
-def _again(scorer: Scorer, block: EventBlock, again: Again) -> Answers:
-    reasons = undecidable(block, again.prepayments)
+def _again(scorer: Scorer, block: EventBlock, again: Again, unusable: Unusable) -> Answers:
+    found = again.prepayments
+    reasons = unusable.spoil(undecidable(block, found), block.account_ids, found)
     sound = ~_given(reasons)
     mine = again.prepayments.take(sound)
     decided = scorer.decide_again(block, mine, again.earlier(sound)).to_table()

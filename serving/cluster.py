@@ -20,8 +20,7 @@ from relimit.data.events import Ids
 from relimit.data.stream import EventPlan
 from relimit.data.tables import read_whole
 from relimit.data.wanted import Tally, Wanted, within
-from relimit.serving.answers import no_answers, with_missing
-from relimit.serving.blocks import Answers
+from relimit.serving.blocks import Answers, no_answers, with_quarantined
 from relimit.serving.clock import Clock
 from relimit.serving.requests import Request
 from relimit.serving.scorer import Scorer
@@ -77,7 +76,7 @@ class OnSpark:
     Raises
     ------
     ModelError
-        The bytes are not those of the scorer's model: its folder was exchanged in between.
+        The bytes are not those of the scorer's model.
     """
 
     shipped: ShippedModel
@@ -90,7 +89,7 @@ class OnSpark:
     def __post_init__(self) -> None:
         if not self.shipped.digest.startswith(self.scorer.model.version):
             what = f"the model {self.scorer.model.version} was loaded, and another one to be sent"
-            raise ModelError(what, mend="Score again once nothing writes to the model's folder")
+            raise ModelError(what, mend="Load one artifact, and send the same")
 
     def empty(self) -> Answers:
         """Return no answers, with ids as the events have them."""
@@ -130,7 +129,8 @@ class OnSpark:
 
     def _events(self, spark: "SparkSession") -> "DataFrame":
         paths = dict.fromkeys(str(group.path) for group in self.plan.groups)
-        return spark.read.options(**CHECKED).parquet(*paths)
+        events = spark.read.options(**CHECKED).parquet(*paths)
+        return events.where(events["account_id"].isNotNull())  # the others the run itself keeps
 
     def _asked(self, events: "DataFrame", tally: Tally) -> Ids:
         """Return who is asked about, ascending; those due are counted apart from the decisions."""
@@ -160,20 +160,24 @@ class OnSpark:
             if table.num_rows:
                 ids, through = table["account_id"].to_numpy(), table["account_id"][-1].as_py()
                 missing = self.request.without_events(ids, after, through)
-                yield with_missing(answers_of(table), missing)
+                yield with_quarantined(answers_of(table), missing)
                 after = through
-        yield with_missing(self.empty(), self.request.without_events(_NOBODY, after, None))
+        yield with_quarantined(self.empty(), self.request.without_events(_NOBODY, after, None))
 
 
 def _asking(events: "DataFrame", wanted: Wanted) -> "DataFrame":
-    """Return the accounts of the events that ask for something, and whether they are not of 0."""
+    """Return the accounts of the events that ask for something, and whether they are not of 0.
+
+    As in `Wanted.rows`.
+    """
     from pyspark.sql.functions import coalesce, col, lit, timestamp_micros
 
     times = [name for name in ("known_at", "ts") if name in events.columns]
     known_at = coalesce(*times)
     since, as_of = (timestamp_micros(lit(time)) for time in (wanted.since, wanted.as_of))
     mine = events.where(
-        (col("kind") == lit(wanted.kind)) & (known_at > since) & (known_at <= as_of)
+        (col("kind").isNull() | (col("kind") == lit(wanted.kind)))
+        & (known_at.isNull() | ((known_at > since) & (known_at <= as_of)))
     )
     calls = coalesce(col("amount") != 0, lit(True))
     return mine.select("account_id", calls.alias("calls")).distinct()

@@ -10,14 +10,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from relimit.data import DataError, Prepayments, read_parquet
+from relimit.data import DataError, Prepayments
 from relimit.data.events import EventBlock, Ids
 from relimit.data.schema import TIME
 from relimit.data.times import microseconds
 from relimit.policy import Earlier
-from relimit.serving.fingerprint import fingerprint, unchanged
+from relimit.serving.account_rows import (
+    quarantined_without_events,
+    read_told,
+    require_type,
+    rows_about,
+    rows_about_others,
+)
 from relimit.serving.manifest import MANIFEST, OPEN, read_run
-from relimit.serving.quarantine import NO_EVENTS, quarantine_schema
 
 _LATEST_FIRST: Final = "Give --earlier the run of the night before"
 
@@ -83,9 +88,7 @@ class OpenDecisions:
             what = "decided prepayments that were named, and no night follows on those"
             raise DataError(what, where=str(run / MANIFEST), mend=_LATEST_FIRST)
         folder = run / OPEN
-        with unchanged(folder):
-            table = read_parquet(folder, open_schema(), table=OPEN)
-            told = fingerprint(folder)
+        table, told = read_told(folder, open_schema(), OPEN)
         as_of = datetime.fromisoformat(manifest["inputs"]["as_of"])
         return cls(run, as_of, table, table["account_id"].to_numpy(), told)
 
@@ -94,15 +97,7 @@ class OpenDecisions:
 
     def require_type(self, account_id: pa.DataType) -> None:
         """Raise DataError if tonight's events have ids of another type."""
-        mine = self.table.schema.field("account_id").type
-        if mine != account_id:
-            what = f"account_id is {mine} in the earlier night, but {account_id} in the events"
-            raise DataError(what, where=str(self.run), mend="Use the same type in both")
-
-    def of(self, accounts: Ids) -> Ids:
-        """Return those of some ascending accounts about which something is open."""
-        rows, place = self.about(accounts)
-        return accounts[np.unique(place)] if rows.num_rows else accounts[:0]
+        require_type(self.table, account_id, self.run)
 
     def between(self, first: Any, last: Any) -> pa.Table:
         """Return the rows about the accounts from one to another, both included."""
@@ -111,34 +106,16 @@ class OpenDecisions:
 
     def about(self, accounts: Ids) -> tuple[pa.Table, NDArray[np.int64]]:
         """Return the rows about some ascending accounts, and each one's place among them."""
-        if not len(accounts):
-            return self.table.slice(0, 0), np.empty(0, np.int64)
-        rows = self.between(accounts[0], accounts[-1])
-        ids = rows["account_id"].to_numpy()
-        place = np.searchsorted(accounts, ids)
-        mine = np.flatnonzero(accounts[place] == ids)
-        return rows.take(pa.array(mine)), place[mine]
+        return rows_about(self.table, self.ids, accounts)
 
     def without_events(self, seen: Ids, after: Any, through: Any, as_of: datetime) -> pa.Table:
         """Return the quarantine of the rows about other accounts of `(after, through]` than seen.
 
         None is an open end.
         """
-        low = 0 if after is None else int(np.searchsorted(self.ids, after, side="right"))
-        high = len(self.ids)
-        if through is not None:
-            high = int(np.searchsorted(self.ids, through, side="right"))
-        rest = self.table.slice(low, high - low)
-        rest = rest.filter(pa.array(~np.isin(self.ids[low:high], seen)))
+        rest = rows_about_others(self.table, self.ids, seen, after, through)
         times = pa.repeat(pa.scalar(microseconds(as_of)), rest.num_rows).cast(TIME)
-        reason = pa.repeat(pa.scalar(NO_EVENTS), rest.num_rows)
-        schema = quarantine_schema(self.table.schema.field("account_id").type)
-        return (
-            rest.append_column("as_of", times)
-            .append_column("reason", reason)
-            .select(schema.names)
-            .cast(schema)
-        )
+        return quarantined_without_events(rest.append_column("as_of", times))
 
     def inputs(self) -> dict[str, Any]:
         """Return what they add to the inputs of a run."""

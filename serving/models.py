@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from relimit.models import Predictor, RiskModel, load_model
+from relimit.models import Artifact, Predictor, RiskModel
 
 
 def open_model(
@@ -10,28 +10,28 @@ def open_model(
 ) -> RiskModel:
     """Return the checked model behind `uri`; no code from the artifact runs.
 
-    `predictor` is as in `load_model`.
+    `predictor` is as in `Artifact.load`.
 
     Raises
     ------
     ModelError
         If there is no such model, or it fails a check.
     """
-    folder, digest = locate_model(uri, tracking_uri)
-    return load_model(folder, digest=digest, predictor=predictor)
+    return open_artifact(uri, tracking_uri).load(predictor=predictor)
 
 
-def locate_model(uri: str, tracking_uri: str | None = None) -> tuple[Path, str | None]:
-    """Return a model's folder and the digest that the registry holds; None for a local folder.
+def open_artifact(uri: str, tracking_uri: str | None = None) -> Artifact:
+    """Return the bytes of the model behind `uri`, checked against the digest in the registry.
+
+    A local folder has no digest but its manifest's own.
 
     Raises
     ------
     ModelError
-        If there is no such model.
+        If there is no such model, or a file is absent, damaged or exchanged.
     """
-    folder = Path(uri)
-    if folder.is_dir():
-        return folder, None
+    if Path(uri).is_dir():
+        return Artifact.read(Path(uri))
     from relimit.training import resolve_model
 
-    return resolve_model(uri, tracking_uri)
+    return Artifact.read(*resolve_model(uri, tracking_uri))

@@ -17,9 +17,8 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from relimit.data.errors import DataError
 from relimit.features import load_plugins, named_plugins
-from relimit.models import load_model
-from relimit.models.artifact import MANIFEST_FILE, artifact_files
-from relimit.models.folder import sha256, write_folder
+from relimit.models import Artifact, load_model
+from relimit.models.folder import write_folder
 from relimit.policy import load_policy
 from relimit.serving.live import decide_history
 from relimit.serving.scorer import Scorer
@@ -77,7 +76,7 @@ class Decider(PythonModel):  # type: ignore[misc]
             return {"error": str(error)}
 
 
-def package_decider(model: Path, policy: Path | None, out: Path, digest: str | None = None) -> str:
+def package_decider(model: Artifact, policy: Path | None, out: Path) -> str:
     """Write an MLflow model that decides with this model and policy, and return its policy's name.
 
     `mlflow models serve -m OUT --env-manager local` serves it. Plugins of features that were
@@ -86,15 +85,12 @@ def package_decider(model: Path, policy: Path | None, out: Path, digest: str | N
     Parameters
     ----------
     model
-        An artifact folder; it is loaded once, so that what can't decide is not packaged. Only the
-        files that its manifest lists are.
+        It is loaded once, so that what can't decide is not packaged. The package keeps its digest
+        and checks it when it is loaded.
     policy
         A policy file; the packaged default if None.
     out
         Absent or empty; it appears whole or not at all.
-    digest
-        Of the artifact's manifest, from the registry; the package keeps it and checks it when it
-        is loaded.
 
     Raises
     ------
@@ -105,20 +101,18 @@ def package_decider(model: Path, policy: Path | None, out: Path, digest: str | N
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError("is not empty", where=str(out), mend="Choose another folder")
-    checked = artifact_files(model, digest)
-    own = sha256(checked[MANIFEST_FILE])
-    load_model(model, digest=own)
+    model.load()
     name = load_policy(policy).version
     out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="_", dir=out.parent) as folder:
         parts = {"model": Path(folder) / "model", "policy": Path(folder) / "policy.toml"}
-        write_folder(checked, parts["model"])
+        write_folder(model.files, parts["model"])
         parts["policy"].write_bytes((policy or DEFAULT_POLICY).read_bytes())
         mlflow.pyfunc.save_model(
             Path(folder) / "package",
             python_model=str(CODE),
             artifacts={part: str(path) for part, path in parts.items()},
-            model_config={DIGEST: own, PLUGINS: list(named_plugins())},
+            model_config={DIGEST: model.digest, PLUGINS: list(named_plugins())},
             pip_requirements=[f"relimit=={version('relimit')}"],
         )
         (Path(folder) / "package").replace(out)

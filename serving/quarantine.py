@@ -45,13 +45,16 @@ _REPEATS_WITH_LOAN: Final = _among((DRAW, REPAYMENT))
 
 
 def quarantine_schema(account_id: pa.DataType | None = None) -> pa.Schema:
-    """Return the schema of the quarantine, money in fen, `account_id` int64 unless said."""
+    """Return the schema of the quarantine, money in fen, `account_id` int64 unless said.
+
+    Of an event that lacks its account, time or kind, what isn't known is null.
+    """
     return pa.schema(
         [
-            pa.field("decision_id", pa.string(), nullable=False),
-            pa.field("account_id", account_id or pa.int64(), nullable=False),
-            pa.field("as_of", TIME, nullable=False),
-            pa.field("prepaid", pa.int64(), nullable=False),
+            pa.field("decision_id", pa.string()),
+            pa.field("account_id", account_id or pa.int64()),
+            pa.field("as_of", TIME),
+            pa.field("prepaid", pa.int64()),
             pa.field("reason", pa.string(), nullable=False),
         ]
     )

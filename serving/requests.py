@@ -8,19 +8,23 @@ from typing import Any, Protocol, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from relimit.data import DataError, Prepayments, find_prepayments, prepayments_from_table
 from relimit.data.events import EventBlock, Ids, group_by_account
 from relimit.data.ledger import freed_limit
 from relimit.data.schema import prepayments_schema
-from relimit.data.tables import read_parquet
 from relimit.data.times import microseconds
 from relimit.data.vocabulary import PREPAYMENT
 from relimit.data.wanted import Wanted
+from relimit.serving.account_rows import (
+    quarantined_without_events,
+    read_told,
+    require_type,
+    rows_about,
+    rows_about_others,
+)
 from relimit.serving.earlier import Again, OpenDecisions
-from relimit.serving.fingerprint import fingerprint, unchanged
-from relimit.serving.quarantine import NO_EVENTS, quarantine_schema
+from relimit.serving.quarantine import quarantine_schema
 
 
 class Request(Protocol):
@@ -161,9 +165,7 @@ class NamedPrepayments:
         DataError
             If the file can't be read, breaks the contract, or changes meanwhile.
         """
-        with unchanged(path):
-            given = read_parquet(path, prepayments_schema().remove(4), table="prepayments")
-            told = fingerprint(path)
+        given, told = read_told(path, prepayments_schema().remove(4), "prepayments")
         table = prepayments_from_table(given, where=str(path))
         table = table.sort_by([("account_id", "ascending"), ("as_of", "ascending")])
         ids, _, _ = group_by_account(table["account_id"])
@@ -188,14 +190,11 @@ class NamedPrepayments:
 
     def require_type(self, account_id: pa.DataType) -> None:
         """Raise DataError if the names are of another type than the events' ids."""
-        mine = self.table.schema.field("account_id").type
-        if mine != account_id:
-            what = f"account_id is {mine}, but {account_id} in the events"
-            raise DataError(what, where=str(self.path), mend="Use the same type in both")
+        require_type(self.table, account_id, self.path)
 
     def prepayments(self, block: EventBlock) -> Prepayments:
         """Return the decisions about the block's accounts."""
-        chosen, account = self._about(block.account_ids)
+        chosen, account = rows_about(self.table, self.ids, block.account_ids)
         as_of = chosen["as_of"].cast(pa.int64()).to_numpy()
         prepaid = chosen["prepaid"].to_numpy()
         by_ledger = freed_limit(block, account, as_of, prepaid)
@@ -208,30 +207,13 @@ class NamedPrepayments:
             decision_id=np.array(chosen["decision_id"].to_pylist(), dtype=object),
         )
 
-    def _about(self, accounts: Ids) -> tuple[pa.Table, NDArray[np.int64]]:
-        """Return the rows about some ascending accounts, and each one's place among them."""
-        if not len(accounts):
-            return self.table.slice(0, 0), np.empty(0, np.int64)
-        low = int(np.searchsorted(self.ids, accounts[0]))
-        high = int(np.searchsorted(self.ids, accounts[-1], side="right"))
-        place = np.searchsorted(accounts, self.ids[low:high])
-        mine = np.flatnonzero(accounts[place] == self.ids[low:high])
-        return self.table.slice(low, high - low).take(pa.array(mine)), place[mine]
-
     def without_events(self, seen: Ids, after: Any, through: Any) -> pa.Table:
         """Return the quarantine of the rows about other accounts of `(after, through]` than seen.
 
         None is an open end.
         """
-        low = 0 if after is None else int(np.searchsorted(self.ids, after, side="right"))
-        high = len(self.ids)
-        if through is not None:
-            high = int(np.searchsorted(self.ids, through, side="right"))
-        absent = pa.array(~np.isin(self.ids[low:high], seen))
-        rest = self.table.slice(low, high - low).filter(absent)
-        schema = quarantine_schema(self.table.schema.field("account_id").type)
-        reason = pa.repeat(pa.scalar(NO_EVENTS), rest.num_rows)
-        return rest.append_column("reason", reason).select(schema.names).cast(schema)
+        rest = rows_about_others(self.table, self.ids, seen, after, through)
+        return quarantined_without_events(rest)
 
     def inputs(self) -> dict[str, Any]:
         """Return what the request adds to the inputs of a run."""

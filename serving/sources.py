@@ -5,11 +5,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
+import pyarrow as pa
+
 from relimit.data.errors import DataError
 from relimit.data.unknown_kinds import unknown_kinds
 from relimit.serving.fingerprint import State, fingerprint, require_state
 from relimit.serving.requests import Request
 from relimit.serving.scorer import Scorer
+from relimit.serving.unusable import nameless
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +25,15 @@ class Sources:
         Fingerprints and versions.
     unknown_kinds
         How many events are of each kind that features ignore.
+    nameless
+        The events of nobody, `quarantine_schema`.
     state
         Sizes and times of the files.
     """
 
     inputs: dict[str, Any]
     unknown_kinds: dict[str, int]
+    nameless: pa.Table
     state: State
 
     @classmethod
@@ -37,7 +43,7 @@ class Sources:
         Raises
         ------
         DataError
-            If there is nothing to read, a page of kinds is damaged, or a file changed meanwhile.
+            If there is nothing to read, a page is damaged, or a file changed meanwhile.
         """
         inputs = {
             "events": fingerprint(events),
@@ -47,11 +53,11 @@ class Sources:
             **request.inputs(),
         }
         try:
-            strange = unknown_kinds(events)
+            strange, nobodys = unknown_kinds(events), nameless(events, request.wanted)
         except DataError:
             require_state(state, events)  # a file that is being written looks damaged
             raise
-        return cls(inputs, strange, state)
+        return cls(inputs, strange, nobodys, state)
 
     def require_unchanged(self, events: Path) -> None:
         """Raise DataError if the events are no longer the files that they were at first."""

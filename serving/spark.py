@@ -1,16 +1,14 @@
 """The same decisions on a Spark cluster: buckets of whole accounts, decided by the same function.
 
 Spark reads and shuffles the events; what is decided about a bucket's accounts is decided by
-`decide_block`, as in a local run. The model travels as the bytes of its artifact, and each executor
-checks them as any other loading does.
+`decide_events`, as in a local run. The model travels as the bytes of its artifact, and each
+executor checks them as any other loading does.
 """
 
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
@@ -18,15 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from relimit.data.errors import DataError
-from relimit.data.events import Ids, blocks_from_table, conform_events, group_by_account
+from relimit.data.events import Ids, conform_events, group_by_account
 from relimit.data.schema import events_schema
 from relimit.data.stream import BLOCK_ROWS
 from relimit.features import load_plugins, named_plugins
-from relimit.models import Predictor, RiskModel, load_model
-from relimit.models.artifact import MANIFEST_FILE, artifact_files
-from relimit.models.folder import sha256
+from relimit.models import Artifact, Predictor, RiskModel
 from relimit.policy import Policy, decisions_schema
-from relimit.serving.blocks import Answers, decide_block
+from relimit.serving.blocks import Answers, decide_events
 from relimit.serving.quarantine import quarantine_schema
 from relimit.serving.requests import Request
 from relimit.serving.scorer import Scorer
@@ -49,7 +45,7 @@ class ShippedModel:
     digest
         SHA-256 of the manifest.
     predictor
-        As in `load_model`.
+        As in `Artifact.load`.
     plugins
         Modules of features that executors import first; they must be installed there.
     """
@@ -60,26 +56,20 @@ class ShippedModel:
     plugins: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, folder: Path, digest: str | None = None, predictor: Predictor = "auto") -> Self:
-        """Read a model's folder, checked against its manifest.
-
-        Raises
-        ------
-        ModelError
-            A file is absent, damaged or exchanged.
-        """
-        files = artifact_files(folder, digest)
-        own = sha256(files[MANIFEST_FILE])
-        load_model(folder, digest=own)
-        return cls(tuple(files.items()), own, predictor, named_plugins())
+    def of(cls, artifact: Artifact, predictor: Predictor = "auto") -> Self:
+        """Return what a model that was read and checked here sends to executors."""
+        files = tuple(artifact.files.items())
+        return cls(files, artifact.digest, predictor, named_plugins())
 
     def load(self) -> RiskModel:
-        """Return the model, checked; once a process.
+        """Return the model, its bytes checked again where they have arrived; once a process.
 
         Raises
         ------
         DataError
             A plugin can't be imported here.
+        ModelError
+            The bytes are others than were sent, or don't fit what is installed here.
         """
         return _loaded(self)
 
@@ -87,10 +77,8 @@ class ShippedModel:
 @lru_cache(maxsize=2)
 def _loaded(shipped: ShippedModel) -> RiskModel:
     load_plugins(shipped.plugins)
-    with TemporaryDirectory(prefix="relimit-") as name:
-        for file, content in shipped.files:
-            (Path(name) / file).write_bytes(content)
-        return load_model(Path(name), digest=shipped.digest, predictor=shipped.predictor)
+    arrived = Artifact.of(dict(shipped.files), shipped.digest, "the model that was sent")
+    return arrived.load(predictor=shipped.predictor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +104,11 @@ class ClusterRun:
             The events break their contract.
         """
         scorer = Scorer(self.model.load(), self.policy)
-        events = conform_events(events, where="events")
+        events = conform_events(events, where="events", lenient=True)
         ids = events.schema.field("account_id").type
         self.request.require_type(ids)
         answers = [
-            _as_table(decide_block(scorer, self.request, blocks_from_table(part)))
+            _as_table(decide_events(scorer, self.request, part)[0])
             for part in _parts(self.request.wanted.of(events))
         ]
         return pa.concat_tables([answers_schema(ids).empty_table(), *answers])

@@ -3,7 +3,6 @@
 import json
 import math
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -123,38 +122,21 @@ def progress_to(label: str) -> Iterator[Callable[[int, int], None]]:
     """
     with _bar() as bar:
         task = bar.add_task(label, total=None)
-        log = None if bar.console.is_terminal else _Log(label)
+        told = bar.get_time()
 
         def advance(done: int, total: int) -> None:
+            nonlocal told
             bar.update(task, completed=done, total=total)
-            if log is not None:
-                log.tell(done, total)
+            now, speed, left = bar.get_time(), bar.tasks[0].speed, bar.tasks[0].time_remaining
+            if bar.console.is_terminal or now - told < SECONDS_A_LINE or not speed or left is None:
+                return
+            told, rest = now, timedelta(seconds=left)
+            click.echo(f"{label}: {done:,} of {total:,}, {speed:,.0f}/s, {rest} left", err=True)
 
         yield advance
 
 
 SECONDS_A_LINE: Final = 15
-
-
-class _Log:
-    """Writes how far something is, how fast it goes and how long it still takes, line by line."""
-
-    def __init__(self, label: str) -> None:
-        self.label = label
-        self.first: int | None = None
-        self.began = self.told = time.monotonic()
-
-    def tell(self, done: int, total: int) -> None:
-        """Write a line if the last one is a while ago; `done` begins where a killed run ended."""
-        now = time.monotonic()
-        if self.first is None:
-            self.first, self.began = done, now
-        if now - self.told < SECONDS_A_LINE or done <= self.first:
-            return
-        self.told = now
-        rate = (done - self.first) / (now - self.began)
-        left = timedelta(seconds=round((total - done) / rate))
-        click.echo(f"{self.label}: {done:,} of {total:,}, {rate:,.0f}/s, {left} left", err=True)
 
 
 def _bar() -> Progress:

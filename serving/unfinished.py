@@ -28,6 +28,7 @@ from relimit.serving.manifest import (
     is_whole,
     sha256_of,
 )
+from relimit.serving.unusable import NO_ACCOUNT
 
 UNFINISHED: Final = "_unfinished"
 REFUSED: Final = "_refused"
@@ -127,8 +128,17 @@ class Unfinished:
         sums = lot.statuses(), lot.binding(), lot.reasons(), lot.money()
         self._record(Entry(lot.through, files, rows, *sums))
 
-    def close(self, empty: Answers, nothing_left: pa.Table) -> None:
-        """Give a folder without a part an empty one, so that readers find a schema."""
+    def close(self, nameless: pa.Table, empty: Answers, nothing_left: pa.Table) -> None:
+        """Write the events of nobody, and into a folder without a part an empty one for its schema.
+
+        A run that was killed after that has them already.
+        """
+        count = nameless.num_rows
+        if count and NO_ACCOUNT not in self.total("reasons"):
+            files = {QUARANTINE: self._write_part(nameless, QUARANTINE)}
+            rows, reasons = {QUARANTINE: count}, {NO_ACCOUNT: count}
+            self._record(Entry(self.through, files, rows, {}, {}, reasons, {}))
+            self.found += count
         for folder, table in zip(RESULTS, (*empty, nothing_left), strict=True):
             if not self.files[folder]:
                 files = {folder: self._write_part(table, folder)}

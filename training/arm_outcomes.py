@@ -92,6 +92,7 @@ def fit_arm_outcomes(
     outcomes: LoggedOutcomes,
     account: NDArray[Any],
     *,
+    horizon_days: int = BAD_HORIZON_DAYS,
     folds: int = FOLDS,
     seed: int = 0,
     monotone: Mapping[str, int] | None = None,
@@ -115,6 +116,8 @@ def fit_arm_outcomes(
         `[n]`; `freed` without NaN.
     account
         `[n]` ids, int64 or strings.
+    horizon_days
+        Over how many days the outcomes were told.
     folds, seed
         At least 3, and what deals accounts to them. Each fold's models are grown on the others but
         one, on which growing is stopped.
@@ -127,7 +130,7 @@ def fit_arm_outcomes(
         Fewer than ten accounts went bad, or all of them did.
     """
     names = (*column_names(X), RESTORED_TO_LIMIT, *ARM_COLUMNS)
-    rows = _Rows.of(X, share, delay_days, outcomes)
+    rows = _Rows.of(X, share, delay_days, outcomes, horizon_days)
     fold = deal_accounts(account, outcomes.bad == 1.0, folds=folds, seed=seed)
     log_odds, loss, margin = (np.empty((len(fold), len(ARMS))) for _ in range(3))
     directions = {**(monotone or {}), RESTORED_TO_LIMIT: 1}
@@ -201,19 +204,24 @@ class _Rows:
     loss: Floats
     margin: Floats
     known: NDArray[np.bool_]
+    horizon_days: int
 
     @classmethod
     def of(
-        cls, X: Frame, share: ArrayLike, delay_days: ArrayLike, outcomes: LoggedOutcomes
+        cls,
+        X: Frame,
+        share: ArrayLike,
+        delay_days: ArrayLike,
+        outcomes: LoggedOutcomes,
+        horizon_days: int,
     ) -> Self:
         arm = np.column_stack([share, delay_days]).astype(np.float64)
         size = np.maximum(np.fmax(outcomes.limit, outcomes.freed), 1.0)
         restored = outcomes.freed / size * arm[:, 0]
         matrix = np.column_stack([design_matrix(X, column_names(X)), restored, arm])
         known = outcomes.known & np.isfinite(arm).all(axis=1)
-        return cls(
-            matrix, size, outcomes.freed, outcomes.bad, outcomes.loss, outcomes.margin, known
-        )
+        came = (outcomes.freed, outcomes.bad, outcomes.loss, outcomes.margin)
+        return cls(matrix, size, *came, known, horizon_days)
 
     @property
     def features(self) -> Floats:
@@ -223,7 +231,11 @@ class _Rows:
     @property
     def earning(self) -> Floats:
         """`[n]` restored amount to limit times the part of the horizon that it is back."""
-        return _earning(self.matrix[:, -3], self.matrix[:, -1])
+        return self.earned_on(self.matrix[:, -3], self.matrix[:, -1])
+
+    def earned_on(self, restored: Floats, delay_days: ArrayLike) -> Floats:
+        """Return amounts times the part of the horizon that they are back."""
+        return restored * np.maximum(1.0 - np.asarray(delay_days) / self.horizon_days, 0.0)
 
     def restored_by_arm(self, asked: Ints) -> Floats:
         """Return `[asked, 25]` fen."""
@@ -238,10 +250,6 @@ class _Rows:
             matrix[:, -2:] = share, delay
             result[:, place] = answer(matrix)
         return result
-
-
-def _earning(restored: Floats, delay_days: ArrayLike) -> Floats:
-    return restored * np.maximum(1.0 - np.asarray(delay_days) / BAD_HORIZON_DAYS, 0.0)
 
 
 def _log_odds(
@@ -298,7 +306,7 @@ def _margin(rows: _Rows, part: _Part) -> Floats:
     effect = _earned_per_fen(rows, part)
     trees = _grow(rows.matrix, rows.margin / rows.size - effect * rows.earning, part)
     size, delays = rows.size[part.asked, None], [delay for _, delay in ARMS]
-    linear = effect * _earning(rows.restored_by_arm(part.asked) / size, delays)
+    linear = effect * rows.earned_on(rows.restored_by_arm(part.asked) / size, delays)
     return size * (linear + rows.by_arm(part.asked, trees.predict))
 
 

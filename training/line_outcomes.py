@@ -2,8 +2,8 @@
 
 A limit that one decision withholds is missing from the line on which the account's other decisions
 lose, and from what the borrower can owe. So the outcome of each depends on what all of them
-withhold. A borrower who goes bad has stopped paying within the first `WINDOW_DAYS` of the outcome
-horizon; what counts is the part of the line that is withheld on average then.
+withhold. A borrower who goes bad has stopped paying `BAD_DAYS_PAST_DUE` before the outcome horizon
+ends; what counts is the part of the line that is withheld on average until then.
 
 Odds of bad fall with that part, by one coefficient for all (`estimate_line_effect`). Whoever goes
 bad owes some part of what the line leaves; these parts, as the log's bads show them, are taken as
@@ -31,7 +31,6 @@ Bools = NDArray[np.bool_]
 
 WITHHELD: Final = 1.0 - arm_grid()[:, 0]
 """`[25]` the share that each arm withholds."""
-WINDOW_DAYS: Final = BAD_HORIZON_DAYS - BAD_DAYS_PAST_DUE
 PARTS: Final = 20
 """So many quantiles stand for the parts of their lines that bad borrowers owe."""
 LEAST_LOSSES: Final = 50
@@ -79,22 +78,25 @@ class Lines:
     part: Floats
 
     @classmethod
-    def of(cls, log: Decisions) -> Self:
+    def of(cls, log: Decisions, horizon_days: int = BAD_HORIZON_DAYS) -> Self:
         """Find the pairs: what is withheld stays so for the horizon."""
+        # Within a horizon as short as the arrears, whoever goes bad had stopped paying before: the
+        # line of the first day is what counts.
+        window = max(horizon_days - BAD_DAYS_PAST_DUE, 1)
         order = np.lexsort((log.day, log.account))
         who, when = np.asarray(log.account)[order], log.day[order]
         none = np.empty(0, np.int64)
         found = [(none, none)]
         for lag in range(1, len(order)):
-            near = (who[lag:] == who[:-lag]) & (when[lag:] - when[:-lag] < BAD_HORIZON_DAYS)
+            near = (who[lag:] == who[:-lag]) & (when[lag:] - when[:-lag] < horizon_days)
             if not near.any():
                 break
             at = np.flatnonzero(near)
             found.append((order[at], order[at + lag]))
         earlier, later = (np.concatenate(some) for some in zip(*found, strict=True))
         gap = log.day[later] - log.day[earlier]
-        of_later = np.minimum((BAD_HORIZON_DAYS - gap) / WINDOW_DAYS, 1.0)
-        of_earlier = np.maximum(1.0 - gap / WINDOW_DAYS, 0.0)
+        of_later = np.minimum((horizon_days - gap) / window, 1.0)
+        of_earlier = np.maximum(1.0 - gap / window, 0.0)
         by, on = np.concatenate([earlier, later]), np.concatenate([later, earlier])
         part = np.concatenate([of_later, of_earlier]) * log.freed[by] / log.limit[on]
         return cls(log, by, on, part)

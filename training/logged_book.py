@@ -116,6 +116,8 @@ class LoggedBook:
         Places of the rows in the whole log.
     lines
         What other arms of an account's other decisions change of `outcomes`; None if nothing.
+    horizon_days
+        Over how many days outcomes are told: those of the model.
     """
 
     decision_id: NDArray[Any]
@@ -132,6 +134,7 @@ class LoggedBook:
     warnings: tuple[str, ...]
     place: Ints
     lines: LineOutcomes | None
+    horizon_days: int
 
     def __len__(self) -> int:
         return len(self.freed)
@@ -150,8 +153,9 @@ def read_logged_book(
 ) -> LoggedBook:
     """Read a log with what came of it, and fill in what would have come of the other arms.
 
-    The whole log teaches what arms bring, accounts apart. The book's rows are those that the model
-    has not learnt from: elsewhere its scores are spread more than they will be on a new day.
+    What came is told over the days in which the model's risk says that an account goes bad. The
+    whole log teaches what arms bring, accounts apart. The book's rows are those that the model has
+    not learnt from: elsewhere its scores are spread more than they will be on a new day.
 
     Parameters
     ----------
@@ -165,14 +169,15 @@ def read_logged_book(
         accounts went bad to learn from.
     """
     progress("reading what came of the decisions")
-    log, _ = matured_decisions(realised(events, decisions))
+    horizon = model.horizon_days
+    log, _ = matured_decisions(realised(events, decisions, horizon_days=horizon), horizon)
     points = _Points(events, model, policy, log, workers)
     progress(f"computing features of {log.num_rows:,} decisions")
     names = tuple(dict.fromkeys([*model_feature_names(), *model.feature_names]))
     X = points.features(0, names)
     progress("estimating what every arm would bring")
     frame = pd.DataFrame(X, columns=list(names))
-    outcomes, arm = _outcomes_of(log, frame, seed)
+    outcomes, arm = _outcomes_of(log, frame, horizon, seed)
     kept, warnings = _judged(model, log, all_rows)
     rows, columns = np.flatnonzero(kept), [names.index(name) for name in model.feature_names]
     by_line, unknown = _line_outcomes(points, frame, arm, outcomes.bad, known=kept, seed=seed)
@@ -196,6 +201,7 @@ def read_logged_book(
         warnings=warnings,
         place=rows,
         lines=by_line,
+        horizon_days=horizon,
     )
 
 
@@ -210,11 +216,14 @@ def _line_outcomes(
 ) -> tuple[LineOutcomes, tuple[str, ...]]:
     """Return what withheld lines do to the outcomes of a log, and what to say of it."""
     events, log, model = points.events, points.log, points.model
+    horizon = model.horizon_days
     seen, freed = X[list(model.feature_names)].to_numpy(), log["freed"].to_numpy()
-    lines = lines_of(log, arm, loss_ratio(model.expected_loss(seen, freed), freed))
+    lines = lines_of(log, arm, loss_ratio(model.expected_loss(seen, freed), freed), horizon)
     effect = estimate_line_effect(X.to_numpy(), list(X.columns), log, lines, seed=seed)
     own = bad[np.arange(len(arm)), arm]
-    found = fit_line_outcomes(events, log, lines, effect or 0.0, bad=own, known=known)
+    found = fit_line_outcomes(
+        events, log, lines, effect or 0.0, horizon_days=horizon, bad=own, known=known
+    )
     return found, (UNKNOWN_EFFECT,) if effect is None else ()
 
 
@@ -225,7 +234,9 @@ def _as_logged(outcomes: ArmOutcomes, lines: LineOutcomes) -> ArmOutcomes:
     return replace(outcomes, bad=bad, loss=loss)
 
 
-def _outcomes_of(log: pa.Table, X: pd.DataFrame, seed: int) -> tuple[ArmOutcomes, Ints]:
+def _outcomes_of(
+    log: pa.Table, X: pd.DataFrame, horizon_days: int, seed: int
+) -> tuple[ArmOutcomes, Ints]:
     """Return `[m, 25]` expected outcomes and `[m]` the places in `ARMS` of what was taken."""
     share, days = (numbers(log, name) for name in ("share", "delay_days"))
     outcomes = fit_arm_outcomes(
@@ -234,6 +245,7 @@ def _outcomes_of(log: pa.Table, X: pd.DataFrame, seed: int) -> tuple[ArmOutcomes
         days,
         LoggedOutcomes.of(log),
         log["account_id"].to_numpy(),
+        horizon_days=horizon_days,
         seed=seed,
         monotone=risk_directions(list(X.columns)),
     )

@@ -21,7 +21,7 @@ def decided_at(log: pa.Table) -> NDArray[np.int64]:
     return when
 
 
-def matured_decisions(came: pa.Table) -> tuple[pa.Table, dict[str, int]]:
+def matured_decisions(came: pa.Table, horizon_days: int) -> tuple[pa.Table, dict[str, int]]:
     """Return the decisions that have matured, freed something and had a known limit.
 
     Beside them stands how many decisions there were, and how many were left out for what.
@@ -30,6 +30,8 @@ def matured_decisions(came: pa.Table) -> tuple[pa.Table, dict[str, int]]:
     ----------
     came
         What `realised` returns; where no limit is known its loss is null.
+    horizon_days
+        Over how many days it was told.
 
     Raises
     ------
@@ -50,7 +52,7 @@ def matured_decisions(came: pa.Table) -> tuple[pa.Table, dict[str, int]]:
             f"none of {came.num_rows} decisions is left: {counts['not_matured']} have not matured, "
             f"{counts['freed_nothing']} freed nothing, {counts['limit_unknown']} have no limit",
             where="decisions",
-            mend="Bring a history that goes on for the outcome horizon after the decisions",
+            mend=f"Bring a history that goes on for {horizon_days} days after the decisions",
         )
     return kept, counts
 

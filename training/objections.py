@@ -1,20 +1,21 @@
-"""What speaks against a version: its features, its figures, or a champion that is better."""
+"""What speaks against a version: its features, its figures, or a champion that is better.
+
+Its figures are those of its own manifest, of which the registry holds the digest: the ones of its
+run can be logged anew by whoever may write there.
+"""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from relimit.data.errors import ModelError
-from relimit.models import load_model
+from relimit.models import Artifact
 from relimit.training.evidence import weigh_evidence
 from relimit.training.registry import RegisteredVersion, resolve_model, version_at_alias
-from relimit.training.tested import FINGERPRINT, read_tested
+from relimit.training.tested import FINGERPRINT, SCORES, SliceRisks, read_tested
 from relimit.training.tracking import open_client, translated
 from relimit.training.views import WEIGHTED
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 CHAMPION: Final = "champion"
 CHANCE: Final = 0.5
@@ -34,14 +35,16 @@ class Judgement:
 
 def judge_candidate(candidate: RegisteredVersion, tracking_uri: str | None = None) -> Judgement:
     """Return what speaks against a version as champion, and what that rests on, in words."""
-    client = open_client(tracking_uri)
-    metrics = _metrics(client, candidate)
+    try:
+        mine = _artifact(candidate, tracking_uri)
+    except ModelError as error:
+        return Judgement((_unusable(error),), ())
     champion = version_at_alias(candidate.name, CHAMPION, tracking_uri)
     parts = [
-        _use(candidate, tracking_uri),
-        _discrimination(metrics),
-        _calibration(metrics),
-        _against_champion(client, champion, candidate),
+        _use(mine),
+        _discrimination(_metrics(mine)),
+        _calibration(_metrics(mine)),
+        _against_champion(champion, candidate, mine, tracking_uri),
     ]
     objections, evidence = ([line for part in parts for line in part[i]] for i in (0, 1))
     return Judgement(tuple(objections), tuple(evidence))
@@ -51,14 +54,17 @@ Part = tuple[list[str], list[str]]
 """Objections and evidence."""
 
 
-def _use(candidate: RegisteredVersion, tracking_uri: str | None) -> Part:
+def _use(artifact: Artifact) -> Part:
     """Object if it can't be loaded here, or knows nothing of what it is asked for."""
     try:
-        folder, digest = resolve_model(candidate.uri, tracking_uri)
-        caution = load_model(folder, digest=digest).caution
+        caution = artifact.load().caution
     except ModelError as error:
-        return [f"it can't be used here: {error}"[:MOST_CHARACTERS]], []
+        return [_unusable(error)], []
     return [caution] if caution else [], []
+
+
+def _unusable(error: ModelError) -> str:
+    return f"it can't be used here: {error}"[:MOST_CHARACTERS]
 
 
 def _discrimination(metrics: Mapping[str, float]) -> Part:
@@ -97,28 +103,45 @@ def _calibration(metrics: Mapping[str, float]) -> Part:
 
 
 def _against_champion(
-    client: "MlflowClient", champion: RegisteredVersion | None, candidate: RegisteredVersion
+    champion: RegisteredVersion | None,
+    candidate: RegisteredVersion,
+    mine: Artifact,
+    tracking_uri: str | None,
 ) -> Part:
     if champion is None:
         return [], ["there was no champion"]
     if champion.version == candidate.version:
         return [], ["it was the champion already"]
+    beside = f"beside the champion, version {champion.version}"
+    try:
+        theirs = _artifact(champion, tracking_uri)
+        told = _tested_on(theirs), _tested_on(mine)
+        if told[0] == told[1] is not None:
+            pair = [
+                _tested(version, artifact, tracking_uri)
+                for version, artifact in ((champion, theirs), (candidate, mine))
+            ]
+            worse, words = _on_the_same_rows(*pair)
+        else:
+            worse, words = _on_their_own_rows(_metrics(theirs), _metrics(mine))
+    except ModelError as error:
+        return [f"it can't be put {beside}: {error}"[:MOST_CHARACTERS]], []
     against = f"worse than the champion, version {champion.version}, beyond noise"
-    beside = f"beside the champion, version {champion.version} (a)"
-    if _tested_on(client, champion) == _tested_on(client, candidate) is not None:
-        with translated(candidate.uri):
-            a, b = (read_tested(client, v.run_id) for v in (champion, candidate))
-        found = weigh_evidence(a.bad, a.risk, b.risk, a.account)
-        reasons = "; ".join(found.reasons)
-        worse = found.leaning < 0  # few bads claim no ranking, yet they can refuse one
-        objections = [f"{against}, on the same rows ({reasons})"] if worse else []
-        return objections, [f"{beside}, on the same rows: {reasons}"]
-    a_metrics, b_metrics = _metrics(client, champion), _metrics(client, candidate)
-    (a_auc, a_half), (b_auc, b_half) = _auc(a_metrics), _auc(b_metrics)
+    return [f"{against}, {words}"] if worse else [], [f"{beside} (a), {words}"]
+
+
+def _on_the_same_rows(a: SliceRisks, b: SliceRisks) -> tuple[bool, str]:
+    """Return whether b is worse than a beyond noise, and why; few bads can refuse, not rank."""
+    found = weigh_evidence(a.bad, a.risk, b.risk, a.account)
+    return found.leaning < 0, f"on the same rows: {'; '.join(found.reasons)}"
+
+
+def _on_their_own_rows(a: Mapping[str, float], b: Mapping[str, float]) -> tuple[bool, str]:
+    """Return whether the AUC of b is below that of a beyond noise, and the difference."""
+    (a_auc, a_half), (b_auc, b_half) = _auc(a), _auc(b)
     difference, half = b_auc - a_auc, math.hypot(a_half, b_half)
-    words = f"each on its own rows (AUC {difference:+.4f} ± {half:.4f})"
-    worse = not difference + half >= 0.0
-    return [f"{against}, {words}"] if worse else [], [f"{beside}, {words}"]
+    words = f"each on its own rows: AUC {difference:+.4f} ± {half:.4f}"
+    return not difference + half >= 0.0, words
 
 
 def _auc(metrics: Mapping[str, float]) -> tuple[float, float]:
@@ -127,12 +150,22 @@ def _auc(metrics: Mapping[str, float]) -> tuple[float, float]:
     return value, metrics.get("auc_high", math.nan) - value
 
 
-def _tested_on(client: "MlflowClient", version: RegisteredVersion) -> str | None:
-    with translated(version.uri):
-        fingerprint: str | None = client.get_run(version.run_id).data.params.get(FINGERPRINT)
+def _artifact(version: RegisteredVersion, tracking_uri: str | None) -> Artifact:
+    return Artifact.read(*resolve_model(version.uri, tracking_uri))
+
+
+def _metrics(artifact: Artifact) -> Mapping[str, float]:
+    metrics: Mapping[str, float] = artifact.manifest.get("metrics", {})
+    return metrics
+
+
+def _tested_on(artifact: Artifact) -> str | None:
+    """Return the fingerprint of its test rows; None if an older version didn't keep it."""
+    fingerprint: str | None = artifact.manifest.get("tested", {}).get(FINGERPRINT)
     return fingerprint
 
 
-def _metrics(client: "MlflowClient", version: RegisteredVersion) -> dict[str, float]:
+def _tested(version: RegisteredVersion, artifact: Artifact, tracking_uri: str | None) -> SliceRisks:
+    client = open_client(tracking_uri)
     with translated(version.uri):
-        return dict(client.get_run(version.run_id).data.metrics)
+        return read_tested(client, version.run_id, artifact.manifest["tested"][SCORES])

@@ -57,8 +57,9 @@ class Optimum:
         The given policy with the tiers that were found, and the budget they were found for.
     found
         The tiers with their prices and bounds.
-    rows
-        Decisions that it was found on.
+    rows, horizon_days
+        Decisions that it was found on, and over how many days their outcomes are told: those of the
+        model.
     named, ranges
         Figures of what the log did, of the given policy, of the optimised one, and of restoring
         everything that the gates leave, each as if it took all decisions; and their 95% limits.
@@ -79,6 +80,7 @@ class Optimum:
     policy: Policy
     found: Optimised
     rows: int
+    horizon_days: int
     named: dict[str, Figures]
     ranges: dict[str, Ranges]
     frontier: tuple[Point, ...]
@@ -157,6 +159,7 @@ def optimise_book(
         policy=best.policy,
         found=best.found,
         rows=len(book),
+        horizon_days=book.horizon_days,
         named=named,
         ranges={n: ranges_of(policy, book, worth, arm) for n, (worth, arm) in arms.items()},
         frontier=tuple(trace_frontier(policy, book, budgets)),

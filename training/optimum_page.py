@@ -61,6 +61,7 @@ def optimum_dict(found: Optimum) -> dict[str, Any]:
     return {
         "policy_version": found.policy.version,
         "rows": found.rows,
+        "horizon_days": found.horizon_days,
         "loss_budget": found.policy.stated_value.loss_budget,
         "shadow_price": found.found.shadow_price,
         "line_effect": found.line_effect,
@@ -125,7 +126,8 @@ def _head(found: Optimum) -> list[str]:
     known = found.ranges["optimised"]
     rate, share, net = (known[name] for name in ("loss_rate", "share", "net_yuan"))
     return [
-        f"Tiers optimised on {found.rows:,} logged decisions; the rest is the given policy's.",
+        f"Tiers optimised on {found.rows:,} logged decisions and what came of them in "
+        f"{found.horizon_days} days; the rest is the given policy's.",
         *(line for warning in found.warnings for line in wrap(f"Warning: {warning}", WIDTH)),
         "Expected if these tiers took all of them (95% limits), and of those decisions as logged:",
         f"  loss / freed     {after.loss_rate:.3%} ({rate[0]:.3%} to {rate[1]:.3%}), "

@@ -100,7 +100,10 @@ def _summary(found: Evaluation) -> Section:
     notes += [Notice(f"{v.name}: {v.refusal}") for v in found.policies if v.refusal]
     grid = _figures("Per decision, and what borrowers see", found.policies, (HEADLINE, BESIDE))
     left = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in found.counts.items())
-    about = f"{found.decisions:,} decisions; model {found.model_version}. Counts: {left}."
+    about = (
+        f"{found.decisions:,} decisions, with what came of them in {found.horizon_days} days; "
+        f"model {found.model_version}. Counts: {left}."
+    )
     return Section("Value", (*notes, MEANING, grid, PROMISES, about))
 
 

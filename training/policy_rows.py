@@ -157,7 +157,7 @@ def read_log_rows(
     assumed = assumptions or Assumptions()
     progress("reading what came of the decisions")
     came = realised(events, decisions, as_of=as_of, **asdict(assumed))
-    kept, counts = matured_decisions(came)
+    kept, counts = matured_decisions(came, assumed.horizon_days)
     progress(f"computing features of {kept.num_rows:,} decisions")
     names = tuple(dict.fromkeys([*model_feature_names(), *features]))
     snapshots = pa.table({"account_id": kept["account_id"], "as_of": kept["decided_at"]})
@@ -169,7 +169,14 @@ def read_log_rows(
     share, delay = arm_grid()[arm].T
     frame, monotone = pd.DataFrame(X, columns=list(names)), risk_directions(names)
     predicted = fit_arm_outcomes(
-        frame, share, delay, outcomes, known.account_id, seed=seed, monotone=monotone
+        frame,
+        share,
+        delay,
+        outcomes,
+        known.account_id,
+        horizon_days=assumed.horizon_days,
+        seed=seed,
+        monotone=monotone,
     )
     return LogRows(
         events=events,

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from relimit.data.errors import ModelError
 from relimit.data.vocabulary import ARMS, FEN_PER_YUAN
 from relimit.models import RiskModel
 from relimit.policy import Policy
@@ -86,6 +87,8 @@ class Evaluation:
 
     Attributes
     ----------
+    horizon_days
+        Over how many days outcomes are told: those of the model.
     policies
         Candidate, incumbent, restore all, restore nothing.
     segments
@@ -100,6 +103,7 @@ class Evaluation:
 
     policy_version: str
     model_version: str
+    horizon_days: int
     decisions: int
     policies: tuple[Valued, ...]
     segments: tuple[Segment, ...]
@@ -125,7 +129,8 @@ def evaluate_policy(
     Parameters
     ----------
     rows
-        See `read_log_rows`; with the features that the model reads.
+        See `read_log_rows`; with the features that the model reads, and outcomes over the days in
+        which its risk says that an account goes bad.
     model, policy
         The candidate.
     all_rows
@@ -138,7 +143,10 @@ def evaluate_policy(
     ------
     DataError
         The model has learnt from all of them.
+    ModelError
+        The outcomes are of another horizon than the model's.
     """
+    _require_its_horizon(model, rows.assumptions.horizon_days)
     kept = np.ones(len(rows), bool) if all_rows else _unseen(rows, model)
     rows = rows.take(kept)
     ours = candidate(rows, model, policy)
@@ -152,6 +160,7 @@ def evaluate_policy(
     return Evaluation(
         policy_version=policy.version,
         model_version=model.version,
+        horizon_days=model.horizon_days,
         decisions=len(rows),
         policies=tuple(value_target(rows, target, seed=seed) for target in targets),
         segments=tuple(segments),
@@ -217,6 +226,16 @@ def promise_kept(rows: LogRows, target: Target) -> float | None:
             due = given.delay_days[like] + SLACK_DAYS
             kept += wanted * float((back[like] <= due).mean())
     return kept / total if total else None
+
+
+def _require_its_horizon(model: RiskModel, horizon_days: int) -> None:
+    if model.horizon_days != horizon_days:
+        raise ModelError(
+            f"it says who goes bad in {model.horizon_days} days, the log's outcomes are of "
+            f"{horizon_days}: its policy can't be held against them",
+            where=f"model {model.version}",
+            mend="Read the log with Assumptions(horizon_days=model.horizon_days)",
+        )
 
 
 def _unseen(rows: LogRows, model: RiskModel) -> NDArray[np.bool_]:

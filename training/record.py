@@ -21,7 +21,7 @@ from relimit.training.dataset import TrainingData
 from relimit.training.fit import Fitted
 from relimit.training.grid_data import PLOTS, TABLES
 from relimit.training.judged import Judged
-from relimit.training.tested import FINGERPRINT, NAME, tested_table
+from relimit.training.tested import FINGERPRINT, NAME, SCORES, SliceRisks, tested_table
 from relimit.training.tracking import LoggedArtifact, register_version, start_run
 
 EXAMPLE_ROWS: Final = 3
@@ -78,7 +78,8 @@ def record_version(
         If MLflow refuses something; nothing is registered then.
     """
     data, fitted, settings = judged.data, judged.fitted, judged.settings
-    about = _manifest(judged)
+    scores = tested_table(data, fitted.test_risk)
+    about = _manifest(judged, SliceRisks.of(scores))
     name, family = str(settings["name"]), str(settings["family"])
     tags = {"family": family, "split": data.split.kind}
     with (
@@ -87,7 +88,7 @@ def record_version(
     ):
         run.params(_params(judged))
         run.json(about, "training")
-        run.table(tested_table(data, fitted.test_risk), NAME)
+        run.table(scores, NAME)
         tables = {file: table.to_csv(index=False) for file, table in _tables(fitted.model).items()}
         plots = {f"{PLOTS}/{plot}.png": image for plot, image in judged.plots.items()}
         run.files({**tables, **plots, **documents})
@@ -114,7 +115,7 @@ def record_version(
     )
 
 
-def _manifest(judged: Judged) -> dict[str, Any]:
+def _manifest(judged: Judged, scores: SliceRisks) -> dict[str, Any]:
     fitted, propensities = judged.fitted, judged.fitted.propensities
     about = dict(judged.about)
     return {
@@ -126,6 +127,7 @@ def _manifest(judged: Judged) -> dict[str, Any]:
         "data": about,
         "split": judged.data.split.to_manifest(),
         "metrics": fitted.metrics,
+        "tested": {FINGERPRINT: _test_fingerprint(judged.data), SCORES: scores.digest},
         "cautions": list(judged.cautions),
         "calibration": fitted.calibration.calibration.kind,
         "calibration_log_loss": dict(fitted.calibration.log_loss),
@@ -144,6 +146,10 @@ def _trained_with() -> dict[str, str]:
     return found
 
 
+def _test_fingerprint(data: TrainingData) -> str:
+    return data.labelled.take(data.split.test).fingerprint()
+
+
 def _params(judged: Judged) -> dict[str, object]:
     data, fitted = judged.data, judged.fitted
     about = dict(judged.about)
@@ -155,7 +161,7 @@ def _params(judged: Judged) -> dict[str, object]:
         **about,
         **counts,
         **{f"propensity_{key}": value for key, value in propensities.items()},
-        FINGERPRINT: data.labelled.take(data.split.test).fingerprint(),
+        FINGERPRINT: _test_fingerprint(data),
         "split": data.split.kind,
         "arms": fitted.model.has_arms,
         "trials": len(fitted.tuning.trials) if fitted.tuning else 0,

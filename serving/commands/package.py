@@ -31,11 +31,10 @@ def command(
     Serve it with `mlflow models serve -m OUT --env-manager local` and post
     {"inputs": [{"account_id": ..., "events": [...]}, ...]} to /invocations.
     """
+    from relimit.serving.models import open_artifact
     from relimit.serving.pyfunc import package_decider
-    from relimit.training import resolve_model
 
-    folder, digest = resolve_model(model, tracking_uri)
-    policy_version = package_decider(folder, policy, out, digest)
+    policy_version = package_decider(open_artifact(model, tracking_uri), policy, out)
     payload = {"out": str(out), "model": model, "policy_version": policy_version}
 
     def show(console: Console) -> None:

@@ -51,22 +51,28 @@ def command(
 ) -> None:
     """Estimate from a log of decisions what another policy would have brought.
 
-    Prints off-policy estimates with 95% intervals, beside what was done. Where the log has not
-    tried what the policy does, there are bounds and the reason instead.
+    Outcomes are those within the horizon that the model was trained for. Prints off-policy
+    estimates with 95% intervals, beside what was done. Where the log has not tried what the policy
+    does, there are bounds and the reason instead.
     """
     source = book_or_files(book, events, decisions, "decisions")
     from relimit.data import write_json
     from relimit.policy import load_policy
     from relimit.serving.inputs import read_log
     from relimit.serving.models import open_model
-    from relimit.training import evaluate_policy, read_log_rows, write_evaluation
+    from relimit.training import Assumptions, evaluate_policy, read_log_rows, write_evaluation
 
     rules = load_policy(policy)
     with stages("evaluating") as stage:
         history, log = read_log(source)
         risk_model = open_model(model, tracking_uri)
         rows = read_log_rows(
-            history, log, features=risk_model.feature_names, workers=workers, progress=stage
+            history,
+            log,
+            assumptions=Assumptions(horizon_days=risk_model.horizon_days),
+            features=risk_model.feature_names,
+            workers=workers,
+            progress=stage,
         )
         stage("valuing policies")
         found = evaluate_policy(rows, risk_model, rules, all_rows=all_rows)
@@ -97,7 +103,8 @@ def _summarise(console: Console, found: "Evaluation", payload: dict[str, Any]) -
     table.add_row("promises kept", *(_kept(v.promise_kept) for v in found.policies))
     console.print(table)
     console.print(
-        f"{found.decisions:,} decisions. Promises kept: measured for the incumbent; for the others "
+        f"{found.decisions:,} decisions, with what came of them in {found.horizon_days} days. "
+        f"Promises kept: measured for the incumbent; for the others "
         "as if carried out as the incumbent's were."
     )
     for text in (*found.warnings, *(f"{v.name}: {v.refusal}" for v in found.policies)):

@@ -60,8 +60,9 @@ def command(
     Maximises margin, less loss, less the price of waiting, within a loss budget and the limits of
     each group of borrowers, which [value] in the policy file states. The other sections are copied.
     The budget is kept as if the tiers had taken every decision of the log: what one decision
-    withholds is missing from the line on which the account's other decisions lose. Decisions that
-    the model was trained on are left out where enough others went bad.
+    withholds is missing from the line on which the account's other decisions lose. Outcomes are
+    those within the horizon that the model was trained for. Decisions that it was trained on are
+    left out where enough others went bad.
     """
     source = book_or_files(book, events, decisions, "decisions")
     from relimit.data import write_json

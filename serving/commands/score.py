@@ -25,7 +25,7 @@ from relimit.serving.options import (
 from relimit.serving.terminal import emit, pairs, progress_to, yuan
 
 if TYPE_CHECKING:
-    from relimit.models import Predictor
+    from relimit.models import Artifact, Predictor
     from relimit.policy import Policy
     from relimit.serving.batch import MakeEngine
     from relimit.serving.requests import Request
@@ -91,16 +91,15 @@ def command(
     --prepayments for a list of your own.
     """
     refuse_to_overwrite(out, events, prepayments)
-    from relimit.models import load_model
     from relimit.policy import load_policy
     from relimit.serving.answers import Answering
     from relimit.serving.batch import score
-    from relimit.serving.models import locate_model
+    from relimit.serving.models import open_artifact
     from relimit.serving.scorer import Scorer
 
     request = _request(since, as_of, earlier, prepayments)
-    folder, digest = locate_model(model, tracking_uri)
-    scorer = Scorer(load_model(folder, digest=digest, predictor=predictor), load_policy(policy))
+    artifact = open_artifact(model, tracking_uri)
+    scorer = Scorer(artifact.load(predictor=predictor), load_policy(policy))
     with progress_to("scoring events") as advance:
         manifest = score(
             scorer,
@@ -110,7 +109,7 @@ def command(
             workers=workers,
             max_quarantine=max_quarantine,
             progress=advance,
-            engine=Answering if engine == "local" else _spark(folder, digest, predictor, out),
+            engine=Answering if engine == "local" else _spark(artifact, predictor, out),
         )
     _warn(events, manifest, scorer.policy)
     payload = {**manifest, "caution": scorer.model.caution}
@@ -164,8 +163,8 @@ def _request(
     raise click.UsageError("give --as-of with --since or --earlier, or --prepayments alone")
 
 
-def _spark(model: Path, digest: str | None, predictor: "Predictor", out: Path) -> "MakeEngine":
+def _spark(model: "Artifact", predictor: "Predictor", out: Path) -> "MakeEngine":
     from relimit.serving.cluster import OnSpark
     from relimit.serving.spark import ShippedModel
 
-    return partial(OnSpark, ShippedModel.of(model, digest, predictor), out)
+    return partial(OnSpark, ShippedModel.of(model, predictor), out)

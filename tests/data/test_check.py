@@ -349,6 +349,32 @@ def test_an_account_of_a_hundred_thousand_events_is_checked_whole(tmp_path: Path
     assert report.accounts == 1
 
 
+def test_all_faulty_columns_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    table = events().drop_columns("kind")
+    amounts = pa.array([1.5] * table.num_rows)
+    table = table.set_column(table.schema.get_field_index("amount"), "amount", amounts)
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    pq.write_table(table, parts / "a.parquet")
+    pq.write_table(events().drop_columns("ts"), parts / "b.parquet")
+    (parts / "c.parquet").write_bytes(b"no")
+    report = check_events(parts, now=NOW)
+    told = [(Path(found.file).name, found.column) for found in report.findings]
+    assert sorted(told) == [
+        ("a.parquet", "amount"), ("a.parquet", "kind"), ("b.parquet", "ts"), ("c.parquet", ""),
+    ]  # fmt: skip
+
+
+def test_all_columns_of_which_a_value_does_not_fit_are_told_at_once(tmp_path: Path) -> None:
+    table = events({"value": 7, "loan_id": 1})
+    for name in ("value", "loan_id"):
+        wide = pa.array([2**63] * table.num_rows, pa.uint64())
+        table = table.set_column(table.schema.get_field_index(name), name, wide)
+    report = report_of(table, tmp_path)
+    assert [found.column for found in report.findings] == ["value", "loan_id"]
+    assert all("doesn't fit" in found.message for found in report.findings)
+
+
 def test_nothing_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file or folder"):
         check(tmp_path / "nowhere")

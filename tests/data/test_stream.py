@@ -1,6 +1,7 @@
 """Streaming gives whole accounts, ascending, whatever the file's order, parts and row groups."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -150,11 +151,12 @@ def test_a_block_reads_only_the_row_groups_that_may_hold_its_accounts(
     pq.write_table(book(), tmp_path / "e.parquet", row_group_size=30)
     asked: list[int] = []
     whole = stream.read_groups
-    monkeypatch.setattr(
-        stream,
-        "read_groups",
-        lambda groups, *rest: asked.extend(g.number for g in groups) or whole(groups, *rest),
-    )
+
+    def note(groups: Any, *rest: Any, **named: Any) -> Any:
+        asked.extend(group.number for group in groups)
+        return whole(groups, *rest, **named)
+
+    monkeypatch.setattr(stream, "read_groups", note)
     list(iter_event_blocks(tmp_path / "e.parquet", accounts=np.array([0])))
     assert asked == [0]
 

@@ -288,5 +288,5 @@ def test_other_ids_than_the_earlier_night_had_are_refused(
     words = events.set_column(0, "account_id", events["account_id"].cast(pa.string()))
     pq.write_table(words.sort_by("account_id"), tmp_path / "events.parquet")
     night = Night(ends[1], ends[2], OpenDecisions.read(nights[0]))
-    with pytest.raises(DataError, match="account_id is int64 in the earlier night, but string"):
+    with pytest.raises(DataError, match="account_id is int64, but string"):
         score(scorer, tmp_path / "events.parquet", night, tmp_path / "out")

@@ -85,13 +85,14 @@ def test_a_plugin_goes_from_features_to_decisions(book: Path, trained: Path) -> 
 SHIP = """
 import pickle, sys
 from relimit.features import load_plugins
+from relimit.models import Artifact
 from relimit.serving.pyfunc import package_decider
 from relimit.serving.spark import ShippedModel
 from pathlib import Path
 sys.path.insert(0, ".")
 load_plugins(["our_features"])
-Path("shipped").write_bytes(pickle.dumps(ShippedModel.of(Path("model"))))
-package_decider(Path("model"), None, Path("package"))
+Path("shipped").write_bytes(pickle.dumps(ShippedModel.of(Artifact.read(Path("model")))))
+package_decider(Artifact.read(Path("model")), None, Path("package"))
 """
 EXECUTOR = """
 import pickle, sys

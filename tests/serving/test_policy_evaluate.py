@@ -4,11 +4,14 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from relimit import training
+from relimit.data.errors import DataError
+from relimit.serving import models
 
 
 def _once(made: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,6 +57,20 @@ def test_the_summary_says_what_borrowers_see(relimit, book: Path, model_folder: 
         assert words in result.stdout
     (kept,) = (row for row in result.stdout.splitlines() if row.startswith("promises kept"))
     assert kept.split()[-1] == "known"  # nothing restored, nothing promised
+
+
+def test_the_log_is_read_with_the_horizon_of_the_model(
+    relimit, book: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: Any, assumptions: Any, **__: Any) -> Any:
+        raise DataError(f"read over {assumptions.horizon_days} days", where="decisions")
+
+    model = SimpleNamespace(feature_names=("tenure_days",), horizon_days=75)
+    monkeypatch.setattr(models, "open_model", lambda *_: model)
+    monkeypatch.setattr(training, "read_log_rows", read)
+    result = relimit("policy", "evaluate", book, "--model", "of-75-days")
+    assert result.exit_code == 1
+    assert "read over 75 days" in result.output
 
 
 def test_a_book_without_a_log_is_refused(

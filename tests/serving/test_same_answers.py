@@ -16,6 +16,7 @@ import pytest
 from click.testing import Result
 
 from relimit.data.simulator import simulate
+from relimit.models import Artifact
 from relimit.policy import load_policy
 from relimit.serving.requests import Night
 from relimit.serving.spark import PLACE, ClusterRun, ShippedModel, answers_of, score_frame
@@ -118,7 +119,7 @@ def test_one_account_at_a_time_is_decided_as_in_the_batch(
 def test_a_cluster_decides_as_the_batch(
     spark: Any, events: Path, night: Night, model_folder: Path, decided: pa.Table
 ) -> None:
-    run = ClusterRun(ShippedModel.of(model_folder), load_policy(), night)
+    run = ClusterRun(ShippedModel.of(Artifact.read(model_folder)), load_policy(), night)
     frame = score_frame(spark, spark.read.parquet(str(events)), run, buckets=6)
     found = frame.toArrow().sort_by([("account_id", "ascending"), (PLACE, "ascending")])
     answers = answers_of(found)

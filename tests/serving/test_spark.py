@@ -20,13 +20,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from relimit.data.errors import DataError, ModelError, RelimitError
+from relimit.data.events import conform_events
 from relimit.data.schema import TIME
-from relimit.data.stream import iter_event_blocks
-from relimit.models import load_model
+from relimit.models import Artifact, load_model
 from relimit.policy import load_policy
 from relimit.serving import batch, cluster
 from relimit.serving.batch import score
-from relimit.serving.blocks import decide_block
+from relimit.serving.blocks import decide_events
 from relimit.serving.earlier import OpenDecisions
 from relimit.serving.requests import Night
 from relimit.serving.scorer import Scorer
@@ -38,6 +38,7 @@ from relimit.serving.spark import (
     score_frame,
 )
 from relimit.serving.unfinished import Unfinished
+from relimit.serving.unusable import NO_ACCOUNT, NO_KIND, NO_TIME
 
 pytest.importorskip("pyspark", reason="the extra `spark` is not installed")
 needs_java = pytest.mark.skipif(
@@ -45,7 +46,6 @@ needs_java = pytest.mark.skipif(
     reason="Java is not installed",
 )
 MANY_EVENTS = 1_000_000
-WHOLE_BOOK = 10**9
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +57,13 @@ def night(book: Path) -> Night:
 
 @pytest.fixture(scope="module")
 def run(model_folder: Path, night: Night) -> ClusterRun:
-    return ClusterRun(ShippedModel.of(model_folder), load_policy(), night)
+    return ClusterRun(ShippedModel.of(Artifact.read(model_folder)), load_policy(), night)
 
 
 def locally(run: ClusterRun, model_folder: Path, events: Path) -> dict[str, list[dict[str, Any]]]:
     """What this process answers about the events, as rows."""
-    (block,) = iter_event_blocks(events, rows=WHOLE_BOOK)
-    answers = decide_block(Scorer(load_model(model_folder), run.policy), run.request, block)
+    table = conform_events(pq.read_table(events), where="events")
+    answers, _ = decide_events(Scorer(load_model(model_folder), run.policy), run.request, table)
     return {name: table.to_pylist() for name, table in answers._asdict().items()}
 
 
@@ -173,7 +173,7 @@ def test_a_night_on_spark_that_was_killed_is_resumed_to_the_same_files(
     here = score(scorer, events, night, tmp_path / "here")
     out = tmp_path / "out"
     out.mkdir()
-    engine = partial(cluster.OnSpark, ShippedModel.of(model_folder), out)
+    engine = partial(cluster.OnSpark, ShippedModel.of(Artifact.read(model_folder)), out)
     write, written = Unfinished.write, []
 
     def killed(*words: Any) -> None:
@@ -193,6 +193,31 @@ def test_a_night_on_spark_that_was_killed_is_resumed_to_the_same_files(
 
 
 @needs_java
+def test_events_that_lack_their_account_time_or_kind_are_kept_as_by_one_process(
+    spark: Any, book: Path, model_folder: Path, night: Night, tmp_path: Path
+) -> None:
+    table = pq.read_table(book / "events.parquet")
+    late = pa.compute.and_(
+        pa.compute.equal(table["kind"].cast(pa.string()), "prepayment"),
+        pa.compute.greater(table["known_at"], pa.scalar(night.since, TIME)),
+    )
+    rows = np.flatnonzero(late.to_numpy())
+    for name, place in (("account_id", rows[3]), ("ts", rows[30]), ("kind", rows[60])):
+        there = pa.array(np.arange(table.num_rows) != place)
+        column = pa.compute.if_else(there, table[name].combine_chunks(), None)
+        table = table.set_column(table.column_names.index(name), name, column)
+    events = tmp_path / "events.parquet"
+    loose = pa.schema([field.with_nullable(True) for field in table.schema])
+    pq.write_table(table.cast(loose), events)
+    scorer, shipped = Scorer(load_model(model_folder), load_policy()), Artifact.read(model_folder)
+    here = score(scorer, events, night, tmp_path / "here", max_quarantine=1)
+    engine = partial(cluster.OnSpark, ShippedModel.of(shipped), tmp_path)
+    there = score(scorer, events, night, tmp_path / "there", max_quarantine=1, engine=engine)
+    assert here["quarantined"].keys() == {NO_ACCOUNT, NO_TIME, NO_KIND}
+    assert {**there, "timings": None} == {**here, "timings": None}
+
+
+@needs_java
 def test_a_bucket_that_gets_lost_fails_the_run(
     spark: Any, book: Path, model_folder: Path, night: Night, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -202,7 +227,7 @@ def test_a_bucket_that_gets_lost_fails_the_run(
     monkeypatch.setattr(
         cluster.OnSpark, "_read", lambda me, files, after: read(me, files[:1] + files[2:], after)
     )
-    engine = partial(cluster.OnSpark, ShippedModel.of(model_folder), tmp_path)
+    engine = partial(cluster.OnSpark, ShippedModel.of(Artifact.read(model_folder)), tmp_path)
     with pytest.raises(DataError, match=r"accounts were asked about, .* of them have no answer"):
         score(scorer, events, night, tmp_path / "out", engine=engine)
 
@@ -212,15 +237,15 @@ def test_what_an_executor_finds_wrong_is_told_in_its_own_words(
     spark: Any, model_folder: Path, night: Night, tmp_path: Path
 ) -> None:
     ends = [night.as_of] * 3
-    rows = {"account_id": [1, 1, 1], "ts": ends, "kind": ["limit", None, "prepayment"]}
-    events = pa.table({**rows, "amount": [500, 1, 100]}).cast(
+    rows = {"account_id": [1, 1, 1], "ts": ends, "kind": ["limit", "draw", "prepayment"]}
+    events = pa.table({**rows, "amount": [500, 1, 100], "value": [0, 2**40, 0]}).cast(
         pa.schema([("account_id", pa.int64()), ("ts", TIME), ("kind", pa.string()),
-                   ("amount", pa.int64())])
+                   ("amount", pa.int64()), ("value", pa.int64())])
     )  # fmt: skip
     pq.write_table(events, tmp_path / "events.parquet")
     scorer = Scorer(load_model(model_folder), load_policy())
-    engine = partial(cluster.OnSpark, ShippedModel.of(model_folder), tmp_path)
-    with pytest.raises(DataError, match="Spark gave up: events: column kind is null in 1 of 3"):
+    engine = partial(cluster.OnSpark, ShippedModel.of(Artifact.read(model_folder)), tmp_path)
+    with pytest.raises(DataError, match=r"Spark gave up: events: column value .* fit int32"):
         score(scorer, tmp_path / "events.parquet", night, tmp_path / "out", engine=engine)
 
 
@@ -229,7 +254,7 @@ def test_a_damaged_model_is_not_shipped(model_folder: Path, tmp_path: Path) -> N
     victim = next(path for path in copy.iterdir() if path.suffix == ".txt")
     victim.write_bytes(victim.read_bytes().replace(b"1", b"2", 1))
     with pytest.raises(ModelError):
-        ShippedModel.of(copy)
+        ShippedModel.of(Artifact.read(copy))
 
 
 def test_without_java_or_spark_the_message_says_what_to_install(

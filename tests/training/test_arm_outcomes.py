@@ -68,6 +68,17 @@ def test_what_restoring_everything_adds_to_the_margin_is_found(world, found):
     assert gains[0] == pytest.approx(gains[1], rel=0.15)
 
 
+def test_what_a_delay_costs_is_reckoned_over_the_horizon_that_was_told(world):
+    """Of 40 days a delay of 30 leaves a quarter to earn on."""
+    given, _ = world
+    outcomes = given["outcomes"]
+    earned = 0.02 * outcomes.freed * given["share"] * (1 - given["delay_days"] / 40)
+    told = dataclasses.replace(outcomes, margin=0.02 * outcomes.limit + earned)
+    margin = fit_arm_outcomes(**{**given, "outcomes": told}, horizon_days=40).margin.mean(axis=0)
+    nothing, at_once, late = (margin[ARMS.index(arm)] for arm in ((0, 0), (1, 0), (1, 30)))
+    assert (late - nothing) / (at_once - nothing) == pytest.approx(0.25, abs=0.05)
+
+
 def test_risk_and_loss_never_fall_as_more_is_restored(found):
     for part in (found.bad, found.loss):
         by_share = part.reshape(-1, 5, 5)

@@ -34,6 +34,15 @@ def test_a_line_lacks_what_earlier_and_later_decisions_withhold_while_it_can_go_
     assert some == pytest.approx([0.02, 0.06, 0.18 + 0.08, 0.0])
 
 
+def test_over_a_shorter_horizon_lines_lack_less_and_within_the_arrears_what_they_lack_at_once():
+    near = decisions([7, 7], [0, 45], [400, 200])
+    # Of 60 days from day 0: 200 for the last 15. From day 45: 400 for the first 45.
+    assert Lines.of(near, 90).others(np.ones(2)) == pytest.approx([0.05, 0.30])
+    assert Lines.of(near, 45).others(np.ones(2)) == pytest.approx([0.0, 0.0])
+    same_day = decisions([7, 7], [0, 0.5], [400, 200])
+    assert Lines.of(same_day, 20).others(np.ones(2)) == pytest.approx([0.1, 0.4])
+
+
 def test_a_loss_is_what_is_owed_of_the_line_beyond_what_was_left_before():
     """Of 1,000 fen 400 were freed; who goes bad owes nine tenths of what the line leaves."""
     lines = Lines.of(decisions([1, 1], [0, 0], [400, 300]))

@@ -20,6 +20,7 @@ class Model:
     """Risk by the tenure alone."""
 
     feature_names = ("tenure_days",)
+    horizon_days = 180
 
     def __init__(self, **manifest):
         self.manifest = manifest
@@ -51,8 +52,9 @@ def read(book, monkeypatch):
     return of
 
 
-def made_up(X, share, days, outcomes, account, *, seed, monotone):
+def made_up(X, share, days, outcomes, account, *, horizon_days, seed, monotone):
     assert monotone["dpd_now"] == 1
+    assert horizon_days == 180
     n = len(account)
     table = np.arange(n)[:, None] + np.ones((n, 25))
     return logged_book.ArmOutcomes(table / (n + 2), table, table, 0)
@@ -80,6 +82,36 @@ def test_tiers_are_found_on_rows_that_the_model_has_not_learnt_from(read, book, 
     assert found.lines.lines.log.ratio[rows] == pytest.approx(found.situation.loss_ratio)
     assert (found.situation.loss_ratio == every.situation.loss_ratio[rows]).all()
     assert (found.signals.expected_loss == every.signals.expected_loss[rows]).all()
+
+
+def test_outcomes_are_told_over_the_horizon_of_the_model(read, book, monkeypatch):
+    """Of 60 days: more decisions have matured, fewer went bad, and lines lack less."""
+
+    class Short(Model):
+        horizon_days = 60
+
+    given = {}
+
+    def kept(X, share, days, outcomes, account, *, horizon_days, seed, monotone):
+        given.update(bad=outcomes.bad, horizon_days=horizon_days)
+        return made_up(
+            X, share, days, outcomes, account, horizon_days=180, seed=seed, monotone=monotone
+        )
+
+    monkeypatch.setattr(logged_book, "fit_arm_outcomes", kept)
+    found, opened = read(Short(), all_rows=True), book[0]
+    came = realised(opened.events, book[1], horizon_days=60)
+    came = came.filter(pc.and_(came["bad"].is_valid(), pc.greater(came["freed"], 0)))
+    assert found.decision_id.tolist() == came["decision_id"].to_pylist()
+    assert given["bad"].tolist() == numbers(came, "bad").tolist()
+    assert given["horizon_days"] == found.horizon_days == 60
+    lines = found.lines.lines
+    days = np.abs(lines.log.day[lines.by] - lines.log.day[lines.on])
+    assert 0 < days.max() < 60
+    owed = line_fit.owed_of(opened.events, came, 60)
+    assert ((owed > 0) <= (given["bad"] > 0)).all()
+    longer = read(Model(), all_rows=True)
+    assert len(longer) < len(found)
 
 
 def test_where_too_few_went_bad_unseen_all_rows_are_taken_with_a_warning(read):
@@ -113,7 +145,7 @@ def test_what_bad_borrowers_owed_explains_what_was_lost(book):
     opened, decisions = book
     log = realised(opened.events, decisions)
     log = log.filter(pc.and_(log["loss"].is_valid(), log["limit"].is_valid()))
-    owed = line_fit.owed_of(opened.events, log)
+    owed = line_fit.owed_of(opened.events, log, 180)
     bad, freed, limit = (numbers(log, name) for name in ("bad", "freed", "limit"))
     assert ((owed > 0) <= (bad > 0)).all()
     lost = LOSS_GIVEN_DEFAULT * np.maximum(owed - (limit - freed), 0)

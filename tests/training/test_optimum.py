@@ -74,6 +74,7 @@ def make_book(*, closing=0.0, seed=0, **changes):
         warnings=(),
         place=np.arange(N),
         lines=None,
+        horizon_days=180,
     )
     return replace(book, **changes)
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from relimit.data import Book, DataError
+from relimit.data import Book, DataError, ModelError
 from relimit.data.simulator import simulate
 from relimit.data.vocabulary import ARMS
 from relimit.policy import load_policy
@@ -36,6 +36,7 @@ class Model:
 
     feature_names = ("tenure_days",)
     version = "stub"
+    horizon_days = HORIZON
     manifest: dict = {}  # noqa: RUF012
 
     def restoration_risk(self, X):
@@ -163,6 +164,15 @@ def test_rows_that_the_model_learnt_from_are_left_out(rows):
     Trained.manifest["split"]["test_from"] = 2**62
     with pytest.raises(DataError, match=f"learnt from all {len(rows)} decisions"):
         evaluate_policy(rows, Trained(), load_policy())
+
+
+def test_a_model_of_another_horizon_is_refused(rows, found):
+    class Longer(Model):
+        horizon_days = 180
+
+    assert found.horizon_days == HORIZON
+    with pytest.raises(ModelError, match="bad in 180 days, the log's outcomes are of 120"):
+        evaluate_policy(rows, Longer(), load_policy())
 
 
 def test_returning_nothing_counts_whatever_delay_the_log_gave_it(rows):

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,11 +12,11 @@ from click.testing import CliRunner
 
 from relimit.data.errors import ModelError, RelimitError
 from relimit.serving.cli import main
-from relimit.training import promotions
-from relimit.training.objections import _calibration
+from relimit.training import objections, promotions
+from relimit.training.objections import _calibration, judge_candidate
 from relimit.training.promote import promote
 from relimit.training.promotions import promotion_log
-from relimit.training.registry import version_at_alias
+from relimit.training.registry import find_version, version_at_alias
 from relimit.training.store import store_lock
 from relimit.training.tracking import open_client
 
@@ -61,9 +63,25 @@ def test_every_promotion_says_what_it_rests_on(versions, tracking_uri):
 
 def test_calibration_is_judged_unweighted_where_nothing_was_weighted():
     metrics = {"calibration_slope": 0.4, "calibration_intercept": 0.0, "ece": 0.01}
-    objections, evidence = _calibration(metrics)
-    assert objections == ["calibration slope 0.40 (0.40 to 0.40) is not within 0.75 to 1.33"]
+    found, evidence = _calibration(metrics)
+    assert found == ["calibration slope 0.40 (0.40 to 0.40) is not within 0.75 to 1.33"]
     assert evidence[2] == "calibration error 0.010"
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """Change figures that the versions' manifests hold."""
+
+    def change(**figures):
+        def changed(*words):
+            artifact = read(*words)
+            metrics = artifact.manifest["metrics"] | figures
+            return replace(artifact, manifest=artifact.manifest | {"metrics": metrics})
+
+        read = objections._artifact
+        monkeypatch.setattr(objections, "_artifact", changed)
+
+    return change
 
 
 @pytest.mark.parametrize(
@@ -90,33 +108,72 @@ def test_calibration_is_judged_unweighted_where_nothing_was_weighted():
         ),
     ],
 )
-def test_bad_calibration_is_refused(versions, tracking_uri, figures, message):
-    good, _ = versions
-    client = open_client(tracking_uri)
-    for metric, value in figures.items():
-        client.log_metric(good.run_id, metric, value)
+def test_bad_calibration_is_refused(versions, tracking_uri, recorded, figures, message):
+    promote(versions[0].model_uri, alias="challenger", tracking_uri=tracking_uri)
+    recorded(**figures)
     with pytest.raises(RelimitError, match=message):
-        promote(good.model_uri, alias="challenger", tracking_uri=tracking_uri)
-    for metric in figures:
-        client.log_metric(good.run_id, metric, good.metrics[metric])
-    promote(good.model_uri, alias="challenger", tracking_uri=tracking_uri)
+        promote(versions[0].model_uri, alias="challenger", tracking_uri=tracking_uri)
 
 
-def test_calibration_that_noise_could_explain_is_not_refused(versions, tracking_uri):
-    good, _ = versions
+def test_calibration_that_noise_could_explain_is_not_refused(versions, tracking_uri, recorded):
+    recorded(
+        weighted_calibration_slope=0.6,
+        weighted_calibration_slope_low=0.3,
+        weighted_calibration_slope_high=0.9,
+        calibration_slope=0.1,  # of the rows that the older policy chose: not what is judged
+        ece=0.3,
+    )
+    promote(versions[0].model_uri, alias="challenger", tracking_uri=tracking_uri)
+
+
+def test_figures_that_somebody_logged_to_a_run_change_nothing(versions, tracking_uri):
+    good, poor = versions
+    promote(good.model_uri, force="start", tracking_uri=tracking_uri)
     client = open_client(tracking_uri)
-    noisy = {
-        "weighted_calibration_slope": 0.6,
-        "weighted_calibration_slope_low": 0.3,
-        "weighted_calibration_slope_high": 0.9,
-        "calibration_slope": 0.1,  # of the rows that the older policy chose: not what is judged
-        "ece": 0.3,
-    }
-    for metric, value in noisy.items():
-        client.log_metric(good.run_id, metric, value)
-    promote(good.model_uri, alias="challenger", tracking_uri=tracking_uri)
-    for metric in noisy:
-        client.log_metric(good.run_id, metric, good.metrics[metric])
+    before = judge_candidate(find_version(poor.model_uri, tracking_uri), tracking_uri)
+    flattering = {"auc": 0.99, "auc_low": 0.98, "auc_high": 1.0, "weighted_ece": 0.0}
+    for metric, value in flattering.items():
+        client.log_metric(poor.run_id, metric, value)
+    after = judge_candidate(find_version(poor.model_uri, tracking_uri), tracking_uri)
+    for metric in flattering:
+        client.log_metric(poor.run_id, metric, poor.metrics[metric])
+    assert after == before
+    assert "0.99" not in after.evidence[0]
+
+
+def test_test_scores_that_were_exchanged_are_not_believed(versions, tracking_uri, tmp_path):
+    good, poor = versions
+    promote(good.model_uri, force="start", tracking_uri=tracking_uri)
+    client = open_client(tracking_uri)
+    recorded = Path(client.download_artifacts(poor.run_id, "test_scores.parquet"))
+    kept = recorded.read_bytes()
+    better = client.download_artifacts(good.run_id, "test_scores.parquet", str(tmp_path))
+    client.log_artifact(poor.run_id, better)
+    with pytest.raises(RelimitError, match=r"version 1: .*test_scores.parquet has the digest"):
+        promote(poor.model_uri, tracking_uri=tracking_uri)
+    Path(better).write_bytes(kept)
+    client.log_artifact(poor.run_id, better)
+    with pytest.raises(RelimitError, match="worse than the champion"):
+        promote(poor.model_uri, tracking_uri=tracking_uri)
+
+
+def test_a_champion_whose_artifact_is_gone_speaks_against_any_other(
+    versions, tracking_uri, monkeypatch
+):
+    good, poor = versions
+    promote(good.model_uri, force="start", tracking_uri=tracking_uri)
+    resolve = objections.resolve_model
+
+    def gone(uri, *words):
+        if uri.endswith("/1"):
+            raise ModelError("the artifact has no manifest.json", where=uri)
+        return resolve(uri, *words)
+
+    monkeypatch.setattr(objections, "resolve_model", gone)
+    with pytest.raises(RelimitError, match=r"put beside the champion, version 1: .*no manifest"):
+        promote(poor.model_uri, tracking_uri=tracking_uri)
+    with pytest.raises(RelimitError, match=r"can't be used here: .*no manifest"):
+        promote(good.model_uri, tracking_uri=tracking_uri)
 
 
 def test_features_that_are_not_installed_are_refused(versions, tracking_uri, monkeypatch):

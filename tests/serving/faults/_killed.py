@@ -38,8 +38,8 @@ class Points:
         self.blocks = 0
         self.guard = threading.Lock()
         sys.addaudithook(self.audit)
-        self.decide_block = answers.decide_block
-        answers.decide_block = self.decide
+        self.decide_events = answers.decide_events
+        answers.decide_events = self.decide
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in TOUCHES and str(arguments[0]).startswith(self.prefix):
@@ -48,7 +48,7 @@ class Points:
     def decide(self, *arguments: Any) -> Any:
         self.blocks += 1
         self.step()
-        return self.decide_block(*arguments)
+        return self.decide_events(*arguments)
 
     def step(self) -> None:
         with self.guard:

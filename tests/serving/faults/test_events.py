@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -196,25 +195,6 @@ def test_a_night_of_known_kinds_warns_of_none(run: Any, events: Path, night: Any
     pq.write_table(night.book(30, 8), events)
     assert "warning" not in run().output
     assert json.loads(run("--json").stdout)["unknown_kinds"] == {}
-
-
-@pytest.mark.parametrize("column", ["account_id", "ts", "kind"])
-def test_a_row_of_nobody_fails_the_night_and_check_parts_it_from_the_rest(
-    run: Any, relimit: Any, events: Path, night: Any, tmp_path: Path, column: str
-) -> None:
-    table = night.book(5, 8)
-    first = pa.array([True] + [False] * (table.num_rows - 1))
-    spoilt = pc.if_else(first, None, table[column])
-    place = table.column_names.index(column)
-    pq.write_table(table.set_column(place, column, spoilt), events)
-    result = run()
-    assert result.exit_code == 1
-    assert f"column {column} is null in 1 of " in result.output
-    assert "leave these rows out, as relimit check --quarantine does" in result.output
-    assert not (tmp_path / "out").exists()
-    assert relimit("check", events, "--quarantine", tmp_path / "parted").exit_code == 1
-    (tmp_path / "parted" / "events.parquet").replace(events)
-    assert run("--max-quarantine", 1).exit_code == 0
 
 
 def test_an_account_of_100_000_events_is_decided_beside_its_neighbours(

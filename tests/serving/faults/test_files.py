@@ -15,7 +15,8 @@ import pytest
 from relimit.data import choosing, write_parquet
 from relimit.data.errors import DataError
 from relimit.data.stream import EventPlan
-from relimit.serving import answers, batch, requests, sources
+from relimit.models import Artifact
+from relimit.serving import account_rows, answers, batch, sources
 from relimit.serving.batch import score
 from relimit.serving.cluster import OnSpark
 from relimit.serving.requests import NamedPrepayments
@@ -86,11 +87,18 @@ def test_a_flipped_bit_in_what_a_cluster_staged_is_found(
 ) -> None:
     table = night.book(30, 6)
     pq.write_table(table, events)
-    answers = ClusterRun(ShippedModel.of(small_model), scorer.policy, night.request).answer(table)
+    answers = ClusterRun(
+        ShippedModel.of(Artifact.read(small_model)), scorer.policy, night.request
+    ).answer(table)
     plain = {"compression": "none", "use_dictionary": False}  # so that nothing else finds it
     pq.write_table(answers, tmp_path / "staged.parquet", write_page_checksum=True, **plain)
     engine = OnSpark(
-        ShippedModel.of(small_model), tmp_path, scorer, night.request, EventPlan.of(events), 1
+        ShippedModel.of(Artifact.read(small_model)),
+        tmp_path,
+        scorer,
+        night.request,
+        EventPlan.of(events),
+        1,
     )
     assert sum(read.rows for read in engine._read([tmp_path / "staged.parquet"], None)) > 20
     amounts = pq.read_metadata(tmp_path / "staged.parquet").row_group(0).column(3)
@@ -156,14 +164,14 @@ def test_a_list_that_is_written_again_as_it_is_read_is_refused(
 ) -> None:
     rows = {"account_id": [1], "as_of": [datetime(2026, 1, 1, tzinfo=UTC)], "prepaid": [700]}
     pq.write_table(pa.table(rows), events)
-    read = requests.read_parquet
+    read = account_rows.read_parquet
 
     def overtaken(path: Path, *words: Any, **named: Any) -> pa.Table:
         table = read(path, *words, **named)
         pq.write_table(pa.table(rows | {"prepaid": [900]}), path)
         return table
 
-    monkeypatch.setattr(requests, "read_parquet", overtaken)
+    monkeypatch.setattr(account_rows, "read_parquet", overtaken)
     with pytest.raises(DataError, match=r"events.parquet: changed while it was read"):
         NamedPrepayments.read(events)
 

@@ -16,11 +16,11 @@ import pytest
 
 import relimit.policy as relimit_policy
 from relimit.data.errors import ModelError
-from relimit.models import load_model, save_model
-from relimit.models.artifact import artifact_files
+from relimit.models import Artifact, load_model, save_model
 from relimit.models.serial import encode
 from relimit.serving.batch import score
 from relimit.serving.cluster import OnSpark
+from relimit.serving.models import open_artifact
 from relimit.serving.scorer import Scorer
 from relimit.serving.spark import ShippedModel
 
@@ -126,26 +126,40 @@ def test_a_package_holds_the_models_own_files_and_nothing_that_lies_beside_them(
     assert {path.name for path in packed.iterdir()} == listed
 
 
-def test_a_model_that_is_exchanged_as_it_is_packaged_is_not_packaged(
+def test_a_model_that_is_exchanged_as_it_is_packaged_is_packaged_as_it_was_checked(
     model: Path, tmp_path: Path, relimit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def exchanged(folder: Path, *words: Any) -> Any:
-        found = artifact_files(folder, *words)
-        folder.rename(tmp_path / "before")
-        another_making(tmp_path / "before", folder)
+    def exchanged(*words: Any) -> Artifact:
+        found = open_artifact(*words)
+        model.rename(tmp_path / "before")
+        another_making(tmp_path / "before", model)
         return found
 
-    monkeypatch.setattr("relimit.serving.pyfunc.artifact_files", exchanged)
+    monkeypatch.setattr("relimit.serving.models.open_artifact", exchanged)
     result = relimit("package", "--model", model, "--out", tmp_path / "package")
-    assert result.exit_code == 1, result.output
-    assert "is not the manifest asked for" in result.output
-    assert not (tmp_path / "package").exists()
+    assert result.exit_code == 0, result.output
+    packed = tmp_path / "package" / "artifacts" / "model"
+    for file in packed.iterdir():
+        assert file.read_bytes() == (tmp_path / "before" / file.name).read_bytes()
+    assert (packed / "manifest.json").read_bytes() != (model / "manifest.json").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["model.txt", "golden.json", "manifest.json"])
+def test_a_model_whose_bytes_changed_on_their_way_is_refused(model: Path, name: str) -> None:
+    sent = Artifact.read(model)
+    bytes_of = {**sent.files, name: sent.files[name].replace(b"1", b"2", 1)}
+    with pytest.raises(ModelError, match=r"is not the (file that was saved|manifest asked for)"):
+        Artifact.of(bytes_of, sent.digest, "what arrived")
+    del bytes_of[name]
+    with pytest.raises(ModelError, match="what arrived"):
+        Artifact.of(bytes_of, sent.digest, "what arrived")
+    assert Artifact.of(sent.files, sent.digest, "what arrived").load().version == sent.digest[:12]
 
 
 def test_a_cluster_is_not_sent_another_model_than_the_one_that_was_loaded(
     model: Path, events: Path, scorer: Scorer, night: Any, tmp_path: Path
 ) -> None:
-    shipped = ShippedModel.of(another_making(model, tmp_path / "another"))
+    shipped = ShippedModel.of(Artifact.read(another_making(model, tmp_path / "another")))
     engine = partial(OnSpark, shipped, tmp_path)
     with pytest.raises(ModelError, match="was loaded, and another one to be sent"):
         score(scorer, events, night.request, tmp_path / "out", engine=engine)

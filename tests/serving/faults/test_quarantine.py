@@ -50,6 +50,22 @@ def test_a_refused_run_says_why_and_leaves_only_its_quarantine(
     assert not (out / "_refused").exists()
 
 
+def test_a_finished_run_is_held_to_the_limit_that_is_asked_for_now(
+    run: Any, events: Path, night: Any, tmp_path: Path
+) -> None:
+    pq.write_table(night.book(20, 5, spoilt=3), events)
+    out = tmp_path / "out"
+    assert run("--max-quarantine", 0.5).exit_code == 0
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    result = run()
+    assert result.exit_code == 1
+    kept = pq.read_table(out / "quarantine")
+    assert f"{out / 'quarantine'}: {kept.num_rows} of " in result.output
+    assert "1 are allowed: an event of the account's ledger has no amount (" in result.output
+    assert run("--max-quarantine", 0.5).exit_code == 0
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
 @pytest.mark.parametrize("share", ["-0.1", "1.1", "many"])
 def test_a_share_is_from_0_to_1(run: Any, share: str) -> None:
     assert run("--max-quarantine", share).exit_code == 2

@@ -59,8 +59,8 @@ def broken(table: pa.Table) -> pa.Table:
 
 NIGHTS = {
     "sound": (lambda table: table, 0),
-    "an id is null": (lambda table: nothing(table, "account_id"), 1),
-    "a time is null": (lambda table: nothing(table, "ts"), 1),
+    "an id is null": (lambda table: nothing(table, "account_id"), 0),
+    "a time is null": (lambda table: nothing(table, "ts"), 0),
     "too many are quarantined": (negative, 1),
     "amounts are no whole fen": (broken, 1),
 }
@@ -120,12 +120,14 @@ def test_a_log_without_a_terminal_has_a_line_now_and_then(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("FORCE_COLOR", raising=False)
-    clock = iter([0.0, 0.0, 10.0, 20.0, 25.0, 40.0])
-    monkeypatch.setattr(terminal.time, "monotonic", lambda: next(clock, 50.0))
-    log = terminal._Log("scoring events")
-    for done in (1_000_000, 2_000_000, 3_000_000, 3_500_000, 5_000_000):  # the first was resumed
-        log.tell(done, 6_000_000)
-    assert capsys.readouterr().err.splitlines() == [
+    clock = [0.0]
+    monkeypatch.setattr("rich.console.monotonic", lambda: clock[0])
+    done_at = {0: 1_000_000, 10: 2_000_000, 20: 3_000_000, 25: 3_500_000, 40: 5_000_000}
+    with progress_to("scoring events") as advance:
+        for clock[0], done in done_at.items():  # the first was resumed
+            advance(done, 6_000_000)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if line.endswith(" left")] == [
         "scoring events: 3,000,000 of 6,000,000, 100,000/s, 0:00:30 left",
         "scoring events: 5,000,000 of 6,000,000, 100,000/s, 0:00:10 left",
     ]
