@@ -10,6 +10,7 @@ from scipy.stats import chi2, norm
 
 from relimit.data.vocabulary import ARMS
 from relimit.policy.cases import Floats
+from relimit.policy.rare import RareEvents
 from relimit.policy.resample import DRAWS, resampled_sums
 from relimit.policy.value import HEAVY, Logged, effective_rows
 
@@ -154,12 +155,14 @@ def outcome_bounds(
     outcome: Floats,
     extremes: Sequence[Floats],
     *,
+    events: RareEvents | None = None,
     seed: int = 0,
 ) -> tuple[float, float]:
     """Return the least and the most that the target's mean outcome can be (Manski 1990).
 
     What the log has tried counts as it came out; for the rest every row has its extreme. Both ends
-    are moved out to the 2.5% quantile of the bootstrap over accounts.
+    are moved out to the 2.5% quantile of the bootstrap over accounts, and at least as far as the
+    events that the outcome hangs on might have come out.
 
     Parameters
     ----------
@@ -167,6 +170,8 @@ def outcome_bounds(
         `[n]` what came of the arms that were taken.
     extremes
         The lowest and the highest outcome that each row can have under the target, `[n]` each.
+    events
+        As for `estimate_values`.
     """
     weight = logged.weights(target)
     ends = [weight * outcome + (1.0 - weight) * extreme for extreme in extremes]
@@ -174,4 +179,8 @@ def outcome_bounds(
     sums = resampled_sums(columns, logged.account, seed=seed)
     low = float(np.quantile(sums[:, 0] / sums[:, 2], 0.025))
     high = float(np.quantile(sums[:, 1] / sums[:, 2], 0.975))
+    if events is not None:
+        reach = events.reach(weight / len(logged), logged.account)
+        low = min(low, float(ends[0].mean()) - reach.below)
+        high = max(high, float(ends[1].mean()) + reach.above)
     return max(low, float(extremes[0].mean())), min(high, float(extremes[1].mean()))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from relimit.data.vocabulary import ARMS, FEN_PER_YUAN
 from relimit.models import RiskModel
 from relimit.policy import Policy
+from relimit.policy.rare import RareEvents
 from relimit.policy.support import (
     Cell,
     Support,
@@ -37,6 +38,8 @@ HEADLINE: Final = "shrunk_dr"
 a correction that trusts them only with what a few days more or less do."""
 BESIDE: Final = "dr"
 """Unbiased if either the propensities or the outcome models are right; with much more noise."""
+FEW_BAD: Final = 30
+"""With fewer bad borrowers a bad rate is hardly known to within a third of itself (1.96 / √30)."""
 SLACK_DAYS: Final = 1.0
 """A promise is kept if the limit is back by the end of the day after the one promised."""
 
@@ -72,11 +75,15 @@ class Valued:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One part of the book; `policies` as in `Evaluation`."""
+    """One part of the book; `policies` as in `Evaluation`.
+
+    `bad_accounts` are the borrowers that went bad after one of its decisions.
+    """
 
     kind: str
     name: str
     decisions: int
+    bad_accounts: int
     policies: tuple[Valued, ...]
 
 
@@ -86,6 +93,8 @@ class Evaluation:
 
     Attributes
     ----------
+    bad_accounts
+        Borrowers that went bad after one of them.
     policies
         Candidate, incumbent, restore all, restore nothing.
     segments
@@ -101,6 +110,7 @@ class Evaluation:
     policy_version: str
     model_version: str
     decisions: int
+    bad_accounts: int
     policies: tuple[Valued, ...]
     segments: tuple[Segment, ...]
     cells: tuple[Cell, ...]
@@ -153,6 +163,7 @@ def evaluate_policy(
         policy_version=policy.version,
         model_version=model.version,
         decisions=len(rows),
+        bad_accounts=bad_accounts(rows),
         policies=tuple(value_target(rows, target, seed=seed) for target in targets),
         segments=tuple(segments),
         cells=support_map(rows.logged, ours.probabilities(rows.logged.arm), bands),
@@ -170,15 +181,25 @@ def value_target(rows: LogRows, target: Target, *, seed: int = 0) -> Valued:
     support = support_of(logged, wanted)
     schedule, kept = target.schedule(rows.labelled.freed), promise_kept(rows, target)
     extremes = {name: _extremes(rows, name) for name in OUTCOMES}
+    events = rare_events(rows)
     if not support.answered:
         bounds = {
-            name: outcome_bounds(logged, wanted, came, extremes[name], seed=seed)
+            name: outcome_bounds(
+                logged, wanted, came, extremes[name], events=events[name], seed=seed
+            )
             for name, (came, _) in outcome_tables(rows).items()
         }
         return Valued(target.name, support, {}, bounds, schedule, kept, describe(support))
     values = {
         name: estimate_values(
-            logged, wanted, came, expected, chance=chance, within=_means(extremes[name]), seed=seed
+            logged,
+            wanted,
+            came,
+            expected,
+            chance=chance,
+            events=events[name],
+            within=_means(extremes[name]),
+            seed=seed,
         )
         for name, (came, expected) in outcome_tables(rows).items()
     }
@@ -197,6 +218,23 @@ def outcome_tables(rows: LogRows) -> dict[str, tuple[Floats, Floats]]:
     losses, margins = (x / FEN_PER_YUAN for x in (expected.loss, expected.margin))
     pairs = ((came.bad, expected.bad), (loss, losses), (margin, margins))
     return dict(zip(OUTCOMES, (*pairs, (margin - loss, margins - losses)), strict=True))
+
+
+def rare_events(rows: LogRows) -> dict[str, RareEvents | None]:
+    """Return by outcome the bad borrowers that it hangs on; None for the margin, which does not.
+
+    What a bad borrower would lose, where none was, is as the models expect it of the arm taken.
+    """
+    taken = np.arange(len(rows)), rows.logged.arm
+    chance, came = rows.predicted.bad[taken], rows.outcomes
+    happened = came.bad == 1.0
+    severe = rows.predicted.loss[taken] / np.maximum(chance, np.finfo(float).tiny)
+    loss = np.where(happened, came.loss, severe) / FEN_PER_YUAN
+    sizes = dict(zip(OUTCOMES, (np.ones(len(rows)), loss, None, -loss), strict=True))
+    return {
+        name: None if size is None else RareEvents(happened, size, chance)
+        for name, size in sizes.items()
+    }
 
 
 def promise_kept(rows: LogRows, target: Target) -> float | None:
@@ -219,6 +257,11 @@ def promise_kept(rows: LogRows, target: Target) -> float | None:
     return kept / total if total else None
 
 
+def bad_accounts(rows: LogRows) -> int:
+    """Return how many borrowers went bad after one of the decisions."""
+    return len(np.unique(rows.labelled.account_id[rows.outcomes.bad == 1.0]))
+
+
 def _unseen(rows: LogRows, model: RiskModel) -> NDArray[np.bool_]:
     if "split" not in model.manifest:
         return np.ones(len(rows), bool)
@@ -229,7 +272,7 @@ def _unseen(rows: LogRows, model: RiskModel) -> NDArray[np.bool_]:
 
 def _segment(rows: LogRows, targets: Sequence[Target], kind: str, name: str) -> Segment:
     valued = tuple(value_target(rows, target) for target in targets)
-    return Segment(kind, str(name), len(rows), valued)
+    return Segment(kind, str(name), len(rows), bad_accounts(rows), valued)
 
 
 def _extremes(rows: LogRows, outcome: str) -> tuple[Floats, Floats]:
@@ -254,6 +297,13 @@ def _extremes(rows: LogRows, outcome: str) -> tuple[Floats, Floats]:
 
 def _warnings(rows: LogRows) -> tuple[str, ...]:
     found = []
+    bad = bad_accounts(rows)
+    if bad < FEW_BAD:
+        found.append(
+            f"only {bad:,} borrowers went bad after the {len(rows):,} decisions valued: no bad "
+            "rate and no loss is known to within a third of itself. The limits allow for it; for "
+            f"narrower ones bring a log with {FEW_BAD} of them or more"
+        )
     fitted, off = rows.counts["propensities_fitted"], rows.counts["off_grid"]
     if fitted:
         found.append(

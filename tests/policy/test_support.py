@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from relimit.policy.rare import RareEvents
 from relimit.policy.support import (
     ANSWERED,
     ELSEWHERE,
@@ -82,3 +83,14 @@ def test_bounds_hold_the_truth_and_close_where_all_was_tried():
     assert high > 0.75
     low, high = outcome_bounds(logged, np.eye(25)[rule], outcome, ends)
     assert high - low < 0.06
+
+
+def test_bounds_leave_room_for_what_did_not_happen_to_come():
+    """None of 4,000 went bad: 3.69 might have."""
+    logged, rule = explored(0.0)
+    outcome, ends = np.zeros(4000), (np.zeros(4000), np.ones(4000))
+    rare = RareEvents(outcome > 0, np.ones(4000), np.full(4000, 0.01))
+    tight = outcome_bounds(logged, np.eye(25)[rule], outcome, ends)
+    assert tight == (0.0, 0.0)
+    low, high = outcome_bounds(logged, np.eye(25)[rule], outcome, ends, events=rare)
+    assert (low, high) == (0.0, pytest.approx(3.69 / 4000, rel=0.01))
