@@ -100,6 +100,25 @@ def test_a_payment_that_bounced_before_the_decision_is_no_new_evidence(again):
     assert (row["status"], row["restore_now"]) == ("restored", 50_000)
 
 
+def test_what_is_told_once_a_part_is_back_is_about_the_rest(make):
+    better = {day: {"loss_ratio": ratio} for day, ratio in ((16, 0.07), (17, 0.05), (18, 0.01))}
+    rows = nights(make, {"loss_ratio": 0.12}, better, days=17)
+    texts = {row["as_of"].day: row["text_en"].partition(". ")[0] for row in rows[12:]}
+    of = "of the limit that your early repayment freed"
+    whole, rest = (
+        "Of the limit of ¥500.00 that your early repayment freed",
+        f"remaining ¥250.00 {of}",
+    )
+    part = "¥250.00 returned on 15 March 2026 and ¥250.00 has not yet returned"
+    assert texts == {
+        14: f"{whole}, ¥250.00 returns on 15 March 2026 and ¥250.00 has not yet returned",
+        15: f"{whole}, {part}",
+        16: f"As of 16 March 2026, the {rest} has not yet returned",
+        17: f"Of the {rest}, ¥125.00 returned on 17 March 2026 and ¥125.00 has not yet returned",
+        18: f"The remaining ¥125.00 {of} returned on 18 March 2026; all of it is ready to use.",
+    }
+
+
 def test_a_fault_tonight_does_not_break_a_promise_that_is_due(again):
     assert again({"loss_ratio": 0.05}, 3, outage_minutes=500)["restore_now"] == 50_000
 
