@@ -372,6 +372,26 @@ def test_what_comes_later_names_its_signal_in_both_texts_and_nothing_else_does(
             assert night.to_table()["reasons"].to_pylist() == [["system_fault"]]
 
 
+def test_a_fault_that_ends_no_sooner_than_the_tiers_wait_is_not_what_is_waited_for(again, make):
+    """The promise of the seventh day stands on the sixth, on which a fault would cost a day too."""
+    row = again({"loss_ratio": 0.08}, 6, outage_minutes=45)
+    assert (row["status"], row["reasons"]) == ("staged", ["assessment"])
+    assert row["restore_later"] == [{"date": date(2026, 3, 8), "amount": 37_500}]
+    assert "fault" not in row["text_en"]
+    slow = replace(POLICY, service=replace(POLICY.service, fault_days=3))
+    tied = decide(slow, make.cases({"loss_ratio": 0.05, "outage_minutes": 45})).to_table()
+    assert tied["status"].to_pylist() == ["held"]
+    assert "assessment" in tied["reasons"].to_pylist()[0]
+    assert "the fault is mended earlier" not in tied["text_en"].to_pylist()[0]
+
+
+def test_a_fault_that_keeps_a_promise_from_being_bettered_is_the_reason(again):
+    row = again({"loss_ratio": 0.12}, 14, loss_ratio=0.04, outage_minutes=45)
+    assert (row["restore_now"], row["withheld"]) == (25_000, 25_000)
+    assert row["reasons"] == ["system_fault"]
+    assert again({"loss_ratio": 0.12}, 14, loss_ratio=0.04)["withheld"] == 0
+
+
 def test_a_fault_wins_a_tie_with_clearing(make):
     tied = {"outage_minutes": 45, "returned_payments": 1, "prepayment_age_days": 4.5}
     (row,) = decide(POLICY, make.cases(tied)).to_table().to_pylist()
