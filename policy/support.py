@@ -35,8 +35,10 @@ class Support:
         Logged decisions that took an arm that the target would take.
     tries
         Those of them that are heavy: taken against the odds, they stand for many.
+    usual
+        Sum of the weights that are not heavy: decisions that the log's usual choices answer for.
     carried
-        Sum of the weights: close to `target` where everything was tried.
+        Sum of all weights: close to `target` where everything was tried.
     most_carried
         The most that it may be in truth, at 97.5% confidence.
     effective
@@ -48,6 +50,7 @@ class Support:
     target: float
     tried: int
     tries: int
+    usual: float
     carried: float
     most_carried: float
     effective: float
@@ -134,7 +137,8 @@ def _judged(weight: Floats, target: float, logged: Logged, heavy: float) -> Supp
     elif tries < LEAST_TRIES and light.sum() < (1.0 - REST) * target - 2.0 * spread:
         verdict = TOO_FEW
     tried = int((weight > 0.0).sum())
-    return Support(target, tried, tries, carried, most, effective_rows(weight), verdict)
+    usual = float(light.sum())
+    return Support(target, tried, tries, usual, carried, most, effective_rows(weight), verdict)
 
 
 def describe(support: Support) -> str:
@@ -143,7 +147,10 @@ def describe(support: Support) -> str:
         return ""
     decisions, tries = f"{support.target:,.0f} decisions", f"{support.tries:,}"
     if support.verdict == TOO_FEW:
-        reason = f"what is known of its {decisions} rests on {tries} taken against the log's odds"
+        reason = (
+            f"the log's usual choices tell of {support.usual:,.0f} of {decisions}; of the others, "
+            f"{tries} taken against its odds, where {LEAST_TRIES} are needed"
+        )
     else:
         reason = f"the log carries {support.carried:,.0f} of {decisions}, {tries} against its odds"
     return f"history can't answer ({support.verdict}): {reason}"

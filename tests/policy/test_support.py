@@ -57,7 +57,12 @@ def test_a_handful_of_tries_does_not_answer_for_half_a_book():
     support = support_of(logged, always(FULL))
     assert 0 < support.tries < 5
     assert support.verdict == TOO_FEW
-    assert f"rests on {support.tries} taken against the log's odds" in describe(support)
+    assert describe(support) == (
+        f"history can't answer (too few tries): the log's usual choices tell of "
+        f"{support.usual:,.0f} of 4,000 decisions; of the others, {support.tries} taken against "
+        "its odds, where 5 are needed"
+    )
+    assert 1_900 < support.usual < 2_200 < support.carried
 
 
 def test_the_map_says_which_arm_of_which_segment_is_unknown():
