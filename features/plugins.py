@@ -41,7 +41,7 @@ def load_plugins(modules: Iterable[str] = ()) -> tuple[str, ...]:
     DataError
         A plugin can't be imported, or registers a feature that is not allowed; it then adds none.
     """
-    installed = sorted({point.value for point in entry_points(group=ENTRY_POINTS)})
+    installed = sorted({point.module for point in entry_points(group=ENTRY_POINTS)})
     added = [name for module in installed for name in _load(module)]
     for module in modules:
         added += _load(module)

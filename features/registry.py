@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from relimit.data.errors import DataError
+from relimit.features.guard import guarded
 from relimit.features.history import Floats, History, Ints, Window
 from relimit.features.select import Windows
 
@@ -127,13 +128,17 @@ def feature(
     """
 
     def register(function: Callable[..., Floats | Ints]) -> Callable[..., Floats | Ints]:
+        own = not _is_built_in(function)
         for choice in choices or (None,):
             every = _bind_choice(function, choice) if together else None
+            if own and every is not None:
+                every = guarded(name.format(c=choice, w="{w}"), every)
             for days in windows or (None,):
                 words = {"c": choice, "w": days}
+                its, compute = name.format(**words), _bind(function, choice, days)
                 _add(
                     Feature(
-                        name=name.format(**words),
+                        name=its,
                         family=family or function.__module__.rpartition(".")[2],
                         unit=unit,
                         window=_days(window, choice) if days is None else days,
@@ -143,8 +148,8 @@ def feature(
                         source=source or function.__globals__.get("SOURCE", ""),
                         kept_out=kept_out,
                         revision=revision,
-                        reads_detail=detail or not _is_built_in(function),
-                        compute=_bind(function, choice, days),
+                        reads_detail=detail or own,
+                        compute=guarded(its, compute) if own else compute,
                         together=every,
                     )
                 )

@@ -10,9 +10,11 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from relimit.data.errors import DataError
 from relimit.data.events import EventBlock, blocks_from_table
 from relimit.data.schema import events_schema
 from relimit.data.vocabulary import KINDS, LENDER, MICROSECONDS_PER_DAY, THIRD_PARTY
+from relimit.features.guard import guarded
 from relimit.features.history import Floats, History, Ints
 from relimit.features.registry import NEVER, Feature
 from relimit.features.select import Windows
@@ -157,7 +159,7 @@ class _Trial:
             for place, feature in enumerate(self.features):
                 if feature.together is not None:
                     asked = Windows((feature.window or 0, *_OTHER_WINDOWS))
-                    found = feature.together(history, asked)[0]
+                    found = _answer(feature, feature.together, history, asked)[0]
                     if not np.array_equal(found, self.found[some, place], equal_nan=True):
                         raise AssertionError(f"{feature.name} differs where asked with others")
 
@@ -213,15 +215,16 @@ def _history(events: pa.Table, account: Ints, as_of: Ints) -> History:
 
 
 def _column(feature: Feature, history: History) -> Floats:
+    return _answer(feature, feature.compute, history).astype(np.float64)
+
+
+def _answer(
+    feature: Feature, compute: Callable[..., Floats | Ints], *asked: History | Windows
+) -> Floats | Ints:
     try:
-        found = feature.compute(history)
-    except Exception as error:
-        raise AssertionError(f"{feature.name} fails: {type(error).__name__}: {error}") from error
-    if not isinstance(found, np.ndarray) or found.shape != history.as_of.shape:
-        raise AssertionError(f"{feature.name} does not return one number per snapshot")
-    if found.dtype.kind not in "iufb":
-        raise AssertionError(f"{feature.name} returns {found.dtype}, not numbers")
-    return found.astype(np.float64)
+        return guarded(feature.name, compute)(*asked)
+    except DataError as error:
+        raise AssertionError(f"{feature.name} {error.what}") from error
 
 
 def _frozen(block: EventBlock) -> EventBlock:

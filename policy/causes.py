@@ -13,6 +13,9 @@ from relimit.policy.settings import CauseSettings
 CAUSES = ("payment_return", "distress", "cycling", "low_need")
 """The causes that a model's contributions are grouped into; each is a reason code too."""
 
+SIGNS = ("overdues", "lender_inflow", "score_drop")
+"""The facts of which each by itself shows distress."""
+
 
 def cause_of(policy: Policy, name: str, family: str | None) -> str | None:
     """Return the cause that a feature speaks for; a pattern of its name goes before its family.
@@ -69,17 +72,23 @@ def evidence(policy: Policy, cases: Cases) -> Bools:
     facts, shown = cases.facts, policy.evidence
     used = facts.outstanding + cases.prepaid
     idle = facts.days_since_draw >= shown.idle_days
-    lent = facts.lender_inflow >= np.maximum(shown.lender_inflow_share * cases.prepaid, 1)
-    distress = lent | (facts.score_drop >= shown.score_drop) | (facts.overdues >= shown.overdues)
     return np.stack(
         [
             facts.returned_payments >= shown.returned_payments,
-            distress,
+            signs_of_distress(policy, cases).any(axis=1),
             facts.cycles >= shown.cycles,
             facts.has_limit & (used < shown.low_use * facts.limit) & idle,
         ],
         axis=1,
     )
+
+
+def signs_of_distress(policy: Policy, cases: Cases) -> Bools:
+    """Return `[n, 3]`: which of `SIGNS` the account's own history shows."""
+    facts, shown = cases.facts, policy.evidence
+    lent = facts.lender_inflow >= np.maximum(shown.lender_inflow_share * cases.prepaid, 1)
+    late, fell = facts.overdues >= shown.overdues, facts.score_drop >= shown.score_drop
+    return np.stack([late, lent, fell], axis=1)
 
 
 def loss_without(cases: Cases, contribution: Floats) -> Floats:

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
+from difflib import get_close_matches
 from functools import cached_property
 from hashlib import sha256
 from importlib.resources import files
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from relimit.data.errors import PolicyError
+from relimit.features.registry import catalogue
 from relimit.policy.reading import read_section, reject_unknown
 from relimit.policy.settings import (
     PACKAGE,
@@ -189,3 +191,17 @@ def _check_causes(causes: CauseSettings, where: str) -> None:
                     mend="Give it to one cause",
                 )
             owner[entry] = cause
+            _check_named(cause, entry, where)
+
+
+def _check_named(cause: str, entry: str, where: str) -> None:
+    """Refuse what is nearly a known name; patterns, and what is like none, may be a plugin's."""
+    known = sorted({name for feature in catalogue() for name in (feature.name, feature.family)})
+    if entry in known or set(entry) & set("*?["):
+        return
+    if near := get_close_matches(entry, known, n=1, cutoff=0.8):
+        raise PolicyError(
+            f"`causes.{cause}` has {entry}, which is no family and no feature",
+            where=where,
+            mend=f"Did you mean `{near[0]}`?",
+        )

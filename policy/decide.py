@@ -5,7 +5,7 @@ import pyarrow as pa
 from relimit.policy.cases import Cases, check_cases
 from relimit.policy.config import Policy
 from relimit.policy.decisions import Decisions
-from relimit.policy.outcome import Ruling, outcome_of, situation_of
+from relimit.policy.outcome import Ruling, dated_by_fault, outcome_of, situation_of
 from relimit.policy.reasons import reasons_of
 from relimit.policy.remedies import remedies_of
 from relimit.policy.rescore import Rescore
@@ -44,7 +44,8 @@ def decide(policy: Policy, cases: Cases, rescore: Rescore | None = None) -> Deci
     situation = situation_of(policy, cases)
     outcome = outcome_of(policy, situation)
     waits_for = Awaited(tier_signals(policy, situation), cases.facts.next_due)
-    timetable = timetable_of(policy, situation, outcome, cases.as_of, waits_for)
+    by_fault = dated_by_fault(policy, situation, outcome)
+    timetable = timetable_of(policy, situation, outcome, cases.as_of, waits_for, by_fault=by_fault)
     return explained(policy, Ruling(cases, situation, outcome), timetable, cases, rescore)
 
 

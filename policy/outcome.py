@@ -1,7 +1,7 @@
 """The heart of a decision: how much returns and after how many days, from a few numbers a row."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Self
 
 import numpy as np
@@ -136,6 +136,20 @@ def outcome_and_promise(policy: Policy, situation: Situation) -> tuple[Outcome, 
     more = np.where(stands, promise.amount, np.maximum(fresh.amount - promise.restored, 0))
     days = np.where(stands, wait, fresh.days)
     return Outcome(promise.restored + more, np.where(more > 0, days, 0)), stands
+
+
+def dated_by_fault(policy: Policy, situation: Situation, outcome: Outcome) -> Bools:
+    """Return `[n]`: a system fault sets the date, and no tier or promise that waits as long does.
+
+    A payment that clears as late is taken to be the fault's matter.
+    """
+    dated = (outcome.days > 0) & (situation.fault_days >= outcome.days)
+    rows = np.flatnonzero(dated)
+    if len(rows):
+        nothing = np.zeros(len(rows), np.int64)
+        part = replace(situation.take(rows), fault_days=nothing, clearing_days=nothing)
+        dated[rows] = outcome_of(policy, part).days < outcome.days[rows]
+    return dated
 
 
 def by_the_rules(policy: Policy, situation: Situation) -> Outcome:

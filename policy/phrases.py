@@ -73,6 +73,17 @@ def counts(values: Ints, _language: str = "") -> list[str]:
     return [str(value) for value in values.tolist()]
 
 
+def points(values: Floats, _language: str = "") -> list[str]:
+    """Return numbers without decimals.
+
+    Examples
+    --------
+    >>> points(np.array([45.0]))
+    ['45']
+    """
+    return [f"{value:.0f}" for value in values.tolist()]
+
+
 @lru_cache(maxsize=4096)
 def _date(since_1970: int, language: str) -> str:
     day = EPOCH.date() + timedelta(days=since_1970)

@@ -11,7 +11,14 @@ from relimit.policy.cases import Bools, Cases, Floats
 from relimit.policy.causes import CAUSES, cause_contributions, evidence, loss_without
 from relimit.policy.config import Policy
 from relimit.policy.gates import GATES
-from relimit.policy.outcome import Outcome, Ruling, Situation, bound_by_risk, outcome_of
+from relimit.policy.outcome import (
+    Outcome,
+    Ruling,
+    Situation,
+    bound_by_risk,
+    dated_by_fault,
+    outcome_of,
+)
 
 SYSTEM_FAULT: Final = "system_fault"
 PAYMENT_CLEARING: Final = "payment_clearing"
@@ -54,7 +61,9 @@ def reasons_of(policy: Policy, ruling: Ruling) -> NDArray[np.int8]:
     A reason is given if, without its cause, the decision would restore more, or the same sooner.
     Where several rules hold the limit back together, so that undoing one alone changes nothing,
     each that would hold it back by itself is given. `assessment` stands for the model where no
-    single cause does. A system fault that sets the date is the only reason: it is never risk.
+    single cause does. A system fault that sets the date is the only reason: it is never risk. One
+    that does not is a reason only if there is no other, as where it keeps a promise from being
+    bettered.
     """
     outcome, freed = ruling.outcome, ruling.situation.freed
     listed = np.full((len(freed), policy.reasons.at_most), NO_REASON, np.int8)
@@ -88,7 +97,8 @@ def _true_reasons(policy: Policy, situation: Situation, now: Outcome, pull: Pull
     if len(joint):
         true[joint] = _jointly_true(policy, situation.take(joint), pull)
     fault = REASONS.index(SYSTEM_FAULT)
-    true[:, fault] &= (now.days > 0) & (situation.fault_days >= now.days)
+    dated = dated_by_fault(policy, situation, now)
+    true[:, fault] &= dated | ~true[:, fault + 1 :].any(axis=1)
     true[true[:, fault], fault + 1 :] = False
     causes = [REASONS.index(cause) for cause in CAUSES]
     true[:, REASONS.index(ASSESSMENT)] &= ~true[:, causes].any(axis=1)

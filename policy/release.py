@@ -15,6 +15,7 @@ from relimit.policy.outcome import (
     Outcome,
     Ruling,
     Situation,
+    dated_by_fault,
     outcome_and_promise,
 )
 from relimit.policy.rescore import Rescore
@@ -61,7 +62,8 @@ def decide_again(
     open_now = replace(situation, freed=left.freed)
     signal = np.where(stands, night.waits_for.signal, tier_signals(policy, situation))
     waits_for = replace(night.waits_for, signal=signal)
-    timetable = timetable_of(policy, open_now, to_come, cases.as_of, waits_for)
+    by_fault = dated_by_fault(policy, situation, whole)
+    timetable = timetable_of(policy, open_now, to_come, cases.as_of, waits_for, by_fault=by_fault)
     ruling = Ruling(night.cases, situation, whole)
     return explained(policy, ruling, _no_later(timetable, earlier, situation), left, rescore)
 

@@ -41,7 +41,8 @@ class Remedies:
     amount, has_amount
         Fen to pay; `has_amount` is false where nothing is to be paid or the sum is not known.
     days
-        int32 days from doing it until the limit is back.
+        int32 days from doing it until the limit is back; from the decision for what is done later
+        than at once, a due date that is met and a payment that clears.
     restores
         Fen that returns because of it: more than without it or, if not more, sooner.
     """

@@ -10,6 +10,7 @@ from scipy.stats import chi2, norm
 
 from relimit.data.vocabulary import ARMS
 from relimit.policy.cases import Floats
+from relimit.policy.rare import RareEvents
 from relimit.policy.resample import DRAWS, resampled_sums
 from relimit.policy.value import HEAVY, Logged, effective_rows
 
@@ -34,8 +35,10 @@ class Support:
         Logged decisions that took an arm that the target would take.
     tries
         Those of them that are heavy: taken against the odds, they stand for many.
+    usual
+        Sum of the weights that are not heavy: decisions that the log's usual choices answer for.
     carried
-        Sum of the weights: close to `target` where everything was tried.
+        Sum of all weights: close to `target` where everything was tried.
     most_carried
         The most that it may be in truth, at 97.5% confidence.
     effective
@@ -47,6 +50,7 @@ class Support:
     target: float
     tried: int
     tries: int
+    usual: float
     carried: float
     most_carried: float
     effective: float
@@ -133,7 +137,8 @@ def _judged(weight: Floats, target: float, logged: Logged, heavy: float) -> Supp
     elif tries < LEAST_TRIES and light.sum() < (1.0 - REST) * target - 2.0 * spread:
         verdict = TOO_FEW
     tried = int((weight > 0.0).sum())
-    return Support(target, tried, tries, carried, most, effective_rows(weight), verdict)
+    usual = float(light.sum())
+    return Support(target, tried, tries, usual, carried, most, effective_rows(weight), verdict)
 
 
 def describe(support: Support) -> str:
@@ -142,7 +147,10 @@ def describe(support: Support) -> str:
         return ""
     decisions, tries = f"{support.target:,.0f} decisions", f"{support.tries:,}"
     if support.verdict == TOO_FEW:
-        reason = f"what is known of its {decisions} rests on {tries} taken against the log's odds"
+        reason = (
+            f"the log's usual choices tell of {support.usual:,.0f} of {decisions}; of the others, "
+            f"{tries} taken against its odds, where {LEAST_TRIES} are needed"
+        )
     else:
         reason = f"the log carries {support.carried:,.0f} of {decisions}, {tries} against its odds"
     return f"history can't answer ({support.verdict}): {reason}"
@@ -154,12 +162,14 @@ def outcome_bounds(
     outcome: Floats,
     extremes: Sequence[Floats],
     *,
+    events: RareEvents | None = None,
     seed: int = 0,
 ) -> tuple[float, float]:
     """Return the least and the most that the target's mean outcome can be (Manski 1990).
 
     What the log has tried counts as it came out; for the rest every row has its extreme. Both ends
-    are moved out to the 2.5% quantile of the bootstrap over accounts.
+    are moved out to the 2.5% quantile of the bootstrap over accounts, and at least as far as the
+    events that the outcome hangs on might have come out.
 
     Parameters
     ----------
@@ -167,6 +177,8 @@ def outcome_bounds(
         `[n]` what came of the arms that were taken.
     extremes
         The lowest and the highest outcome that each row can have under the target, `[n]` each.
+    events
+        As for `estimate_values`.
     """
     weight = logged.weights(target)
     ends = [weight * outcome + (1.0 - weight) * extreme for extreme in extremes]
@@ -174,4 +186,8 @@ def outcome_bounds(
     sums = resampled_sums(columns, logged.account, seed=seed)
     low = float(np.quantile(sums[:, 0] / sums[:, 2], 0.025))
     high = float(np.quantile(sums[:, 1] / sums[:, 2], 0.975))
+    if events is not None:
+        reach = events.reach(weight / len(logged), logged.account)
+        low = min(low, float(ends[0].mean()) - reach.below)
+        high = max(high, float(ends[1].mean()) + reach.above)
     return max(low, float(extremes[0].mean())), min(high, float(extremes[1].mean()))

@@ -102,7 +102,7 @@ def _date(calendar: str, at: int) -> np.datetime64:
     return day
 
 
-def days_after(dates: Dates, days: Ints) -> Dates:
+def days_after(dates: Dates, days: NDArray[np.signedinteger[Any]]) -> Dates:
     """Return `[n]` the dates that come `days` later; NaT stays NaT."""
     return np.asarray(dates + days.astype("timedelta64[D]"))
 
@@ -114,16 +114,23 @@ def tier_signals(policy: Policy, situation: Situation) -> NDArray[np.int8]:
 
 
 def timetable_of(
-    policy: Policy, situation: Situation, outcome: Outcome, as_of: Ints, waits_for: Awaited
+    policy: Policy,
+    situation: Situation,
+    outcome: Outcome,
+    as_of: Ints,
+    waits_for: Awaited,
+    *,
+    by_fault: Bools,
 ) -> Timetable:
-    """Put an outcome on its dates."""
+    """Put an outcome on its dates; `by_fault` says where a system fault sets them."""
     decided_on = local_dates(policy, as_of)
     later = outcome.days > 0
     never = np.datetime64("NaT", "D")
     restore_later = np.where(later, outcome.amount, 0)
     withheld = situation.freed - outcome.amount
     later_date = np.where(later, days_after(decided_on, outcome.days), never)
-    signal = _signal(situation, outcome, decided_on, waits_for)
+    signal = np.where(by_fault, FAULT_MENDED, _signal(situation, outcome, decided_on, waits_for))
+    signal = signal.astype(np.int8)
     return Timetable(
         status=_status(situation, outcome, signal),
         restore_now=outcome.amount - restore_later,
@@ -140,7 +147,7 @@ def timetable_of(
 def _signal(
     situation: Situation, outcome: Outcome, decided_on: Dates, waits_for: Awaited
 ) -> NDArray[np.int8]:
-    """Return what the longest wait is for: of equal ones the fault, then the clearing.
+    """Return what the longest wait but a fault's is for: of equal ones the clearing.
 
     A due date that is not before the limit's own date can't end the wait.
     """
@@ -148,7 +155,6 @@ def _signal(
     in_time = (waits_for.due >= decided_on) & (waits_for.due < later_date)
     signal = np.where((waits_for.signal == NEXT_DUE) & in_time, NEXT_DUE, SCORE_REFRESH)
     signal = np.where(situation.clearing_days >= outcome.days, PAYMENT_CLEARING, signal)
-    signal = np.where(situation.fault_days >= outcome.days, FAULT_MENDED, signal)
     return np.where(outcome.days > 0, signal, NONE).astype(np.int8)
 
 

@@ -15,6 +15,9 @@ account stay as the log's policy took them.
 - Shrunk DR: pooled DR, its correction drawn to 0 as far as that is noise (the positive part of
   James & Stein 1961). It moves by at most one standard error, within the limits of pooled DR, which
   stay: what the log does not tell is taken from the model, and not passed off as known.
+
+Where an outcome hangs on few events, the limits of all but DM allow for those that might have come
+(`rare`).
 """
 
 from collections.abc import Mapping
@@ -30,6 +33,7 @@ from relimit.data.errors import DataError
 from relimit.data.vocabulary import ARMS
 from relimit.policy.cases import Bools, Floats, Ints
 from relimit.policy.pooling import spread_delays
+from relimit.policy.rare import NO_REACH, RareEvents, Reach
 from relimit.policy.resample import DRAWS, resampled_sums
 
 ESTIMATORS: Final = ("dm", "ips", "snips", "dr", "switch_dr", "pooled_dr", "shrunk_dr")
@@ -140,6 +144,7 @@ def estimate_values(
     predicted: Floats,
     *,
     chance: Floats,
+    events: RareEvents | None = None,
     within: tuple[float, float] = (-np.inf, np.inf),
     heavy: float = HEAVY,
     draws: int = DRAWS,
@@ -159,6 +164,8 @@ def estimate_values(
         `[n, 25]` what a model, which has not seen the row, expects of every arm.
     chance
         `[n, 25]` how likely the log was to take each arm, as `spread_delays` reads it.
+    events
+        The events that the outcome hangs on; None if it does not hang on any.
     within
         The least and the most that the mean outcome can be.
     heavy
@@ -179,18 +186,18 @@ def estimate_values(
     pooled, rare_pooled = _split(logged.weights(spread_delays(target, chance)), heavy)
     nothing, ones = np.zeros(len(logged)), np.ones(len(logged))
     parts = {
-        "dm": _Parts(direct, nothing, nothing, ones),
-        "ips": _Parts(light * outcome, rare, outcome, ones),
-        "snips": _Parts(light * outcome, rare, outcome, weight),
-        "dr": _Parts(direct + light * residual, rare, residual, ones),
-        "switch_dr": _Parts(direct + light * residual, nothing, nothing, ones),
-        "pooled_dr": _Parts(direct + pooled * residual, rare_pooled, residual, ones),
+        "dm": _Parts(direct, nothing, nothing, nothing, ones),
+        "ips": _Parts(light * outcome, light, rare, outcome, ones),
+        "snips": _Parts(light * outcome, light, rare, outcome, weight),
+        "dr": _Parts(direct + light * residual, light, rare, residual, ones),
+        "switch_dr": _Parts(direct + light * residual, light, nothing, nothing, ones),
+        "pooled_dr": _Parts(direct + pooled * residual, pooled, rare_pooled, residual, ones),
     }
     columns = np.hstack([part.columns for part in parts.values()])
     sums = np.hsplit(resampled_sums(columns, logged.account, draws=draws, seed=seed), len(parts))
     accounts = len(np.unique(logged.account))
     found = {
-        name: part.estimate(drawn, accounts)
+        name: part.estimate(drawn, accounts, part.reach(events, logged.account))
         for (name, part), drawn in zip(parts.items(), sums, strict=True)
     }
     # Of what was done itself the log tells all: there is nothing to take from a model.
@@ -202,7 +209,8 @@ def estimate_values(
 def _shrunk(model: Estimate, corrected: Estimate) -> Estimate:
     """Return the corrected value, drawn to the model's as far as the correction is noise."""
     correction = corrected.value - model.value
-    error = (corrected.high - corrected.low) / (2.0 * float(norm.ppf(0.975)))
+    half = corrected.value - corrected.low if correction > 0.0 else corrected.high - corrected.value
+    error = half / float(norm.ppf(0.975))
     if abs(correction) <= error:
         return Estimate(model.value, corrected.low, corrected.high)
     value = corrected.value - error**2 / correction
@@ -216,9 +224,13 @@ def _split(weight: Floats, heavy: float) -> tuple[Floats, Floats]:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """A ratio of sums over rows, `[n]` each: (sure + rare weight x what it weighs) / bottom."""
+    """A ratio of sums over rows, `[n]` each: (sure + rare weight x what it weighs) / bottom.
+
+    `light` is the weight of what came in `sure`.
+    """
 
     sure: Floats
+    light: Floats
     rare: Floats
     weighed: Floats
     bottom: Floats
@@ -228,7 +240,14 @@ class _Parts:
         """What is summed over accounts, `[n, 3]`."""
         return np.column_stack([self.sure, self.rare * self.weighed, self.bottom])
 
-    def estimate(self, sums: Floats, accounts: int) -> Estimate:
+    def reach(self, events: RareEvents | None, account: NDArray[Any]) -> Reach:
+        """Return how far the ratio may lie from what the events that were seen give."""
+        total = float(self.bottom.sum())
+        if events is None or total <= 0.0 or not self.light.any():
+            return NO_REACH
+        return events.reach(self.light / total, account)
+
+    def estimate(self, sums: Floats, accounts: int, reach: Reach) -> Estimate:
         """Return the ratio and its interval, from the resampled sums of `columns`.
 
         A handful of heavy rows varies less in resamples than it might have come out: one of them
@@ -249,8 +268,8 @@ class _Parts:
         variance = seen + max(expected - of_rare, 0.0)
         few = int((self.rare > 0.0).sum())
         freedom = _freedom(variance, max(expected, of_rare), few, accounts)
-        half = float(student.ppf(0.975, freedom)) * np.sqrt(variance)
-        return Estimate(value, value - half, value + half)
+        below, above = reach.halves(variance, float(student.ppf(0.975, freedom)))
+        return Estimate(value, value - below, value + above)
 
 
 def _freedom(variance: float, of_rare: float, few: int, accounts: int) -> float:

@@ -11,17 +11,19 @@ import pyarrow as pa
 
 from relimit.data.vocabulary import STATUSES
 from relimit.policy.arms import tier_of
-from relimit.policy.cases import Cases, Floats, Ints
-from relimit.policy.causes import CAUSES
+from relimit.policy.cases import Cases, Dates, Floats, Ints
+from relimit.policy.causes import CAUSES, SIGNS, signs_of_distress
 from relimit.policy.config import Policy
 from relimit.policy.gates import GATES
 from relimit.policy.next_due import PAY_NEXT_DUE
 from relimit.policy.outcome import Situation
-from relimit.policy.phrases import LANGUAGES, counts, dates, money, percentages, spans
+from relimit.policy.phrases import LANGUAGES, counts, dates, money, percentages, points, spans
 from relimit.policy.reasons import REASONS
 from relimit.policy.remedies import ACTIONS, NO_ACTION, STEPS, WAIT_FOR_CLEARING, Remedies
 from relimit.policy.settings import load_wording
-from relimit.policy.timetable import DECLINED, NONE, RESTORED, SIGNALS, Timetable
+from relimit.policy.timetable import DECLINED, NONE, RESTORED, SIGNALS, Timetable, days_after
+
+DISTRESS: Final = REASONS.index("distress")
 
 Sentence = tuple[str, ...]
 """The names of templates, to be written one after another without a gap."""
@@ -73,6 +75,11 @@ class Story:
         bounds = np.array([tier.up_to for tier in self.policy.tiers])
         return np.asarray(bounds[tier_of(self.policy, self.loss_ratio)])
 
+    @property
+    def returns_by(self) -> Dates:
+        """`[n]`: the day that lies as many days after the decision as a remedy says."""
+        return days_after(self.timetable.decided_on, self.remedies.days)
+
     def field(self, name: str, rows: Ints, language: str) -> list[str]:
         """Return `[rows]` what a template's field says in a language."""
         if name in SETTINGS:
@@ -122,12 +129,14 @@ FIELDS: Final[Mapping[str, tuple[Callable[[Story], Any], Callable[[Any, str], li
     "login_failures": (_facts, counts),
     "outage_minutes": (_facts, counts),
     "overdues": (_facts, counts),
+    "score_drop": (_facts, points),
     "returned_payments": (_facts, counts),
     "freed": (_cases, money),
     "risk": (_cases, percentages),
     "expected_loss": (_cases, money),
     "restores": (_remedies, money),
     "days": (_remedies, spans),
+    "returns_by": (_story, dates),
 }
 """What a template's field shows of each decision, and how it is written."""
 
@@ -148,6 +157,9 @@ SETTINGS: Final[Mapping[str, Callable[[Policy], str]]] = {
     "clearing_days": lambda policy: str(policy.finality.clearing_days),
     "returned_window_days": lambda policy: str(policy.finality.returned_window_days),
     "evidence_window_days": lambda policy: str(policy.evidence.window_days),
+    "overdues_bound": lambda policy: str(policy.evidence.overdues),
+    "score_drop_bound": lambda policy: str(policy.evidence.score_drop),
+    "lender_inflow_bound": lambda policy: f"{policy.evidence.lender_inflow_share:.0%}",
 }
 """What a template's field shows of the policy itself."""
 
@@ -194,22 +206,36 @@ def _plan_columns(story: Story) -> Ints:
         timetable.withheld > 0,
         timetable.signal,
         facts.overdue > 0,
+        (story.cases.freed > 0) & (story.cases.freed < story.situation.freed),
+        _signs(story),
         story.remedies.action,
         *story.reasons.T,
     ]
     return np.array(parts, dtype=np.int64)
 
 
+def _signs(story: Story) -> Ints:
+    """Return `[n]` which of `SIGNS` a row tells of, as the bits of a number."""
+    signs = np.zeros(len(story.cases), np.int64)
+    rows = np.flatnonzero((story.reasons == DISTRESS).any(axis=1))
+    if len(rows):
+        shown = signs_of_distress(story.policy, story.cases)[rows]
+        signs[rows] = shown @ (1 << np.arange(len(SIGNS)))
+    return signs
+
+
 def _sentences(plan: Sequence[int]) -> tuple[Sentence, ...]:
-    status, freed, now, withheld, signal, arrears_known, action, *reasons = plan
-    sentences: list[Sentence] = [(f"result.{_result(status, freed, now, withheld)}",)]
+    status, freed, now, withheld, signal, arrears_known, rest, signs, action, *reasons = plan
+    result = _result(status, freed, now, withheld)
+    sentences: list[Sentence] = [(f"result.{result}_rest" if rest else f"result.{result}",)]
     if signal != NONE:
         sentences.append((f"signal.{SIGNALS[signal]}",))
     for reason in reasons:
         if reason >= 0:
             code = REASONS[reason]
             unknown = code == GATES[0] and not arrears_known
-            sentences.append((f"reason.{code}_unknown" if unknown else f"reason.{code}",))
+            told = f"reason.{code}_unknown" if unknown else f"reason.{code}"
+            sentences.append((told, *_told_signs(signs)) if reason == DISTRESS else (told,))
             if code in CAUSES:
                 sentences.append((f"action.{code}",))
     if action != NO_ACTION:
@@ -227,6 +253,14 @@ def _result(status: int, freed: int, now: int, withheld: int) -> str:
     if now:
         return "now_part"
     return "later_part" if withheld else "later_all"
+
+
+def _told_signs(signs: int) -> Sentence:
+    told: list[str] = []
+    for place, sign in enumerate(SIGNS):
+        if signs >> place & 1:
+            told += ["join.signs", f"sign.{sign}"]
+    return (*told[1:], "sign.end")
 
 
 def _remedy(action: str, arrears_known: bool) -> Sentence:
@@ -278,4 +312,4 @@ def _say(story: Story, plans: Sequence[Plan], language: str, before: Said) -> Sa
 
 
 def _is_plain(name: str) -> bool:
-    return name in SETTINGS or FIELDS[name][1] in (money, counts, percentages)
+    return name in SETTINGS or FIELDS[name][1] in (money, counts, percentages, points)

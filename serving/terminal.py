@@ -43,13 +43,15 @@ def yuan(fen: int) -> str:
 
 
 def figure(value: float) -> str:
-    """Return a figure with four digits, a count with all of its own.
+    """Return a figure with four digits, a count with all of its own, a dash where there is none.
 
     Examples
     --------
-    >>> figure(13140.0), figure(0.70613)
-    ('13,140', '0.7061')
+    >>> figure(13140.0), figure(0.70613), figure(float("nan"))
+    ('13,140', '0.7061', '–')
     """
+    if math.isnan(value):
+        return "–"
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
 
 

@@ -24,8 +24,9 @@ MEANING: Final = (
     "Each figure is a mean over the logged decisions: what it would have been if the policy had "
     "taken each of them by itself, with everything else as it was. What a decision changes in the "
     "same borrower's later ones is not in it; where borrowers come back often, the effects of a "
-    "policy in force add up to more. Intervals are 95%, with whole accounts resampled. Yuan are "
-    "per decision unless the name says otherwise."
+    "policy in force add up to more. Intervals are 95%, with whole accounts resampled; where few "
+    "borrowers went bad, or none, they are at least as wide as the gamma limits of so few events. "
+    "Yuan are per decision unless the name says otherwise."
 )
 ESTIMATOR_NOTES: Final = (
     "dm, the direct method: outcome models alone; its interval leaves out their error. ips and "
@@ -100,10 +101,8 @@ def _summary(found: Evaluation) -> Section:
     notes += [Notice(f"{v.name}: {v.refusal}") for v in found.policies if v.refusal]
     grid = _figures("Per decision, and what borrowers see", found.policies, (HEADLINE, BESIDE))
     left = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in found.counts.items())
-    about = (
-        f"{found.decisions:,} decisions, with what came of them in {found.horizon_days} days; "
-        f"model {found.model_version}. Counts: {left}."
-    )
+    bad = f"{found.bad_accounts:,} borrowers went bad within {found.horizon_days} days"
+    about = f"{found.decisions:,} decisions, {bad}; model {found.model_version}. Counts: {left}."
     return Section("Value", (*notes, MEANING, grid, PROMISES, about))
 
 
@@ -139,7 +138,8 @@ def _segments(found: Evaluation, kind: str) -> Section:
     blocks: list[Block] = []
     for segment in found.segments:
         if segment.kind == kind:
-            caption = f"{segment.name}: {segment.decisions:,} decisions"
+            bad = f"{segment.bad_accounts:,} borrowers went bad"
+            caption = f"{segment.name}: {segment.decisions:,} decisions, {bad}"
             blocks += [_figures(caption, segment.policies, (HEADLINE,))]
     return Section(TITLES[kind], tuple(blocks))
 

@@ -15,6 +15,7 @@ from relimit.data.errors import ModelError
 from relimit.data.vocabulary import ARMS, FEN_PER_YUAN
 from relimit.models import RiskModel
 from relimit.policy import Policy
+from relimit.policy.rare import RareEvents
 from relimit.policy.support import (
     Cell,
     Support,
@@ -38,6 +39,8 @@ HEADLINE: Final = "shrunk_dr"
 a correction that trusts them only with what a few days more or less do."""
 BESIDE: Final = "dr"
 """Unbiased if either the propensities or the outcome models are right; with much more noise."""
+FEW_BAD: Final = 30
+"""With fewer bad borrowers a bad rate is hardly known to within a third of itself (1.96 / √30)."""
 SLACK_DAYS: Final = 1.0
 """A promise is kept if the limit is back by the end of the day after the one promised."""
 
@@ -73,11 +76,15 @@ class Valued:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One part of the book; `policies` as in `Evaluation`."""
+    """One part of the book; `policies` as in `Evaluation`.
+
+    `bad_accounts` are the borrowers that went bad after one of its decisions.
+    """
 
     kind: str
     name: str
     decisions: int
+    bad_accounts: int
     policies: tuple[Valued, ...]
 
 
@@ -89,6 +96,8 @@ class Evaluation:
     ----------
     horizon_days
         Over how many days outcomes are told: those of the model.
+    bad_accounts
+        Borrowers that went bad after one of them.
     policies
         Candidate, incumbent, restore all, restore nothing.
     segments
@@ -105,6 +114,7 @@ class Evaluation:
     model_version: str
     horizon_days: int
     decisions: int
+    bad_accounts: int
     policies: tuple[Valued, ...]
     segments: tuple[Segment, ...]
     cells: tuple[Cell, ...]
@@ -162,6 +172,7 @@ def evaluate_policy(
         model_version=model.version,
         horizon_days=model.horizon_days,
         decisions=len(rows),
+        bad_accounts=bad_accounts(rows),
         policies=tuple(value_target(rows, target, seed=seed) for target in targets),
         segments=tuple(segments),
         cells=support_map(rows.logged, ours.probabilities(rows.logged.arm), bands),
@@ -179,15 +190,25 @@ def value_target(rows: LogRows, target: Target, *, seed: int = 0) -> Valued:
     support = support_of(logged, wanted)
     schedule, kept = target.schedule(rows.labelled.freed), promise_kept(rows, target)
     extremes = {name: _extremes(rows, name) for name in OUTCOMES}
+    events = rare_events(rows)
     if not support.answered:
         bounds = {
-            name: outcome_bounds(logged, wanted, came, extremes[name], seed=seed)
+            name: outcome_bounds(
+                logged, wanted, came, extremes[name], events=events[name], seed=seed
+            )
             for name, (came, _) in outcome_tables(rows).items()
         }
         return Valued(target.name, support, {}, bounds, schedule, kept, describe(support))
     values = {
         name: estimate_values(
-            logged, wanted, came, expected, chance=chance, within=_means(extremes[name]), seed=seed
+            logged,
+            wanted,
+            came,
+            expected,
+            chance=chance,
+            events=events[name],
+            within=_means(extremes[name]),
+            seed=seed,
         )
         for name, (came, expected) in outcome_tables(rows).items()
     }
@@ -206,6 +227,23 @@ def outcome_tables(rows: LogRows) -> dict[str, tuple[Floats, Floats]]:
     losses, margins = (x / FEN_PER_YUAN for x in (expected.loss, expected.margin))
     pairs = ((came.bad, expected.bad), (loss, losses), (margin, margins))
     return dict(zip(OUTCOMES, (*pairs, (margin - loss, margins - losses)), strict=True))
+
+
+def rare_events(rows: LogRows) -> dict[str, RareEvents | None]:
+    """Return by outcome the bad borrowers that it hangs on; None for the margin, which does not.
+
+    What a bad borrower would lose, where none was, is as the models expect it of the arm taken.
+    """
+    taken = np.arange(len(rows)), rows.logged.arm
+    chance, came = rows.predicted.bad[taken], rows.outcomes
+    happened = came.bad == 1.0
+    severe = rows.predicted.loss[taken] / np.maximum(chance, np.finfo(float).tiny)
+    loss = np.where(happened, came.loss, severe) / FEN_PER_YUAN
+    sizes = dict(zip(OUTCOMES, (np.ones(len(rows)), loss, None, -loss), strict=True))
+    return {
+        name: None if size is None else RareEvents(happened, size, chance)
+        for name, size in sizes.items()
+    }
 
 
 def promise_kept(rows: LogRows, target: Target) -> float | None:
@@ -238,6 +276,11 @@ def _require_its_horizon(model: RiskModel, horizon_days: int) -> None:
         )
 
 
+def bad_accounts(rows: LogRows) -> int:
+    """Return how many borrowers went bad after one of the decisions."""
+    return len(np.unique(rows.labelled.account_id[rows.outcomes.bad == 1.0]))
+
+
 def _unseen(rows: LogRows, model: RiskModel) -> NDArray[np.bool_]:
     if "split" not in model.manifest:
         return np.ones(len(rows), bool)
@@ -248,7 +291,7 @@ def _unseen(rows: LogRows, model: RiskModel) -> NDArray[np.bool_]:
 
 def _segment(rows: LogRows, targets: Sequence[Target], kind: str, name: str) -> Segment:
     valued = tuple(value_target(rows, target) for target in targets)
-    return Segment(kind, str(name), len(rows), valued)
+    return Segment(kind, str(name), len(rows), bad_accounts(rows), valued)
 
 
 def _extremes(rows: LogRows, outcome: str) -> tuple[Floats, Floats]:
@@ -273,6 +316,13 @@ def _extremes(rows: LogRows, outcome: str) -> tuple[Floats, Floats]:
 
 def _warnings(rows: LogRows) -> tuple[str, ...]:
     found = []
+    bad = bad_accounts(rows)
+    if bad < FEW_BAD:
+        found.append(
+            f"only {bad:,} borrowers went bad after the {len(rows):,} decisions valued: no bad "
+            "rate and no loss is known to within a third of itself. The limits allow for it; for "
+            f"narrower ones bring a log with {FEW_BAD} of them or more"
+        )
     fitted, off = rows.counts["propensities_fitted"], rows.counts["off_grid"]
     if fitted:
         found.append(

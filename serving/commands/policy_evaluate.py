@@ -103,9 +103,9 @@ def _summarise(console: Console, found: "Evaluation", payload: dict[str, Any]) -
     table.add_row("promises kept", *(_kept(v.promise_kept) for v in found.policies))
     console.print(table)
     console.print(
-        f"{found.decisions:,} decisions, with what came of them in {found.horizon_days} days. "
-        f"Promises kept: measured for the incumbent; for the others "
-        "as if carried out as the incumbent's were."
+        f"{found.decisions:,} decisions, {found.bad_accounts:,} borrowers went bad within "
+        f"{found.horizon_days} days. Promises kept: measured for the incumbent; for the others as "
+        "if carried out as the incumbent's were."
     )
     for text in (*found.warnings, *(f"{v.name}: {v.refusal}" for v in found.policies)):
         if not text.endswith(": "):

@@ -202,7 +202,7 @@ def test_an_installed_module_plugs_in_by_entry_point(
     info = folder / "installed-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: installed\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[relimit.features]\nany = installed_features\n")
+    (info / "entry_points.txt").write_text("[relimit.features]\nany = installed_features:compute\n")
     assert load_plugins() == ("installed_draws",)
     sys.modules.pop("installed_features")
 

@@ -167,8 +167,9 @@ def test_a_feature_that_takes_windows_for_one_another_is_caught() -> None:
     @feature("first_window_{w}d", windows=(7, 30), together=True, unit="count", risk=0)
     def first_window(h: History, w: Window | Windows) -> np.ndarray:
         """Count draws, of several windows in the longest."""
-        days = w.days if isinstance(w.days, int) else max(w.days)
-        return h.count(DRAW, Window(days))[np.newaxis if isinstance(w, Windows) else ...]
+        if isinstance(w, Window):
+            return h.count(DRAW, w)
+        return np.tile(h.count(DRAW, Window(max(w.days))), (len(w.days), 1))
 
     with pytest.raises(AssertionError, match="first_window_7d differs where asked with others"):
         check_features(catalogue()[-2:])

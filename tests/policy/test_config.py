@@ -97,6 +97,12 @@ def _cut(text, start, end):
         ('delay_days = 3\nsignal = "score_refresh"', 'delay_days = 3\nsignal = "none"', "signal"),
         ("delay_days = 14", "delay_days = 15", "`tiers.4.delay_days` is 15, expected one of 0, 3"),
         ('["utilisation_*", ', '["gaps", ', "which `causes.cycling` has too"),
+        (
+            '["delinquency", ',
+            '["delinqency", ',
+            "`causes.distress` has delinqency, which is no fam",
+        ),
+        ('["delinquency", ', '["delinqency", ', "Did you mean `delinquency`?"),
         ('["*returned*"]', '"returned"', "`causes.payment_return` is returned, expected a list"),
         ('"Asia/Shanghai"', '"Asia/Peking"', "is Asia/Peking, expected a time zone"),
         ('analyst = "analyst"', 'analyst = "boss"', "`wording.analyst` is boss, expected the name"),

@@ -100,6 +100,25 @@ def test_a_payment_that_bounced_before_the_decision_is_no_new_evidence(again):
     assert (row["status"], row["restore_now"]) == ("restored", 50_000)
 
 
+def test_what_is_told_once_a_part_is_back_is_about_the_rest(make):
+    better = {day: {"loss_ratio": ratio} for day, ratio in ((16, 0.07), (17, 0.05), (18, 0.01))}
+    rows = nights(make, {"loss_ratio": 0.12}, better, days=17)
+    texts = {row["as_of"].day: row["text_en"].partition(". ")[0] for row in rows[12:]}
+    of = "of the limit that your early repayment freed"
+    whole, rest = (
+        "Of the limit of ¥500.00 that your early repayment freed",
+        f"remaining ¥250.00 {of}",
+    )
+    part = "¥250.00 returned on 15 March 2026 and ¥250.00 has not yet returned"
+    assert texts == {
+        14: f"{whole}, ¥250.00 returns on 15 March 2026 and ¥250.00 has not yet returned",
+        15: f"{whole}, {part}",
+        16: f"As of 16 March 2026, the {rest} has not yet returned",
+        17: f"Of the {rest}, ¥125.00 returned on 17 March 2026 and ¥125.00 has not yet returned",
+        18: f"The remaining ¥125.00 {of} returned on 18 March 2026; all of it is ready to use.",
+    }
+
+
 def test_a_fault_tonight_does_not_break_a_promise_that_is_due(again):
     assert again({"loss_ratio": 0.05}, 3, outage_minutes=500)["restore_now"] == 50_000
 
@@ -351,6 +370,26 @@ def test_what_comes_later_names_its_signal_in_both_texts_and_nothing_else_does(
         assert (signal == "next_due") == (not np.isnat(night.timetable.signal_on[0]))
         if signal == "fault_mended":
             assert night.to_table()["reasons"].to_pylist() == [["system_fault"]]
+
+
+def test_a_fault_that_ends_no_sooner_than_the_tiers_wait_is_not_what_is_waited_for(again, make):
+    """The promise of the seventh day stands on the sixth, on which a fault would cost a day too."""
+    row = again({"loss_ratio": 0.08}, 6, outage_minutes=45)
+    assert (row["status"], row["reasons"]) == ("staged", ["assessment"])
+    assert row["restore_later"] == [{"date": date(2026, 3, 8), "amount": 37_500}]
+    assert "fault" not in row["text_en"]
+    slow = replace(POLICY, service=replace(POLICY.service, fault_days=3))
+    tied = decide(slow, make.cases({"loss_ratio": 0.05, "outage_minutes": 45})).to_table()
+    assert tied["status"].to_pylist() == ["held"]
+    assert "assessment" in tied["reasons"].to_pylist()[0]
+    assert "the fault is mended earlier" not in tied["text_en"].to_pylist()[0]
+
+
+def test_a_fault_that_keeps_a_promise_from_being_bettered_is_the_reason(again):
+    row = again({"loss_ratio": 0.12}, 14, loss_ratio=0.04, outage_minutes=45)
+    assert (row["restore_now"], row["withheld"]) == (25_000, 25_000)
+    assert row["reasons"] == ["system_fault"]
+    assert again({"loss_ratio": 0.12}, 14, loss_ratio=0.04)["withheld"] == 0
 
 
 def test_a_fault_wins_a_tie_with_clearing(make):

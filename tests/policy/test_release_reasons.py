@@ -49,7 +49,10 @@ def test_a_later_nights_reasons_are_true_and_its_remedies_work(make, rows_strate
     earlier = Earlier.from_decisions(decisions.to_table())
     night = decide_again(POLICY, make.cases(then), earlier)
     (got,) = night.to_table().to_pylist()
+    assert bool(got["reasons"]) == bool(got["withheld"] or got["restore_later"])
     base = brings(make, then, earlier)
+    if got["status"] == "fault":
+        assert brings(make, undo(then, ["system_fault", "payment_clearing"]), earlier) > base
     alone = {code: brings(make, undo(then, [code]), earlier) > base for code in got["reasons"]}
     if any(alone.values()):
         assert all(alone.values()), alone

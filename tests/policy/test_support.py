@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from relimit.policy.rare import RareEvents
 from relimit.policy.support import (
     ANSWERED,
     ELSEWHERE,
@@ -56,7 +57,12 @@ def test_a_handful_of_tries_does_not_answer_for_half_a_book():
     support = support_of(logged, always(FULL))
     assert 0 < support.tries < 5
     assert support.verdict == TOO_FEW
-    assert f"rests on {support.tries} taken against the log's odds" in describe(support)
+    assert describe(support) == (
+        f"history can't answer (too few tries): the log's usual choices tell of "
+        f"{support.usual:,.0f} of 4,000 decisions; of the others, {support.tries} taken against "
+        "its odds, where 5 are needed"
+    )
+    assert 1_900 < support.usual < 2_200 < support.carried
 
 
 def test_the_map_says_which_arm_of_which_segment_is_unknown():
@@ -82,3 +88,14 @@ def test_bounds_hold_the_truth_and_close_where_all_was_tried():
     assert high > 0.75
     low, high = outcome_bounds(logged, np.eye(25)[rule], outcome, ends)
     assert high - low < 0.06
+
+
+def test_bounds_leave_room_for_what_did_not_happen_to_come():
+    """None of 4,000 went bad: 3.69 might have."""
+    logged, rule = explored(0.0)
+    outcome, ends = np.zeros(4000), (np.zeros(4000), np.ones(4000))
+    rare = RareEvents(outcome > 0, np.ones(4000), np.full(4000, 0.01))
+    tight = outcome_bounds(logged, np.eye(25)[rule], outcome, ends)
+    assert tight == (0.0, 0.0)
+    low, high = outcome_bounds(logged, np.eye(25)[rule], outcome, ends, events=rare)
+    assert (low, high) == (0.0, pytest.approx(3.69 / 4000, rel=0.01))

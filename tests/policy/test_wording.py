@@ -104,6 +104,47 @@ def test_a_cause_comes_with_what_can_be_done_about_it(decided, facts, cause, act
     assert max(re.split("{.*?}", template), key=len) in row["text_zh"]
 
 
+@pytest.mark.parametrize(
+    ("facts", "zh", "en", "analyst"),
+    [
+        (
+            {"overdues": 2},
+            "逾期记录2条",
+            "records of late payment (2)",
+            "overdue events 2 (from 1 on)",
+        ),
+        (
+            {"lender_inflow": 25_000},
+            "来自其他贷款机构的资金¥250.00",
+            "money from other lenders (¥250.00)",
+            "¥250.00 from other lenders (from 50% of the prepayment on)",
+        ),
+        (
+            {"score_drop": 45.0},
+            "外部评分下降45分",
+            "an external score lower by 45 points",
+            "external score down by 45 (from 30 on)",
+        ),
+        (
+            {"overdues": 1, "lender_inflow": 24_999, "score_drop": 30.0},
+            "逾期记录1条、外部评分下降30分",
+            "records of late payment (1), an external score lower by 30 points",
+            "overdue events 1 (from 1 on), external score down by 30 (from 30 on)",
+        ),
+    ],
+)
+def test_distress_names_the_signs_that_the_history_shows_and_no_others(
+    make, facts, zh, en, analyst
+):
+    pull = [0.0, 1.5, 0.0, 0.0, 0.0]
+    decisions = decide(POLICY, make.cases(facts | {"loss_ratio": 0.2, "risk": 0.25, "pull": pull}))
+    assert f"近90天内的还款压力影响了本次评估：{zh}。如果" in decisions.text_zh[0].as_py()
+    said = f"Signs of payment pressure in the last 90 days weighed on this assessment: {en}. If"
+    assert said in decisions.text_en[0].as_py()
+    told = analyst_texts(POLICY, decisions)["en"][0].as_py()
+    assert f"Model: distress in 90 days: {analyst}. Action" in told
+
+
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_no_template_blames_or_asks_to_borrow(name):
     text = TEMPLATES[name]["zh"] + TEMPLATES[name]["en"].lower()
@@ -128,7 +169,7 @@ def test_texts_agree_with_each_other_and_with_the_decision(make, rows_strategy, 
     known = {row["freed"], row["restore_now"], row["withheld"], POLICY.caps.limit}
     known |= {stage["amount"] for stage in later}
     known |= {remedy["restores"] for remedy in row["remedies"]}
-    known |= {case["overdue"], case["unsettled_interest"]}
+    known |= {case["overdue"], case["unsettled_interest"], case["lender_inflow"]}
     assert set(amounts(zh)) <= known
     told = {row["restore_now"], row["withheld"], *(stage["amount"] for stage in later)} - {0}
     assert told <= set(amounts(zh)) | {0}
@@ -167,6 +208,15 @@ def test_the_next_due_date_is_named_only_if_it_comes_before_the_restoration(deci
         False,
     ]
     assert "信用评估更新" in texts[1]
+
+
+def test_what_a_due_date_brings_is_told_by_its_date(decided):
+    (row,) = decided({"next_due": np.datetime64("2026-03-10"), "loss_ratio": 0.12})
+    zh = "如果您在2026年3月10日按时还款，¥250.00额度预计可在2026年3月11日前恢复（含当日）。"
+    en = "If you pay on time on 10 March 2026, ¥250.00 of the limit can return by 11 March 2026."
+    assert zh in row["text_zh"]
+    assert en in row["text_en"]
+    assert row["remedies"][0]["days"] == 10
 
 
 def test_arrears_of_unknown_amount_are_told_without_one(decided):

@@ -45,6 +45,22 @@ def test_a_plugin_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
+def test_a_faulty_feature_is_named_and_not_a_traceback(book: Path, tmp_path: Path) -> None:
+    """One number for all snapshots would fill the column, with none to see that it is wrong."""
+    faulty = MODULE.replace("return h.count(PAYMENT_RETURNED, w)", "return h.as_of[:1] * 0")
+    (tmp_path / "faulty_features.py").write_text(faulty)
+    snapshots = pq.read_table(book / "decisions.parquet").slice(0, 50)
+    snapshots = snapshots.select(["account_id", "decided_at"])
+    pq.write_table(snapshots.rename_columns(["account_id", "as_of"]), tmp_path / "s.parquet")
+    words = ["features", "--events", book / "events.parquet", "--snapshots", "s.parquet"]
+    words += ["--out", "f.parquet", "--plugin", "faulty_features"]
+    result = relimit(*words, folder=tmp_path)
+    assert result.returncode == 1
+    assert "feature bounced_30d: does not return one number per snapshot" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "f.parquet").exists()
+
+
 @pytest.fixture(scope="module")
 def trained(book: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the module, and `model`, which was trained on its features too."""

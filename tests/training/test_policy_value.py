@@ -104,10 +104,40 @@ def test_every_policy_is_answered_for_or_has_a_reason_and_bounds(found):
     assert nothing.schedule["restored_yuan"] == 0.0
 
 
+def with_few_bad(rows, count):
+    """Return the decisions but those of all borrowers that went bad save some."""
+    account, bad = rows.labelled.account_id, rows.outcomes.bad == 1.0
+    gone = np.unique(account[bad])[count:]
+    return rows.take(~np.isin(account, gone))
+
+
+def test_few_bad_borrowers_are_told_and_widen_what_hangs_on_them(rows):
+    few = with_few_bad(rows, 3)
+    found = evaluate_policy(few, Model(), load_policy())
+    assert found.bad_accounts == 3
+    assert found.warnings[0].startswith("only 3 borrowers went bad after the")
+    assert "only 3 borrowers" in to_html(evaluation_page(found))
+    rate = found.policies[1].values["bad_rate"][HEADLINE]
+    # Of three events exact limits are 0.62 and 8.77, as against 3 ± 3.39 by their own spread.
+    assert rate.high / rate.value > 2.8
+    loss, net = (found.policies[1].values[name][HEADLINE] for name in ("loss_yuan", "net_yuan"))
+    assert loss.high - loss.value > 1.4 * (loss.value - loss.low)
+    assert net.value - net.low > net.high - net.value
+
+
+def test_where_nobody_went_bad_no_limit_is_closed(rows):
+    none = with_few_bad(rows, 0)
+    values = value_target(none, incumbent(none)).values
+    assert values["bad_rate"][HEADLINE].high > 3.6 / len(none)
+    assert values["loss_yuan"][HEADLINE].high > 0.0
+    assert values["loss_yuan"][HEADLINE].low == 0.0
+
+
 def test_segments_part_the_book(rows, found):
     for kind in ("limit", "tenure", "arrears", "reason"):
         parts = [segment for segment in found.segments if segment.kind == kind]
         assert sum(segment.decisions for segment in parts) == len(rows) == found.decisions
+        assert sum(segment.bad_accounts for segment in parts) >= found.bad_accounts > 10
         for place, valued in enumerate(found.policies):
             mine = [segment.policies[place] for segment in parts]
             assert {its.name for its in mine} == {valued.name}
@@ -126,7 +156,8 @@ def test_what_is_left_out_is_counted(rows, found, explored):
     log = pq.read_table(explored / "decisions.parquet").to_pandas()
     ends = Book.open(explored).as_of - pd.Timedelta(days=HORIZON)
     assert len(rows) == ((log.decided_at <= ends) & (log.freed > 0)).sum()
-    assert found.warnings == ()
+    (few,) = found.warnings
+    assert few.startswith(f"only {found.bad_accounts} borrowers went bad")
 
 
 def test_a_rule_that_never_explores_is_no_witness(tmp_path):
@@ -149,7 +180,7 @@ def test_propensities_that_were_not_logged_are_fitted_with_a_warning(explored, r
     forgotten = read(explored, forget=True)
     found = evaluate_policy(forgotten, Model(), load_policy())
     assert found.counts["propensities_fitted"] == len(forgotten) == len(rows)
-    assert "were not logged" in found.warnings[0]
+    assert "were not logged" in found.warnings[-1]
     assert "were not logged" in to_html(evaluation_page(found))
 
 
