@@ -64,7 +64,7 @@ def decide_events(scorer: Scorer, request: Request, events: pa.Table) -> tuple[A
     Returns
     -------
     Answers, Ids
-        And the accounts that have an event which can be used.
+        And the accounts that have events.
 
     Raises
     ------
@@ -75,9 +75,20 @@ def decide_events(scorer: Scorer, request: Request, events: pa.Table) -> tuple[A
     answers = no_answers(events.schema.field("account_id").type)
     if len(block.account_ids):
         answers = decide_block(scorer, request, block, unusable)
-    if unusable.events.num_rows:
-        answers = with_quarantined(answers, unusable.asking(request.wanted))
-    return answers, block.account_ids
+    if not unusable.events.num_rows:
+        return answers, block.account_ids
+    answers = with_quarantined(answers, unusable.asking(request.wanted))
+    useless = unusable.accounts_beside(block.account_ids)
+    return (
+        with_quarantined(answers, _without_events(request, useless)),
+        np.union1d(block.account_ids, useless),
+    )
+
+
+def _without_events(request: Request, accounts: Ids) -> pa.Table:
+    """Return the quarantine of what is asked about accounts that have no event to be used."""
+    absent = request.without_events(accounts[:0], None, None)
+    return absent.filter(pa.array(np.isin(absent["account_id"].to_numpy(), accounts)))
 
 
 def decide_block(

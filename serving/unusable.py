@@ -67,6 +67,10 @@ class Unusable:
             spoilt[first[prepayments.account] <= prepayments.as_of] = reason
         return spoilt
 
+    def accounts_beside(self, accounts: Ids) -> Ids:
+        """Return the accounts of these events that are none of some, ascending."""
+        return np.setdiff1d(self.events["account_id"].to_numpy(), accounts)
+
     def asking(self, wanted: Wanted) -> pa.Table:
         """Return those that ask for a decision, or may, as the quarantine has them.
 

@@ -41,6 +41,8 @@ def book(words: bool) -> pa.Table:
     for name in LACKING:
         for row in np.flatnonzero(rng.random(len(ids)) < 0.04):
             data[name][row] = None
+    for row in [row for row, time in enumerate(data["ts"]) if time is None][:4]:  # at no time
+        data["known_at"][row], data["kind"][row] = None, "prepayment"
     schema = events_schema(pa.string() if words else None)
     fields = [pa.field(field.name, field.type) for field in schema]
     return pa.table({field.name: pa.array(data[field.name], field.type) for field in fields})

@@ -14,10 +14,16 @@ import pytest
 
 from relimit.data import choosing
 from relimit.data.errors import DataError
+from relimit.data.events import conform_events
 from relimit.data.files import validate_schema
 from relimit.data.prepayments import decision_id
 from relimit.data.schema import events_schema
 from relimit.data.unusable import nameless_events
+from relimit.models import load_model
+from relimit.policy import load_policy
+from relimit.serving.blocks import decide_events
+from relimit.serving.earlier import OpenDecisions
+from relimit.serving.requests import Night
 from relimit.serving.scorer import Scorer
 from relimit.serving.unfinished import Unfinished
 from relimit.serving.unusable import NO_ACCOUNT, NO_KIND, NO_TIME
@@ -200,6 +206,32 @@ def test_named_prepayments_are_quarantined_with_their_account_and_nobodys_events
         "the account has no events": 1, NO_TIME: 1, NO_ACCOUNT: 1,
     }  # fmt: skip
     assert pq.read_table(tmp_path / "out" / "decisions")["account_id"].to_pylist() == [3]
+
+
+def test_what_stands_open_stays_so_where_no_event_of_its_account_can_be_used(
+    night: Any, events: Path, small_model: Path, tmp_path: Path, relimit_json: Any
+) -> None:
+    """The engines answer for such an account beside its events: a cluster asks nowhere else."""
+    rows = [*night.line(1, (night.as_of - DAY, 700)), *night.line(2, (night.as_of - DAY, 700))]
+    rows += [(1, night.as_of - DAY, "overdue", 700), (2, night.as_of - DAY, "overdue", 700)]
+    table = night.table(rows)
+    days = pa.array([None] * 6 + [40, 40], pa.int32())
+    pq.write_table(table.append_column("value", days), events)
+    files = ["--model", small_model, "--events", events, "--max-quarantine", 1]
+    first = relimit_json("score", *files, *night.words, "--out", tmp_path / "first")
+    assert first["counts"]["left_open"] == 2
+    spoilt = without(table, "kind", *[n for n, row in enumerate(rows) if row[0] == 1])
+    pq.write_table(spoilt.append_column("value", days), events)
+    tonight = ["--earlier", tmp_path / "first", "--as-of", night.as_of + DAY]
+    second = relimit_json("score", *files, *tonight, "--out", tmp_path / "second")
+    assert second["quarantined"] == {"the account has no events": 1}
+    assert (second["counts"]["decided_again"], second["counts"]["left_open"]) == (2, 2)
+    answers, seen = decide_events(
+        Scorer(load_model(small_model), load_policy()),
+        Night(night.as_of, night.as_of + DAY, OpenDecisions.read(tmp_path / "first")),
+        conform_events(pq.read_table(events), where="events", lenient=True),
+    )
+    assert (answers.rows, seen.tolist()) == (2, [1, 2])
 
 
 def test_a_run_that_was_killed_after_it_kept_them_ends_with_the_same_files(
