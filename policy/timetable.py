@@ -102,7 +102,7 @@ def _date(calendar: str, at: int) -> np.datetime64:
     return day
 
 
-def days_after(dates: Dates, days: NDArray[np.signedinteger[Any]]) -> Dates:
+def days_after(dates: Dates, days: Ints) -> Dates:
     """Return `[n]` the dates that come `days` later; NaT stays NaT."""
     return np.asarray(dates + days.astype("timedelta64[D]"))
 

@@ -78,7 +78,7 @@ class Story:
     @property
     def returns_by(self) -> Dates:
         """`[n]`: the day that lies as many days after the decision as a remedy says."""
-        return days_after(self.timetable.decided_on, self.remedies.days)
+        return days_after(self.timetable.decided_on, self.remedies.days.astype(np.int64))
 
     def field(self, name: str, rows: Ints, language: str) -> list[str]:
         """Return `[rows]` what a template's field says in a language."""
