@@ -157,11 +157,12 @@ COLUMNS = ("decision_id", "account_id", "as_of", "prepaid", "freed", "risk", "ex
 
 def check_cases(cases: Cases) -> None:
     """Raise DataError if a case can't be decided; a decision is never a silent guess."""
+    n = len(cases)
     lengths = {name: len(getattr(cases, name)) for name in COLUMNS}
     lengths |= {name: len(getattr(cases.facts, name)) for name in FACTS}
-    wrong = {name: size for name, size in lengths.items() if size != len(cases)}
+    wrong = {name: size for name, size in lengths.items() if size != n}
     if wrong:
-        raise DataError(f"{len(cases)} cases, but {wrong}", where="cases")
+        raise DataError(f"{n} cases, but {wrong}", where="cases")
     risk, loss, freed = cases.risk, cases.expected_loss, cases.freed
     _reject(cases, ~np.isfinite(risk), "risk is not a number", "Score these accounts first")
     _reject(cases, (risk < 0) | (risk > 1), "risk is outside 0 to 1", "Give a probability")

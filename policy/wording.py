@@ -70,8 +70,8 @@ class Story:
     @property
     def tier_bound(self) -> Floats:
         """`[n]`: the largest loss ratio of each case's tier."""
-        bounds = np.array([tier.up_to for tier in self.policy.tiers])
-        return np.asarray(bounds[tier_of(self.policy, self.loss_ratio)])
+        tier = tier_of(self.policy, self.loss_ratio)
+        return np.asarray(self.policy.tier_columns.up_to[tier])
 
     def field(self, name: str, rows: Ints, language: str) -> list[str]:
         """Return `[rows]` what a template's field says in a language."""
