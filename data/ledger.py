@@ -71,7 +71,7 @@ def latest_limit(
     block: EventBlock, low: NDArray[np.int64], high: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the last limit among the events `low:high`, fen, and whether there is one."""
-    limits = np.flatnonzero((block.kind == KINDS.index(LIMIT)) & block.has_amount)
+    limits = ((block.kind == KINDS.index(LIMIT)) & block.has_amount).nonzero()[0]
     before = np.searchsorted(limits, high) - 1
     place = np.append(limits, -1)[before]
     known = place >= low

@@ -115,7 +115,7 @@ def find_prepayments(block: EventBlock, since: int, as_of: int) -> Prepayments:
     chosen = block.kind == KINDS.index(PREPAYMENT)
     chosen &= (block.known_at > since) & (block.known_at <= as_of)
     chosen &= (block.amount != 0) | ~block.has_amount
-    places = np.flatnonzero(chosen)
+    places = chosen.nonzero()[0]
     account = np.searchsorted(block.starts, places, side="right") - 1
     known_at = block.known_at[places]
     first = _group_starts(account, known_at)
@@ -144,12 +144,12 @@ def _group_starts(account: NDArray[np.int64], known_at: NDArray[np.int64]) -> ND
     places = np.arange(size)
     following = first_after(known_at, places, ends, known_at + ONE_DECISION)
     starts = np.zeros(size, bool)
-    frontier = np.flatnonzero(np.diff(account, prepend=-1))
+    frontier = np.diff(account, prepend=-1).nonzero()[0]
     while frontier.size:
         starts[frontier] = True
         following_group = following[frontier]
         frontier = following_group[following_group < ends[frontier]]
-    return np.flatnonzero(starts)
+    return starts.nonzero()[0]
 
 
 def decision_ids(

@@ -61,7 +61,7 @@ def suppose(
     names = [field.name for field in fields(EventBlock) if field.name not in _NOT_COLUMNS]
     codes, parts = [code], [{name: getattr(block, name)[rows] for name in names}]
     for kind, amount in payments.items():
-        chosen = np.flatnonzero(amount > 0)
+        chosen = (amount > 0).nonzero()[0]
         if len(chosen):
             paid = None if amount.dtype == bool else amount[chosen].astype(np.int64)
             detail = block.details.index(details[kind]) if kind in details else -1

@@ -1,9 +1,9 @@
 """How many of some rows come before others: bit vectors with counts."""
 
-from functools import cached_property
-
 import numpy as np
 from numpy.typing import NDArray
+
+from relimit.features.once import once
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -52,13 +52,13 @@ class Cut:
     def __init__(self, row: Ints) -> None:
         self.row = row
 
-    @cached_property
+    @once
     def _word(self) -> Ints:
         """The word that has each row's bit."""
         word: Ints = self.row >> 5
         return word
 
-    @cached_property
+    @once
     def _below(self) -> Words:
         """The bits of the rows of that word that come before each row."""
         below: Words = _BELOW.take(self.row & (_WORD - 1))

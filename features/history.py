@@ -9,7 +9,6 @@ outage or a delivery was told) do so for rows that are counted the same way.
 
 import weakref
 from collections.abc import Callable, Hashable
-from functools import cached_property
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -20,6 +19,7 @@ from relimit.data.vocabulary import KINDS, MICROSECONDS_PER_DAY, PLACE
 from relimit.features.bits import Bools, Cut, Ints
 from relimit.features.ends import AnyWindow, Before, around, at
 from relimit.features.kinds import ByKind, Kind
+from relimit.features.once import once
 from relimit.features.select import Select, Window
 from relimit.features.series import Floats, Part, Series
 from relimit.features.timeline import Timeline
@@ -128,12 +128,12 @@ class History:
             return ranks
         return series.before(self._usual_ends)
 
-    @cached_property
+    @once
     def _usual_ends(self) -> Ints:
         """`[usual, snapshots]`: the account's start, and the ends of the usual days ago."""
         return np.concatenate((self.start[np.newaxis], self._timeline.rows(DAYS_AGO)))
 
-    @cached_property
+    @once
     def _usual_kinds(self) -> UsualKinds:
         return UsualKinds(self._by_kind, self._usual_ends)
 
@@ -141,22 +141,28 @@ class History:
         """Return how many events lie around the usual ends, of few snapshots."""
         found = self._counts.get(events)
         if found is None:
-            found = self._counts[events] = (
-                self._usual_kinds.counts.of_kind(events)
-                if isinstance(events, str)
-                else Usual.of(self._usual_ranks(events))
-            )
+            series = events if isinstance(events, str) else self.series(events)
+            if isinstance(series, str):
+                found = self._usual_kinds.counts.of_kind(series)
+            elif series is events:
+                found = Usual.of(self._usual_ranks(series))
+            else:
+                found = self._usual_counts(series)
+            self._counts[events] = found
         return found
 
     def _usual_sums(self, events: Events) -> Usual:
         """Return what amounts or values around the usual ends add up to, of few snapshots."""
         found = self._sums.get(events)
         if found is None:
-            found = self._sums[events] = (
-                self._usual_kinds.sums.of_kind(events)
-                if isinstance(events, str)
-                else Usual.of(self.series(events).total.take(self._usual_ranks(events)))
-            )
+            series = events if isinstance(events, str) else self.series(events)
+            if isinstance(series, str):
+                found = self._usual_kinds.sums.of_kind(series)
+            elif series is events:
+                found = Usual.of(series.total.take(self._usual_ranks(series)))
+            else:
+                found = self._usual_sums(series)
+            self._sums[events] = found
         return found
 
     def series(self, events: Events) -> Series:
@@ -166,7 +172,7 @@ class History:
             found = self._series[events] = self._select(events)
         return found
 
-    @cached_property
+    @once
     def _by_kind(self) -> ByKind:
         return ByKind(self.block.kind, self.block.amount)
 
@@ -176,7 +182,16 @@ class History:
         if isinstance(events, str):
             return Kind(events, self._by_kind)
         whole = self.series(events.kind)
-        return Part(whole, self._chosen(events, whole.rows))
+        return self._part(whole, self._chosen(events, whole.rows))
+
+    def _part(self, whole: Series, chosen: Bools, value: Ints | None = None) -> Series:
+        return Part(whole, chosen, value) if chosen.any() else self._nothing
+
+    @once
+    def _nothing(self) -> Series:
+        """A series without rows, the same for all that have none: what is asked of it is known."""
+        none = np.empty(0, np.int64)
+        return Series(none, none, len(self.block.kind))
 
     def _chosen(self, select: Select, rows: Ints) -> Bools:
         block = self.block
@@ -212,11 +227,12 @@ class History:
         key = ("part", name)
         if key not in self._cache:
             whole = self.series(of)
-            self._cache[key] = Part(whole, *compute(whole))
+            some = len(whole.rows) > 0
+            self._cache[key] = self._part(whole, *compute(whole)) if some else self._nothing
         found: Series = self._cache[key]
         return found
 
-    @cached_property
+    @once
     def _without_amounts(self) -> Bools:
         """`[kinds]`: whether any event of a kind has no amount."""
         if self.block.has_amount.all():
@@ -232,7 +248,7 @@ class History:
             if not isinstance(events, Series):
                 kind = events if isinstance(events, str) else events.kind
                 if self._without_amounts[PLACE[kind]]:
-                    found = Part(found, self.block.has_amount[found.rows])
+                    found = self._part(found, self.block.has_amount[found.rows])
             self._amounts[events] = found
         return found
 
@@ -337,6 +353,8 @@ class History:
 
         Several numbers of days give `[ends, snapshots]`.
         """
+        if ago == 0 and self._tabled(events):
+            return self.last_amount(events)
         series = self.amounts(events)
         ranks = self._ranks(series)
         place = at(ranks, ago) - 1
@@ -360,7 +378,7 @@ class History:
         ts, there = self.last_ts(events)
         return np.where(there, (self.as_of - ts) / MICROSECONDS_PER_DAY, np.nan)
 
-    @cached_property
+    @once
     def _since(self) -> Floats:
         return self._usual_kinds.since(self.block.ts, self.as_of)
 

@@ -1,6 +1,5 @@
 """The events of a block by kind: which rows, and how many before any row, for all kinds at once."""
 
-from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy.typing import NDArray
 
 from relimit.data.vocabulary import KINDS, PLACE
 from relimit.features.bits import Bools, Ints, Words, padded, words_of
+from relimit.features.once import once
 from relimit.features.series import Series, running
 
 _PLACES: Final = np.arange(len(KINDS) + 1, dtype=np.int8)
@@ -31,22 +31,22 @@ class ByKind:
         self._kind = kind
         self._amount = amount
 
-    @cached_property
+    @once
     def order(self) -> Ints:
         """The rows sorted by kind, ascending within each: bytes are sorted in one pass."""
         return np.argsort(self._kind, kind="stable")
 
-    @cached_property
+    @once
     def starts(self) -> Ints:
         """`[kinds + 1]`: where each kind begins in `order`."""
         return self._kind.take(self.order).searchsorted(_PLACES)
 
-    @cached_property
+    @once
     def values(self) -> Ints:
         """The amounts in `order`."""
         return self._amount.take(self.order)
 
-    @cached_property
+    @once
     def totals(self) -> Ints:
         """`[events + 1]`: the sum of `values` before each place; int64, hence exact."""
         return running(self.values)
@@ -67,7 +67,7 @@ class ByKind:
         chosen: Bools = self._flags[PLACE[kind], : self.size]
         return chosen
 
-    @cached_property
+    @once
     def _flags(self) -> Bools:
         flags = np.empty((len(KINDS), padded(self.size)), np.bool_)
         np.equal(self._kind, _PLACES[:-1, np.newaxis], out=flags[:, : self.size])
@@ -79,7 +79,7 @@ class ByKind:
         words: Words = self._words[PLACE[kind]]
         return words
 
-    @cached_property
+    @once
     def _words(self) -> Words:
         """The bit vectors of all kinds: one call each for what would be one a kind."""
         return words_of(self._flags)
@@ -101,19 +101,19 @@ class Kind(Series):
         self.kind = kind
         self._by_kind = by_kind
 
-    @cached_property
+    @once
     def rows(self) -> Ints:
         """`[m]` int64, ascending rows of the block."""
         first, last = self._by_kind.span(self.kind)
         return self._by_kind.order[first:last]
 
-    @cached_property
+    @once
     def value(self) -> Ints:
         """`[m]`: the amount of each row."""
         first, last = self._by_kind.span(self.kind)
         return self._by_kind.values[first:last]
 
-    @cached_property
+    @once
     def total(self) -> Ints:
         """`[m + 1]`: the sum of the amounts before each place, counted from any number on."""
         first, last = self._by_kind.span(self.kind)
@@ -124,7 +124,7 @@ class Kind(Series):
         """`[events]`: whether the series has each row of the block; don't write."""
         return self._by_kind.chosen(self.kind)
 
-    @cached_property
+    @once
     def words(self) -> Words:
         """A bit for each row of the block: see `words_of`."""
         return self._by_kind.words(self.kind)

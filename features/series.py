@@ -1,12 +1,12 @@
 """One sort of event of a block: which rows, their values, sums and extremes over ranges."""
 
-from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relimit.features.bits import Bools, Cut, Ints, Words, padded, words_of
+from relimit.features.once import once
 
 Floats = NDArray[np.float64]
 
@@ -58,7 +58,7 @@ class Series:
         flags[self.rows] = True
         return flags
 
-    @cached_property
+    @once
     def words(self) -> Words:
         """A bit for each row of the block: see `words_of`."""
         return words_of(self._flags)
@@ -70,7 +70,7 @@ class Series:
             return self.rows.searchsorted(cut.row)
         return cut.count(self.words)
 
-    @cached_property
+    @once
     def total(self) -> Ints:
         """`[m + 1]`: the sum of the values before each place; int64, hence exact.
 
@@ -115,18 +115,18 @@ class Part(Series):
         self._part = chosen
         self._values = value
 
-    @cached_property
+    @once
     def rows(self) -> Ints:
         """`[k]` int64, ascending rows of the block."""
         return self.whole.rows[self._part]
 
-    @cached_property
+    @once
     def value(self) -> Ints:
         """`[k]`: the number that goes with each row."""
         values = self.whole.value if self._values is None else self._values
         return values[self._part]
 
-    @cached_property
+    @once
     def number(self) -> Ints:
         """`[m + 1]`: how many chosen rows come before each place of the other series."""
         return running(self._part)
@@ -184,7 +184,7 @@ class SparseTable:
         found = np.maximum.reduceat(self._ended, bounds.reshape(-1))[::2].reshape(length.shape)
         return np.where(length > 0, found, np.nan)
 
-    @cached_property
+    @once
     def _ended(self) -> Ints:
         """The values and one more, so that a range may end after the last."""
         return np.append(self._value, 0)

@@ -39,7 +39,7 @@ def _merged(h: History, signs: dict[str, int]) -> tuple[Ints, Ints]:
     for kind, direction in signs.items():
         sign[KINDS.index(kind)] = direction
     moved = sign.take(h.block.kind)
-    rows = np.flatnonzero(moved)
+    rows = moved.nonzero()[0]
     return rows, h.block.amount.take(rows) * moved.take(rows)
 
 

@@ -1,6 +1,5 @@
 """Where each snapshot stands in its account: which rows were known by then, by binary search."""
 
-from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from relimit.data.events import EventBlock
 from relimit.data.vocabulary import MICROSECONDS_PER_DAY
 from relimit.features.bits import Ints
+from relimit.features.once import once
 
 MANY: Final = 1_000
 """From so many snapshots on, they are searched together: a call then costs less than its work."""
@@ -33,20 +33,20 @@ class Timeline:
         self._account = account
         self._as_of = as_of
 
-    @cached_property
+    @once
     def start(self) -> Ints:
         """The row at which each snapshot's account begins."""
         if len(self._block.account_ids) == 0:
             return np.zeros(len(self._as_of), np.int64)
         return np.where(self._account >= 0, self._block.starts[self._account], 0)
 
-    @cached_property
+    @once
     def row_start(self) -> Ints:
         """`[events]`: the row at which each event's account begins."""
         starts = self._block.starts
         return np.repeat(starts[:-1], np.diff(starts))
 
-    @cached_property
+    @once
     def _key(self) -> tuple[Ints, int, int, Ints | None]:
         """The events' keys; the first time, how many there may be, and the times if ranked.
 
@@ -73,13 +73,13 @@ class Timeline:
         key[-1] = _ABOVE
         return key, first - 1, span, times
 
-    @cached_property
+    @once
     def _steps(self) -> list[int]:
         """Falling powers of two that add up to the events of the longest account, or more."""
         longest = int(np.diff(self._block.starts).max())
         return [1 << power for power in reversed(range(longest.bit_length()))]
 
-    @cached_property
+    @once
     def _least(self) -> Ints:
         """What each snapshot's keys are above."""
         return self._account * self._key[2]

@@ -4,7 +4,7 @@ A live decision has one snapshot, and there a call costs more than its work. Whe
 many, answering windows that nobody asks for would cost more.
 """
 
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from relimit.data.vocabulary import MICROSECONDS_PER_DAY, PLACE
 from relimit.features.bits import Bools, Ints
 from relimit.features.kinds import ByKind
+from relimit.features.once import once
 from relimit.features.select import Window, Windows
 from relimit.features.series import Floats
 
@@ -96,12 +97,12 @@ class UsualKinds:
         """`[kinds, snapshots]`: whether an event of the kind is visible."""
         self._last = self._places[:, 1] - 1
 
-    @cached_property
+    @once
     def last_row(self) -> Ints:
         """`[kinds, snapshots]`: the row of the last visible event; −1 if there is none."""
         return np.where(self.there, self._by_kind.order.take(self._last), -1)
 
-    @cached_property
+    @once
     def last_amount(self) -> Floats:
         """`[kinds, snapshots]`: the amount of the last visible event; NaN if there is none."""
         return np.where(self.there, self._by_kind.values.take(self._last), np.nan)

@@ -14,13 +14,12 @@ def loss_ratio(expected_loss: Floats, freed: Ints) -> Floats:
 
 def tier_of(policy: Policy, ratio: Floats) -> Ints:
     """Return `[n]` the place of the tier: the first whose `up_to` the ratio does not exceed."""
-    bounds = np.array([tier.up_to for tier in policy.tiers[:-1]])
-    return np.searchsorted(bounds, ratio, side="left").astype(np.int64)
+    return policy.tier_columns.up_to[:-1].searchsorted(ratio, side="left")
 
 
 def tier_days(policy: Policy, tier: Ints, elapsed_days: Ints) -> Ints:
     """Return `[n]` the days that the tier still waits, so many days after the decision."""
-    delay = np.array([t.delay_days for t in policy.tiers], np.int64)[tier]
+    delay = policy.tier_columns.delay_days[tier]
     return np.asarray(np.maximum(delay - elapsed_days, 0))
 
 
@@ -30,7 +29,7 @@ def tier_amount(policy: Policy, tier: Ints, freed: Ints) -> Ints:
     A part is rounded down to the policy's unit but is at least one unit (or all, if less was
     freed), so that prepaying more never returns less.
     """
-    quarters = np.array([round(t.share * 4) for t in policy.tiers], np.int64)[tier]
+    quarters = policy.tier_columns.quarters[tier]
     unit = policy.rounding.unit
     part = np.maximum(freed * quarters // 4 // unit * unit, np.minimum(freed, unit))
     return np.where(quarters == 4, freed, np.where(quarters == 0, 0, part))

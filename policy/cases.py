@@ -157,12 +157,13 @@ COLUMNS = ("decision_id", "account_id", "as_of", "prepaid", "freed", "risk", "ex
 
 def check_cases(cases: Cases) -> None:
     """Raise DataError if a case can't be decided; a decision is never a silent guess."""
+    n = len(cases)
     lengths = {name: len(getattr(cases, name)) for name in COLUMNS}
     lengths |= {name: len(getattr(cases.facts, name)) for name in FACTS}
-    wrong = {name: size for name, size in lengths.items() if size != len(cases)}
+    wrong = {name: size for name, size in lengths.items() if size != n}
     if wrong:
         raise DataError(
-            f"{len(cases)} cases, but {wrong}",
+            f"{n} cases, but {wrong}",
             where="cases",
             mend="Give a row of each for each case",
         )

@@ -13,6 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from relimit.data.errors import PolicyError
 from relimit.features.registry import catalogue
 from relimit.policy.reading import read_section, reject_unknown
@@ -28,6 +30,7 @@ from relimit.policy.settings import (
     RoundingSettings,
     ServiceSettings,
     Tier,
+    TierColumns,
     TimetableSettings,
     ValueSettings,
     WordingSettings,
@@ -78,6 +81,15 @@ class Policy:
             mend = "Copy [value] from the default policy"
             raise PolicyError("`value` is missing", where=f"policy {self.version}", mend=mend)
         return self.value
+
+    @cached_property
+    def tier_columns(self) -> TierColumns:
+        """The tiers as the rules read them, a dozen times in a decision."""
+        return TierColumns(
+            up_to=np.array([tier.up_to for tier in self.tiers]),
+            quarters=np.array([round(tier.share * 4) for tier in self.tiers], np.int64),
+            delay_days=np.array([tier.delay_days for tier in self.tiers], np.int64),
+        )
 
     @cached_property
     def version(self) -> str:

@@ -30,7 +30,7 @@ def _cycles_until(policy: Policy, history: History) -> Dates:
     """Return the last day on which the cycles in the evidence window are as many as count."""
     window = Window(policy.evidence.window_days)
     series = cycles(history)
-    enough = np.flatnonzero(history.count(series, window) >= policy.evidence.cycles)
+    enough = (history.count(series, window) >= policy.evidence.cycles).nonzero()[0]
     until = np.full(history.size, np.datetime64("NaT", "D"))
     if len(enough):
         place, _ = history.last(series, policy.evidence.cycles - 1)

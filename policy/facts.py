@@ -27,6 +27,7 @@ from relimit.policy.timetable import days_after, local_dates
 
 IDENTITY_CHANGES = ("device_change", "phone_change", "card_change")
 CONFIRMED = Select(OPERATION, detail=IDENTITY_CONFIRMED)
+_AHEAD = np.arange(3, dtype="timedelta64[M]")[:, np.newaxis]
 OUTAGES = 3
 """How many of the last outages are held against the fault window; they are rare."""
 
@@ -177,19 +178,13 @@ def _due_dates(policy: Policy, history: History, owed: Ints) -> tuple[Dates, Dat
     """
     last_ts, there = history.last_ts(DUE)
     last = local_dates(policy, last_ts)
-    month = last.astype("datetime64[M]")
-    start, following = _first_day(month, 1), _first_day(month, 2)
-    day = (last - _first_day(month, 0)).astype(np.int64)
+    first, start, following = (last.astype("datetime64[M]") + _AHEAD).astype("datetime64[D]")
+    day = (last - first).astype(np.int64)
     due = days_after(start, np.minimum(day, (following - start).astype(np.int64) - 1))
     ahead = due > local_dates(policy, history.as_of)
     never = np.datetime64("NaT", "D")
     passed = np.where(there, np.where(ahead, last, due), never)
     return passed, np.where(there & ahead & (owed > 0), due, never)
-
-
-def _first_day(month: Dates, ahead: int) -> Dates:
-    """Return the first day of the month that comes so many months later."""
-    return np.asarray((month + np.timedelta64(ahead, "M")).astype("datetime64[D]"))
 
 
 def _days_since_known(history: History, kind: str) -> Floats:

@@ -35,9 +35,12 @@ def clearing_days(policy: Policy, facts: Facts) -> Ints:
     Only an account whose payments bounced before has to wait (payment finality). Where one has
     bounced since the prepayment, the days count from when the lender learned of that.
     """
+    doubtful = is_doubtful(policy, facts)
+    if not doubtful.any():
+        return np.zeros(len(facts), np.int64)
     age = np.fmin(np.nan_to_num(facts.prepayment_age_days, nan=0.0), facts.days_since_returned)
     left = np.ceil(np.maximum(policy.finality.clearing_days - age, 0.0))
-    return np.where(is_doubtful(policy, facts), left, 0.0).astype(np.int64)
+    return np.where(doubtful, left, 0.0).astype(np.int64)
 
 
 def is_doubtful(policy: Policy, facts: Facts) -> Bools:

@@ -106,6 +106,10 @@ class Ruling:
         """Return some rows, by index or by mask."""
         return type(self)(self.cases.take(rows), self.situation.take(rows), self.outcome.take(rows))
 
+    def some(self, rows: Ints) -> Self:
+        """Return rows that ascend: itself if they are all."""
+        return self if len(rows) == len(self.cases) else self.take(rows)
+
 
 def situation_of(policy: Policy, cases: Cases) -> Situation:
     """Return what the rules look at in each case."""

@@ -67,9 +67,9 @@ def reasons_of(policy: Policy, ruling: Ruling) -> NDArray[np.int8]:
     """
     outcome, freed = ruling.outcome, ruling.situation.freed
     listed = np.full((len(freed), policy.reasons.at_most), NO_REASON, np.int8)
-    short = np.flatnonzero((outcome.amount < freed) | (outcome.days > 0))
+    short = ((outcome.amount < freed) | (outcome.days > 0)).nonzero()[0]
     if len(short):
-        part = ruling.take(short)
+        part = ruling.some(short)
         pull = _pull(policy, part.cases)
         true = _true_reasons(policy, part.situation, part.outcome, pull)
         listed[short] = _first(true, pull.contribution, policy.reasons.at_most)
@@ -161,10 +161,11 @@ def without(situation: Situation, code: str, pull: Pull) -> Situation:
 
 def _first(true: Bools, contribution: Floats, at_most: int) -> NDArray[np.int8]:
     """Rules in their order, then causes by their contribution, then the assessment."""
-    rank = np.broadcast_to(np.arange(len(REASONS), dtype=float), true.shape).copy()
+    rank = np.empty(true.shape)
+    rank[:] = np.arange(len(REASONS))
     first = len(RULES)
     rank[:, first : first + len(CAUSES)] = first + 1.0 / (1.0 + contribution)
     rank[~true] = np.inf
-    order = np.argsort(rank, axis=1, kind="stable")[:, :at_most]
-    kept = np.take_along_axis(true, order, axis=1)
+    order = rank.argsort(axis=1, kind="stable")[:, :at_most]
+    kept = true[np.arange(len(true))[:, np.newaxis], order]
     return np.where(kept, order, NO_REASON).astype(np.int8)

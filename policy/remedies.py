@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from relimit.policy.cases import Bools, Cases, Facts, Ints
 from relimit.policy.config import Policy
-from relimit.policy.gates import GATES
+from relimit.policy.gates import GATES, closed_gates
 from relimit.policy.next_due import PAY_NEXT_DUE, days_to_due, may_help, once_met
 from relimit.policy.outcome import Ruling, outcome_of, situation_of
 from relimit.policy.rescore import Rescore, Rescored
@@ -72,15 +72,34 @@ def remedies_of(
         restores=np.zeros(n, np.int64),
     )
     _offer_wait(found, policy, ruling, timetable.restore_later)
-    mask = ruling.situation.closed @ (1 << np.arange(len(GATES)))
-    blocked = np.flatnonzero(mask)
+    blocked = _blocked(ruling.situation.closed)
     due = may_help(policy, ruling, timetable, found.action == NO_ACTION)
-    gates, met = _rescored(rescore, (blocked, mask[blocked]), due)
-    if len(blocked):
-        _offer_gates(found, policy, ruling, (blocked, mask[blocked]), gates)
+    gates, met = _rescored(rescore, blocked, due)
+    if len(blocked[0]):
+        _offer_gates(found, policy, ruling, blocked, gates)
     if len(due):
         _offer_due(found, policy, ruling, timetable, due, met)
     return found
+
+
+def gate_actions(policy: Policy, facts: Facts) -> tuple[Ints, list[str]]:
+    """Return the rows with closed gates, and the action that opens those of each.
+
+    `remedies_of` asks what is known of these once it is done, whatever their risk.
+    """
+    rows, mask = _blocked(closed_gates(policy, facts))
+    return rows, _actions(mask)
+
+
+def _blocked(closed: Bools) -> tuple[Ints, Ints]:
+    """Return the rows with closed gates, and which are closed in each as bits."""
+    mask = closed @ (1 << np.arange(len(GATES)))
+    rows = mask.nonzero()[0]
+    return rows, mask[rows]
+
+
+def _actions(mask: Ints) -> list[str]:
+    return [ACTIONS[one - 1] for one in mask.tolist()]
 
 
 def _rescored(
@@ -93,7 +112,7 @@ def _rescored(
     rows, mask = blocked
     if rescore is None or not len(rows) + len(due):
         return None, None
-    actions = [ACTIONS[one - 1] for one in mask.tolist()] + [PAY_NEXT_DUE] * len(due)
+    actions = _actions(mask) + [PAY_NEXT_DUE] * len(due)
     every = rescore(np.concatenate([rows, due]), actions)
     return every.take(slice(len(rows))), every.take(slice(len(rows), None))
 
@@ -106,16 +125,16 @@ def _offer_gates(
     rescored: Rescored | None,
 ) -> None:
     rows, mask = blocked
-    part = ruling.take(rows)
+    part = ruling.some(rows)
     after = (
         replace(part.cases, facts=_cured(part.cases.facts, mask))
         if rescored is None
         else rescored.of(part.cases)
     )
-    for place, steps in enumerate(STEPS_OF_MASK):
-        mine = np.flatnonzero(mask == place + 1)
-        if len(mine):
-            _offer_steps(found, policy, part.take(mine), rows[mine], steps, after.take(mine))
+    for one in np.bincount(mask).nonzero()[0].tolist():
+        mine = (mask == one).nonzero()[0]
+        then = after if len(mine) == len(rows) else after.take(mine)
+        _offer_steps(found, policy, part.some(mine), rows[mine], STEPS_OF_MASK[one - 1], then)
 
 
 def _bare(cases: Cases) -> Cases:
@@ -183,7 +202,7 @@ def _working_days(policy: Policy, steps: tuple[str, ...]) -> int:
 
 def _offer_wait(found: Remedies, policy: Policy, ruling: Ruling, later: Ints) -> None:
     """Offer to wait only where the payment's clearing is what sets the date."""
-    waiting = np.flatnonzero((ruling.situation.clearing_days > 0) & (later > 0))
+    waiting = ((ruling.situation.clearing_days > 0) & (later > 0)).nonzero()[0]
     if not len(waiting):
         return
     part = ruling.take(waiting)

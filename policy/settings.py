@@ -5,7 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
 
 from relimit.data.vocabulary import DELAYS_DAYS, SHARES
 from relimit.policy.reading import number, one_of, whole, word, words, yuan
@@ -69,6 +73,14 @@ class Tier:
     share: float = one_of(*SHARES)
     delay_days: int = one_of(*DELAYS_DAYS)
     signal: str = one_of(*TIER_SIGNALS)
+
+
+class TierColumns(NamedTuple):
+    """The tiers as columns, `[tiers]` each; `quarters` are four times the share."""
+
+    up_to: NDArray[np.float64]
+    quarters: NDArray[np.int64]
+    delay_days: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,16 +161,10 @@ def _signal(
 def _status(situation: Situation, outcome: Outcome, signal: NDArray[np.int8]) -> NDArray[np.int8]:
     whole: Bools = outcome.amount == situation.freed
     later: Bools = outcome.days > 0
-    return np.select(
-        [
-            whole & ~later,
-            outcome.amount == 0,
-            signal == FAULT_MENDED,
-            (signal == PAYMENT_CLEARING) | whole,
-        ],
-        [RESTORED, DECLINED, FAULT, HELD],
-        STAGED,
-    ).astype(np.int8)
+    status = np.where((signal == PAYMENT_CLEARING) | whole, HELD, STAGED)
+    status = np.where(signal == FAULT_MENDED, FAULT, status)
+    status = np.where(outcome.amount == 0, DECLINED, status)
+    return np.where(whole & ~later, RESTORED, status).astype(np.int8)
 
 
 def _not_later_than(policy: Policy, decided_on: Dates, outcome: Outcome, withholds: Bools) -> Dates:

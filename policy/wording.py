@@ -72,8 +72,8 @@ class Story:
     @property
     def tier_bound(self) -> Floats:
         """`[n]`: the largest loss ratio of each case's tier."""
-        bounds = np.array([tier.up_to for tier in self.policy.tiers])
-        return np.asarray(bounds[tier_of(self.policy, self.loss_ratio)])
+        tier = tier_of(self.policy, self.loss_ratio)
+        return np.asarray(self.policy.tier_columns.up_to[tier])
 
     @property
     def returns_by(self) -> Dates:

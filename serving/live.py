@@ -1,6 +1,6 @@
 """One account's history in, its decision out, as JSON has them: the same as in a nightly run."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from relimit.serving.history import read_history, read_json
@@ -29,7 +29,7 @@ def decide_history(scorer: Scorer, history: Any, *, analyst: bool = False) -> di
 
 def _plain(value: Any) -> Any:
     """Return a value that JSON has: times and dates as ISO 8601."""
-    if isinstance(value, datetime | date):
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, list):
         return [_plain(item) for item in value]

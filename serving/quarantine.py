@@ -73,7 +73,7 @@ def undecidable(block: EventBlock, prepayments: Prepayments) -> NDArray[np.objec
         (ledger & (block.amount < 0), NEGATIVE_AMOUNT),
         (ledger & ~block.has_amount, NO_AMOUNT),
     ):
-        rows = np.flatnonzero(fault)
+        rows = fault.nonzero()[0]
         if rows.size:
             first = np.full(len(block.account_ids), np.iinfo(np.int64).max)
             account = np.searchsorted(block.starts, rows, side="right") - 1

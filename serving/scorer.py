@@ -11,16 +11,6 @@ from numpy.typing import NDArray
 
 from relimit.data import DataError, Prepayments, find_prepayments
 from relimit.data.events import EventBlock
-from relimit.data.supposed import suppose
-from relimit.data.vocabulary import (
-    CURED,
-    DUE,
-    IDENTITY_CONFIRMED,
-    INTEREST_PAYMENT,
-    MICROSECONDS_PER_DAY,
-    OPERATION,
-    REPAYMENT,
-)
 from relimit.features import History, feature_matrix
 from relimit.models import RiskModel, expected_loss
 from relimit.policy import (
@@ -29,17 +19,17 @@ from relimit.policy import (
     Earlier,
     Facts,
     Policy,
-    Rescored,
     analyst_texts,
     decide,
     decide_again,
     gather_facts,
     reads_contributions,
 )
-from relimit.policy.facts import gather_standing
-from relimit.policy.next_due import PAY_NEXT_DUE, days_to_due
+from relimit.policy.remedies import gate_actions
+from relimit.policy.rescore import Rescore
 from relimit.serving.history import WHERE, Asked, block_of
 from relimit.serving.quarantine import undecidable
+from relimit.serving.rescoring import Rescoring, Scored
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -127,9 +117,8 @@ class Scorer:
         A row depends on its own account's visible events alone, so that a night and a live call
         agree to the last bit.
         """
-        history = History(block, prepayments.account, prepayments.as_of)
-        cases = self._cases(history, prepayments)
-        return decide(self.policy, cases, _Rescore(self, history, prepayments, cases.facts))
+        cases, rescore = self._with_rescore(block, prepayments)
+        return decide(self.policy, cases, rescore)
 
     def decide_again(
         self, block: EventBlock, prepayments: Prepayments, earlier: Earlier
@@ -139,9 +128,7 @@ class Scorer:
         The prepayments are those of the earlier decisions, in their order, with what they freed at
         first and tonight as their `as_of`; see `relimit.policy.decide_again`.
         """
-        history = History(block, prepayments.account, prepayments.as_of)
-        cases = self._cases(history, prepayments, again=True)
-        rescore = _Rescore(self, history, prepayments, cases.facts)
+        cases, rescore = self._with_rescore(block, prepayments, again=True)
         return decide_again(self.policy, cases, earlier, rescore)
 
     def cases_of(
@@ -152,24 +139,58 @@ class Scorer:
         `again` if they were decided on an earlier night.
         """
         history = History(block, prepayments.account, prepayments.as_of)
-        return self._cases(history, prepayments, again=again)
+        facts = gather_facts(history, self.policy)
+        scored = self.scored(history, prepayments.freed)
+        return self._cases(block, prepayments, facts, scored, again=again)
 
-    def _cases(self, history: History, prepayments: Prepayments, *, again: bool = False) -> Cases:
-        """Return the cases at the snapshots of a history, which are those of the prepayments."""
-        matrix = self.matrix_of(history)
-        risk, loss = _scores(self.model, matrix, prepayments.freed)
+    def _with_rescore(
+        self, block: EventBlock, prepayments: Prepayments, *, again: bool = False
+    ) -> tuple[Cases, Rescore]:
+        """Return the cases, and what scores them again.
+
+        A single case whose gates are closed will be scored again for certain. Both its histories
+        are then scored at once: for so few, calls cost more than their work.
+        """
+        history = History(block, prepayments.account, prepayments.as_of)
+        facts = gather_facts(history, self.policy)
+        rescore = Rescoring(self.scored, self.policy, history, prepayments, facts)
+        blocked, actions = gate_actions(self.policy, facts)
+        if len(facts) == len(blocked) == 1:
+            scored, rescored = rescore.beside(*actions)
+            rescore = replace(rescore, known=(actions, rescored))
+        else:
+            scored = self.scored(history, prepayments.freed)
+        return self._cases(block, prepayments, facts, scored, again=again), rescore
+
+    def _cases(
+        self,
+        block: EventBlock,
+        prepayments: Prepayments,
+        facts: Facts,
+        scored: Scored,
+        *,
+        again: bool,
+    ) -> Cases:
+        """Return the cases, with reasons where they are read."""
         cases = Cases(
             decision_id=prepayments.decision_id,
-            account_id=history.block.account_ids[prepayments.account],
+            account_id=block.account_ids[prepayments.account],
             as_of=prepayments.as_of,
             prepaid=prepayments.prepaid,
             freed=prepayments.freed,
-            risk=risk,
-            expected_loss=loss,
-            facts=gather_facts(history, self.policy),
+            risk=scored.risk,
+            expected_loss=scored.expected_loss,
+            facts=facts,
             model_version=self.model.version,
         )
-        return self._explained(cases, matrix, again=again)
+        return self._explained(cases, scored.matrix, again=again)
+
+    def scored(self, history: History, freed: Ints) -> Scored:
+        """Return the scores at a history's snapshots, with one prediction for both."""
+        matrix = self.matrix_of(history)
+        risk = self.model.restoration_risk(matrix)
+        severity = self.model.loss.severity(matrix)
+        return Scored(matrix, risk, expected_loss(risk, severity, freed))
 
     def matrix_of(self, history: History) -> Floats:
         """Return the model's features, `[snapshots, features]`; null where it reads none."""
@@ -178,55 +199,8 @@ class Scorer:
     def _explained(self, cases: Cases, matrix: Floats, *, again: bool) -> Cases:
         """Add the model's contributions where a reason may hang on them."""
         contributions = np.zeros(matrix.shape)
-        rows = np.flatnonzero(reads_contributions(self.policy, cases, again=again))
+        rows = reads_contributions(self.policy, cases, again=again).nonzero()[0]
         contributions[rows] = self.model.contributions(matrix[rows])
         return replace(
             cases, contributions=contributions, feature_names=tuple(self.model.feature_names)
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Rescore:
-    """Scores accounts, and gathers their facts, as if a remedy had been done.
-
-    An instalment that is paid on its due date is like the last one, and is looked at a day later.
-    """
-
-    scorer: Scorer
-    history: History
-    prepayments: Prepayments
-    facts: Facts
-
-    def __call__(self, rows: Ints, actions: Sequence[str]) -> Rescored:
-        """Return risk, expected loss and facts of the rows once each is done."""
-        asked = self.prepayments.take(rows)
-        cleared, settled, confirmed, pays = (
-            np.array([step in action for action in actions])
-            for step in ("clear_arrears", "settle_interest", "unlock_identity", PAY_NEXT_DUE)
-        )
-        facts = self.facts.take(rows)
-        days = np.where(pays, days_to_due(self.scorer.policy, asked.as_of, facts.next_due), 0)
-        last = np.nan_to_num(self.history.last_amount(DUE)[rows]).astype(np.int64)
-        instalment = np.where(pays, np.clip(last, 0, facts.outstanding), 0)
-        at = asked.as_of + days * MICROSECONDS_PER_DAY
-        done = {
-            DUE: instalment,
-            REPAYMENT: facts.overdue * cleared + instalment,
-            CURED: cleared,
-            INTEREST_PAYMENT: facts.unsettled_interest * settled,
-            OPERATION: confirmed,
-        }
-        supposed = suppose(
-            self.history.block, asked.account, at, done, {OPERATION: IDENTITY_CONFIRMED},
-            known_by=asked.as_of,
-        )  # fmt: skip
-        history = History(supposed, np.arange(len(rows)), at + pays * MICROSECONDS_PER_DAY)
-        matrix = self.scorer.matrix_of(history)
-        risk, loss = _scores(self.scorer.model, matrix, asked.freed)
-        return Rescored(risk, loss, gather_standing(history, self.scorer.policy, facts))
-
-
-def _scores(model: RiskModel, matrix: Floats, freed: Ints) -> tuple[Floats, Floats]:
-    """Return risk and expected loss, with one prediction for both."""
-    risk = model.restoration_risk(matrix)
-    return risk, expected_loss(risk, model.loss.severity(matrix), freed)

@@ -17,6 +17,7 @@ import pytest
 from relimit.data import Prepayments, find_prepayments
 from relimit.data.events import EventBlock, blocks_from_table
 from relimit.data.times import microseconds
+from relimit.features import History
 from relimit.models import load_model
 from relimit.policy import Earlier, decisions_schema, load_policy
 from relimit.serving.scorer import Scorer
@@ -222,6 +223,26 @@ def test_what_happens_after_the_decision_changes_no_remedy(
         known = blocks_from_table(history(row))
         alike = scorer.decide_block(known, alone(found, place, row["as_of"])).to_table()
         assert alike.to_pylist() == [row]
+
+
+def test_one_account_whose_gates_are_closed_is_scored_once_with_its_remedy_beside_it(
+    scorer: Scorer,
+    found: Prepayments,
+    decided: list[Row],
+    history: Callable[[Row], pa.Table],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scored = []
+
+    def matrix_of(self: Scorer, asked: History) -> Any:
+        scored.append(asked.size)
+        return whole(self, asked)
+
+    whole = Scorer.matrix_of
+    monkeypatch.setattr(Scorer, "matrix_of", matrix_of)
+    place, row, _ = next(one for one in steps(decided) if one[2]["action"] == "settle_interest")
+    scorer.decide_block(blocks_from_table(history(row)), alone(found, place, row["as_of"]))
+    assert scored == [2]
 
 
 def test_the_night_after_a_remedy_was_done_gives_back_what_it_said(
