@@ -106,34 +106,33 @@ class OnSpark:
         for left in self.staging.glob(f"{STAGED}*"):  # by a run that was killed
             shutil.rmtree(left)
         folder = Path(mkdtemp(prefix=STAGED, dir=self.staging))
+        rest = self.plan if after is None else self.plan.following(after)
         try:
-            if self.plan.groups:
+            if rest.groups:
                 with clock.stage("deciding"):
-                    self._stage(folder / "answers", after, tally)
+                    self._stage(folder / "answers", rest, tally)
             yield from self._read(sorted((folder / "answers").glob("*.parquet")), after)
         finally:
             shutil.rmtree(folder)
-        rest = self.plan if after is None else self.plan.following(after)
         tally.add(rest.rows, _NOBODY)
 
-    def _stage(self, folder: Path, after: Any, tally: Tally) -> None:
+    def _stage(self, folder: Path, rest: EventPlan, tally: Tally) -> None:
         """Have the executors write their answers, a range of accounts in each file."""
         run = ClusterRun(self.shipped, self.scorer.policy, self.request)
         with _session(self.workers) as spark:
-            asked = within(self._asked(spark, tally), after, None)
+            asked = within(self._asked(spark, rest, tally), rest.after, None)
             if len(asked):
-                sent = asked if len(asked) <= MOST_SENT else None
-                events = Reading.of(self.plan, sent, after)
+                events = Reading.of(rest, asked if len(asked) <= MOST_SENT else None)
                 answers = packed_answers(spark, events, run, borders=self._borders(asked))
                 answers.write.parquet(str(folder), compression="none")
 
-    def _asked(self, spark: "SparkSession", tally: Tally) -> Ids:
+    def _asked(self, spark: "SparkSession", rest: EventPlan, tally: Tally) -> Ids:
         """Return who is asked about, ascending; those due are counted apart from the decisions."""
         wanted = self.request.wanted
         named = _NOBODY if wanted.named is None else wanted.named
         if wanted.kind is None:
             return named
-        paths = dict.fromkeys(str(group.path) for group in self.plan.groups)
+        paths = dict.fromkeys(str(group.path) for group in rest.groups)
         events = spark.read.options(**CHECKED).parquet(*paths)
         found = _asking(events, wanted).toArrow()
         ids = found["account_id"]

@@ -36,10 +36,9 @@ class Reading:
     after: Any
 
     @classmethod
-    def of(cls, plan: EventPlan, accounts: Ids | None, after: Any) -> Self:
+    def of(cls, plan: EventPlan, accounts: Ids | None) -> Self:
         """Share out what a plan reads."""
-        rest = plan if after is None else plan.following(after)
-        return cls(tuple(_shares(rest.groups)), tuple(plan.schema.names), accounts, after)
+        return cls(tuple(_shares(plan.groups)), tuple(plan.schema.names), accounts, plan.after)
 
     def parts(self, task: int, borders: Ids) -> Iterator[pa.RecordBatch]:
         """Yield a task's events by bucket, see `parted`.
