@@ -165,7 +165,7 @@ def read_groups(
     for large, mine in itertools.groupby(lots, key=lambda lot: lot.rows > WHOLE):
         if large:
             pieces = _pieces(mine, schema, rows, threads=pool is None)
-            tables = made_ahead((_conformed(*piece, lenient) for piece in pieces), pool)
+            tables = made_ahead((conform_lot(*piece, lenient) for piece in pieces), pool)
         else:
             reads = (partial(_read, lot, schema, lenient, threads=pool is None) for lot in mine)
             tables = read_ahead(reads, pool, most=most)
@@ -174,10 +174,11 @@ def read_groups(
 
 def _read(lot: Lot, schema: pa.Schema, lenient: bool, *, threads: bool) -> pa.Table:
     names = [name for name in schema.names if name in lot.names]
-    return _conformed(lot, lot.read(names, threads=threads), lenient)
+    return conform_lot(lot, lot.read(names, threads=threads), lenient)
 
 
-def _conformed(lot: Lot, table: pa.Table, lenient: bool) -> pa.Table:
+def conform_lot(lot: Lot, table: pa.Table, lenient: bool) -> pa.Table:
+    """Return rows of a lot as `conform_events` does; see `EventPlan` for `lenient`."""
     mine = with_account(table) if lenient else table
     return conform_events(mine, where=str(lot.path), lenient=lenient)
 

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pyarrow as pa
 
 from relimit.data.errors import DataError, ModelError, RelimitError
 from relimit.data.events import Ids
@@ -22,14 +20,15 @@ from relimit.data.tables import read_whole
 from relimit.data.wanted import Tally, Wanted, within
 from relimit.serving.blocks import Answers, no_answers, with_quarantined
 from relimit.serving.clock import Clock
+from relimit.serving.executor_reading import Reading
+from relimit.serving.lots import accounts_of
 from relimit.serving.requests import Request
 from relimit.serving.scorer import Scorer
 from relimit.serving.spark import (
     ClusterRun,
     ShippedModel,
-    answers_of,
-    answers_schema,
-    score_frame,
+    packed_answers,
+    unpack_answers,
 )
 
 if TYPE_CHECKING:
@@ -106,39 +105,36 @@ class OnSpark:
         for left in self.staging.glob(f"{STAGED}*"):  # by a run that was killed
             shutil.rmtree(left)
         folder = Path(mkdtemp(prefix=STAGED, dir=self.staging))
+        rest = self.plan if after is None else self.plan.following(after)
         try:
-            if self.plan.groups:
+            if rest.groups:
                 with clock.stage("deciding"):
-                    self._stage(folder / "answers", after, tally)
+                    self._stage(folder / "answers", rest, tally)
             yield from self._read(sorted((folder / "answers").glob("*.parquet")), after)
         finally:
             shutil.rmtree(folder)
-        rest = self.plan if after is None else self.plan.following(after)
         tally.add(rest.rows, _NOBODY)
 
-    def _stage(self, folder: Path, after: Any, tally: Tally) -> None:
+    def _stage(self, folder: Path, rest: EventPlan, tally: Tally) -> None:
         """Have the executors write their answers, a range of accounts in each file."""
         run = ClusterRun(self.shipped, self.scorer.policy, self.request)
         with _session(self.workers) as spark:
-            events = self._events(spark)
-            asked = within(self._asked(events, tally), after, None)
+            asked = within(self._asked(spark, rest, tally), rest.after, None)
             if len(asked):
-                chosen = _semi_joined(spark, events, asked)
-                answers = score_frame(spark, chosen, run, buckets=self._borders(asked))
-                answers.write.parquet(str(folder))
+                events = Reading.of(rest, asked if len(asked) <= MOST_SENT else None)
+                answers = packed_answers(spark, events, run, borders=self._borders(asked))
+                answers.write.parquet(str(folder), compression="none")
 
-    def _events(self, spark: "SparkSession") -> "DataFrame":
-        paths = dict.fromkeys(str(group.path) for group in self.plan.groups)
-        events = spark.read.options(**CHECKED).parquet(*paths)
-        return events.where(events["account_id"].isNotNull())  # the others the run itself keeps
-
-    def _asked(self, events: "DataFrame", tally: Tally) -> Ids:
+    def _asked(self, spark: "SparkSession", rest: EventPlan, tally: Tally) -> Ids:
         """Return who is asked about, ascending; those due are counted apart from the decisions."""
         wanted = self.request.wanted
         named = _NOBODY if wanted.named is None else wanted.named
         if wanted.kind is None:
             return named
-        found = _asking(events, wanted).toArrow()
+        paths = dict.fromkeys(str(group.path) for group in rest.groups)
+        events = spark.read.options(**CHECKED).parquet(*paths)
+        mine = events.where(events["account_id"].isNotNull())  # the others the run itself keeps
+        found = _asking(mine, wanted).toArrow()
         ids = found["account_id"]
         tally.add(0, ids.filter(found["calls"]).to_numpy())
         return np.unique(
@@ -154,14 +150,12 @@ class OnSpark:
 
     def _read(self, files: list[Path], after: Any) -> Iterator[Answers]:
         """Yield the staged answers; every account that was asked about and has events has some."""
-        schema = answers_schema(self.plan.schema.field("account_id").type)
         for file in files:
-            table = read_whole(file).cast(schema)  # Spark names a list's field otherwise
-            if table.num_rows:
-                ids, through = table["account_id"].to_numpy(), table["account_id"][-1].as_py()
-                missing = self.request.without_events(ids, after, through)
-                yield with_quarantined(answers_of(table), missing)
-                after = through
+            for answers in unpack_answers(read_whole(file)):
+                ids = accounts_of(answers)
+                missing = self.request.without_events(ids, after, ids[-1])
+                yield with_quarantined(answers, missing)
+                after = ids[-1]
         yield with_quarantined(self.empty(), self.request.without_events(_NOBODY, after, None))
 
 
@@ -181,18 +175,6 @@ def _asking(events: "DataFrame", wanted: Wanted) -> "DataFrame":
     )
     calls = coalesce(col("amount") != 0, lit(True))
     return mine.select("account_id", calls.alias("calls")).distinct()
-
-
-def _semi_joined(spark: "SparkSession", events: "DataFrame", asked: Ids) -> "DataFrame":
-    """Return the events of those asked about, if they are few enough to send to each executor."""
-    from pyspark.sql.functions import broadcast
-
-    if len(asked) > MOST_SENT:
-        return events
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
-        ids = spark.createDataFrame(pa.table({"account_id": pa.array(asked)}))
-    return events.join(broadcast(ids), "account_id", "left_semi")
 
 
 @contextmanager

@@ -1,15 +1,16 @@
 """The same decisions on a Spark cluster: buckets of whole accounts, decided by the same function.
 
-Spark reads and shuffles the events; what is decided about a bucket's accounts is decided by
-`decide_events`, as in a local run. The model travels as the bytes of its artifact, and each
-executor checks them as any other loading does.
+Spark deals out the work, shuffles the events, and repeats what an executor loses; what is decided
+about a bucket's accounts is decided by `decide_events`, as in a local run. Events and answers travel
+as packed tables: a row of Spark's for each costs as much as deciding it. The model travels as the
+bytes of its artifact, and each executor checks them as any other loading does.
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Self
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 import pyarrow as pa
@@ -23,15 +24,20 @@ from relimit.features import load_plugins, named_plugins
 from relimit.models import Artifact, Predictor, RiskModel
 from relimit.policy import Policy, decisions_schema
 from relimit.serving.blocks import Answers, decide_events
+from relimit.serving.executor_reading import Reading
+from relimit.serving.packed import BUCKET, EVENTS, PARTED, numbered, pack, parted, unpack
 from relimit.serving.quarantine import quarantine_schema
 from relimit.serving.requests import Request
 from relimit.serving.scorer import Scorer
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 REASON: Final = "quarantine_reason"
 PLACE: Final = "place"
+Batches = Iterator[pa.RecordBatch]
+PACKED_ANSWERS: Final = pa.schema([pa.field(name, pa.binary()) for name in Answers._fields])
+"""What `packed_answers` returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +101,8 @@ class ClusterRun:
     policy: Policy
     request: Request
 
-    def answer(self, events: pa.Table) -> pa.Table:
-        """Return the answers about a bucket of whole accounts, see `answers_schema`.
+    def answers(self, events: pa.Table) -> Iterator[Answers]:
+        """Yield the answers about a bucket of whole accounts, some accounts at a time, ascending.
 
         Raises
         ------
@@ -105,13 +111,9 @@ class ClusterRun:
         """
         scorer = Scorer(self.model.load(), self.policy)
         events = conform_events(events, where="events", lenient=True)
-        ids = events.schema.field("account_id").type
-        self.request.require_type(ids)
-        answers = [
-            _as_table(decide_events(scorer, self.request, part)[0])
-            for part in _parts(self.request.wanted.of(events))
-        ]
-        return pa.concat_tables([answers_schema(ids).empty_table(), *answers])
+        self.request.require_type(events.schema.field("account_id").type)
+        for part in _parts(self.request.wanted.of(events)):
+            yield decide_events(scorer, self.request, part)[0]
 
 
 def score_frame(
@@ -145,7 +147,6 @@ def score_frame(
         The session's time zone is not UTC: Spark would shift the times.
     """
     from pyspark.sql.functions import lit, pmod, xxhash64
-    from pyspark.sql.pandas.types import from_arrow_schema
 
     zone = spark.conf.get("spark.sql.session.timeZone")
     if zone != "UTC":
@@ -154,36 +155,80 @@ def score_frame(
             where="spark.sql.session.timeZone",
             mend="Set it to UTC: Spark shifts times to its session's zone",
         )
-
-    def work(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        if arrived := list(batches):
-            yield from run.answer(pa.Table.from_batches(arrived)).to_batches()
-
     words = dict(events.dtypes)["account_id"] == "string"
-    answers = answers_schema(pa.string() if words else pa.int64())
+    schema = answers_schema(pa.string() if words else pa.int64())
     mine = events.select([name for name in events_schema().names if name in events.columns])
     if isinstance(buckets, int):
-        place = pmod(xxhash64("account_id"), lit(buckets)).cast("int")
-        parted = mine.repartitionById(buckets, place)
-    else:
-        place = _bucket(mine["account_id"], buckets.tolist(), 0)
-        parted = mine.repartitionById(len(buckets) + 1, place)
+        bucket = pmod(xxhash64("account_id"), lit(buckets)).cast("int")
+        parts = _mapped(mine.withColumn(BUCKET, bucket), _by_number, PARTED)
+        return _answered(parts, buckets, run, _as_table, schema)
+    parts = _mapped(mine, partial(_by_border, buckets), PARTED)
+    return _answered(parts, len(buckets) + 1, run, _as_table, schema)
+
+
+def packed_answers(
+    spark: "SparkSession", events: Reading, run: ClusterRun, *, borders: Ids
+) -> "DataFrame":
+    """Return the answers about what executors read, as tables in bytes: a row for some accounts.
+
+    Spark has few rows to move and to write then, and no columns of lists and texts to convert.
+
+    Parameters
+    ----------
+    borders
+        As in `score_frame`.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `PACKED_ANSWERS`, each the table of that name of an `Answers`. Accounts
+        ascend from one row to the next of a partition, and from one partition to the next.
+    """
+    tasks = spark.range(len(events.shares), numPartitions=len(events.shares))
+    parts = _mapped(tasks, partial(_read, events, borders), PARTED)
+    return _answered(parts, len(borders) + 1, run, pack_answers, PACKED_ANSWERS)
+
+
+def _by_number(batches: Batches) -> Batches:
+    return parted(pa.Table.from_batches([batch]) for batch in batches)
+
+
+def _by_border(borders: Ids, batches: Batches) -> Batches:
+    return parted(numbered((pa.Table.from_batches([batch]) for batch in batches), borders))
+
+
+def _read(events: Reading, borders: Ids, tasks: Batches) -> Batches:
+    for batch in tasks:
+        for task in batch["id"].to_pylist():
+            yield from events.parts(task, borders)
+
+
+def _answered(
+    parts: "DataFrame",
+    buckets: int,
+    run: ClusterRun,
+    told: Callable[[Answers], pa.Table],
+    schema: pa.Schema,
+) -> "DataFrame":
+    """Return the answers about parted events, each told as a table of a schema."""
+
+    def work(rows: Batches) -> Batches:
+        if mine := [unpack(content) for batch in rows for content in batch[EVENTS]]:
+            for answers in run.answers(pa.concat_tables(mine).unify_dictionaries()):
+                yield from told(answers).to_batches()
+
+    return _mapped(parts.repartitionById(buckets, parts[BUCKET]).select(EVENTS), work, schema)
+
+
+def _mapped(
+    frame: "DataFrame", work: Callable[[Batches], Batches], schema: pa.Schema
+) -> "DataFrame":
+    from pyspark.sql.pandas.types import from_arrow_schema
+
     with warnings.catch_warnings():
         # Nothing of ours goes through pandas there; the tests hold both engines equal.
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
-        return parted.mapInArrow(work, from_arrow_schema(answers))
-
-
-def _bucket(account_id: "Column", borders: Sequence[Any], first: int) -> "Column":
-    """Return how many borders an account is at or beyond, by halves, and `first` more."""
-    from pyspark.sql.functions import lit, when
-
-    if not borders:
-        return lit(first)
-    half = len(borders) // 2
-    below = _bucket(account_id, borders[:half], first)
-    beyond = _bucket(account_id, borders[half + 1 :], first + half + 1)
-    return when(account_id < lit(borders[half]), below).otherwise(beyond)
+        return frame.mapInArrow(work, from_arrow_schema(schema))
 
 
 def answers_schema(account_id: pa.DataType) -> pa.Schema:
@@ -204,6 +249,18 @@ def answers_of(table: pa.Table) -> Answers:
         table.filter(pc.invert(refused)).select(decisions.names).cast(decisions),
         refusals.select(quarantine.names).cast(quarantine),
     )
+
+
+def pack_answers(answers: Answers) -> pa.Table:
+    """Return the answers about some accounts as a row of `PACKED_ANSWERS`, or none without any."""
+    packed = [[pack(table)] if answers.rows else [] for table in answers]
+    return pa.table(packed, schema=PACKED_ANSWERS)
+
+
+def unpack_answers(packed: pa.Table) -> Iterator[Answers]:
+    """Yield the answers of each row of `PACKED_ANSWERS`."""
+    for contents in zip(*packed.columns, strict=True):
+        yield Answers(*map(unpack, contents))
 
 
 def _as_table(answers: Answers) -> pa.Table:

@@ -22,9 +22,10 @@ import pytest
 from relimit.data.errors import DataError, ModelError, RelimitError
 from relimit.data.events import conform_events
 from relimit.data.schema import TIME
+from relimit.data.stream import EventPlan
 from relimit.models import Artifact, load_model
 from relimit.policy import load_policy
-from relimit.serving import batch, cluster
+from relimit.serving import batch, cluster, executor_reading
 from relimit.serving.batch import score
 from relimit.serving.blocks import decide_events
 from relimit.serving.earlier import OpenDecisions
@@ -67,7 +68,7 @@ def locally(run: ClusterRun, model_folder: Path, events: Path) -> dict[str, list
     return {name: table.to_pylist() for name, table in answers._asdict().items()}
 
 
-def on_cluster(spark: Any, run: ClusterRun, events: Path, buckets: int) -> dict[str, Any]:
+def on_cluster(spark: Any, run: ClusterRun, events: Path, buckets: Any) -> dict[str, Any]:
     """What the cluster answers, as rows in the order of the accounts."""
     frame = score_frame(spark, spark.read.parquet(str(events)), run, buckets=buckets)
     table = frame.toArrow().sort_by([("account_id", "ascending"), (PLACE, "ascending")])
@@ -93,6 +94,53 @@ def test_one_account_with_most_events_and_words_for_ids_change_nothing(
     here = locally(run, model_folder, events)
     assert "giant" in {row["account_id"] for row in here["decided"]}
     assert on_cluster(spark, run, events, 4) == here
+
+
+@needs_java
+def test_buckets_that_begin_with_given_accounts_are_the_partitions_and_ascend(
+    spark: Any, run: ClusterRun, model_folder: Path, book: Path
+) -> None:
+    events = book / "events.parquet"
+    here = locally(run, model_folder, events)
+    borders = np.array([here["decided"][place]["account_id"] for place in (60, 200)])
+    frame = score_frame(spark, spark.read.parquet(str(events)), run, buckets=borders)
+    assert frame.rdd.getNumPartitions() == 3
+    ids = frame.toArrow()["account_id"].to_pylist()
+    assert ids == [row["account_id"] for row in here["decided"]] == sorted(ids)
+
+
+@needs_java
+@pytest.mark.parametrize("buckets", [2, np.array([2])])
+def test_an_event_of_nobody_is_told_whichever_buckets_are_asked_for(
+    spark: Any, run: ClusterRun, tmp_path: Path, buckets: Any
+) -> None:
+    ends = pa.array([run.request.as_of] * 2, TIME)
+    rows = {"account_id": [1, None], "ts": ends, "kind": ["limit"] * 2, "amount": [5, 5]}
+    pq.write_table(pa.table(rows), tmp_path / "events.parquet")
+    frame = score_frame(
+        spark, spark.read.parquet(str(tmp_path / "events.parquet")), run, buckets=buckets
+    )
+    with pytest.raises(Exception, match="events: column account_id is null in 1 of"):
+        frame.collect()
+
+
+@needs_java
+def test_events_in_any_order_are_answered_by_several_tasks_as_sorted_ones(
+    spark: Any, book: Path, model_folder: Path, night: Night, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    sorted_ = pq.read_table(book / "events.parquet")
+    mixed = sorted_.take(pa.array(np.random.default_rng(0).permutation(sorted_.num_rows)))
+    events = tmp_path / "events.parquet"
+    pq.write_table(mixed, events, row_group_size=sorted_.num_rows // 5)
+    monkeypatch.setattr(executor_reading, "GATHERED_ROWS", sorted_.num_rows // 3)
+    scorer = Scorer(load_model(model_folder), load_policy())
+    here = score(scorer, book / "events.parquet", night, tmp_path / "here")
+    shares = executor_reading.Reading.of(EventPlan.of(events), None).shares
+    assert [len(share) for share in shares] == [2, 2, 2]
+    engine = partial(cluster.OnSpark, ShippedModel.of(model_folder), tmp_path)
+    there = score(scorer, events, night, tmp_path / "there", engine=engine)
+    assert there["files"] == here["files"]
 
 
 @needs_java
@@ -164,10 +212,12 @@ def test_the_command_writes_the_same_files_on_spark_as_here(
 
 
 @needs_java
+@pytest.mark.parametrize("most_sent", [cluster.MOST_SENT, 0], ids=["asked sent", "all read"])
 def test_a_night_on_spark_that_was_killed_is_resumed_to_the_same_files(
     spark: Any, book: Path, model_folder: Path, night: Night, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, most_sent: int,
 ) -> None:  # fmt: skip
+    monkeypatch.setattr(cluster, "MOST_SENT", most_sent)
     monkeypatch.setattr(batch, "LOT_ROWS", 100)
     scorer, events = Scorer(load_model(model_folder), load_policy()), book / "events.parquet"
     here = score(scorer, events, night, tmp_path / "here")
@@ -245,7 +295,9 @@ def test_what_an_executor_finds_wrong_is_told_in_its_own_words(
     pq.write_table(events, tmp_path / "events.parquet")
     scorer = Scorer(load_model(model_folder), load_policy())
     engine = partial(cluster.OnSpark, ShippedModel.of(Artifact.read(model_folder)), tmp_path)
-    with pytest.raises(DataError, match=r"Spark gave up: events: column value .* fit int32"):
+    with pytest.raises(
+        DataError, match=r"Spark gave up: .*events.parquet: column value .* fit int32"
+    ):
         score(scorer, tmp_path / "events.parquet", night, tmp_path / "out", engine=engine)
 
 

@@ -21,7 +21,7 @@ from relimit.serving.batch import score
 from relimit.serving.cluster import OnSpark
 from relimit.serving.requests import NamedPrepayments
 from relimit.serving.scorer import Scorer
-from relimit.serving.spark import ClusterRun, ShippedModel
+from relimit.serving.spark import ClusterRun, ShippedModel, pack_answers
 
 
 @pytest.fixture
@@ -87,11 +87,10 @@ def test_a_flipped_bit_in_what_a_cluster_staged_is_found(
 ) -> None:
     table = night.book(30, 6)
     pq.write_table(table, events)
-    answers = ClusterRun(
-        ShippedModel.of(Artifact.read(small_model)), scorer.policy, night.request
-    ).answer(table)
+    run = ClusterRun(ShippedModel.of(Artifact.read(small_model)), scorer.policy, night.request)
+    packed = pa.concat_tables(map(pack_answers, run.answers(table)))
     plain = {"compression": "none", "use_dictionary": False}  # so that nothing else finds it
-    pq.write_table(answers, tmp_path / "staged.parquet", write_page_checksum=True, **plain)
+    pq.write_table(packed, tmp_path / "staged.parquet", write_page_checksum=True, **plain)
     engine = OnSpark(
         ShippedModel.of(Artifact.read(small_model)),
         tmp_path,
@@ -101,9 +100,9 @@ def test_a_flipped_bit_in_what_a_cluster_staged_is_found(
         1,
     )
     assert sum(read.rows for read in engine._read([tmp_path / "staged.parquet"], None)) > 20
-    amounts = pq.read_metadata(tmp_path / "staged.parquet").row_group(0).column(3)
+    decided = pq.read_metadata(tmp_path / "staged.parquet").row_group(0).column(0)
     content = bytearray((tmp_path / "staged.parquet").read_bytes())
-    content[amounts.data_page_offset + amounts.total_compressed_size // 2] ^= 1
+    content[decided.data_page_offset + decided.total_compressed_size // 2] ^= 1
     (tmp_path / "staged.parquet").write_bytes(content)
     with pytest.raises(DataError, match="can't be read as Parquet"):
         list(engine._read([tmp_path / "staged.parquet"], None))

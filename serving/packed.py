@@ -1,0 +1,97 @@
+"""Tables as bytes: Spark then moves few large rows, and not one for each event or decision."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import pyarrow as pa
+
+from relimit.data.events import Ids, conform_columns
+from relimit.data.spill import bucket_of, by_bucket
+
+BUCKET: Final = "bucket"
+EVENTS: Final = "events"
+PARTED: Final = pa.schema([pa.field(BUCKET, pa.int32()), pa.field(EVENTS, pa.binary())])
+"""What `parted` yields."""
+
+GATHERED_ROWS: Final = 500_000
+"""Events that are parted together: of fewer come more rows, and more take more than some 100 MB."""
+
+
+def pack(table: pa.Table) -> bytes:
+    """Return a table as bytes."""
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
+        writer.write_table(table.combine_chunks())
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def unpack(content: pa.BinaryScalar) -> pa.Table:
+    """Return the table that was packed."""
+    with pa.ipc.open_stream(content.as_buffer()) as reader:
+        return reader.read_all()
+
+
+def numbered(tables: Iterable[pa.Table], borders: Ids) -> Iterator[pa.Table]:
+    """Yield tables of events with their bucket's number: how many borders they are at or beyond.
+
+    Raises
+    ------
+    DataError
+        An `account_id` is null.
+    """
+    for table in tables:
+        ids = conform_columns(table, ["account_id"], where="events")["account_id"]
+        yield table.append_column(BUCKET, pa.array(bucket_of(ids, borders)))
+
+
+def parted(tables: Iterable[pa.Table]) -> Iterator[pa.RecordBatch]:
+    """Yield a row of packed events for each bucket that many events, gathered together, are of.
+
+    Parameters
+    ----------
+    tables
+        Columns of events, and `bucket`.
+
+    Yields
+    ------
+    pa.RecordBatch
+        `PARTED`: of about `GATHERED_ROWS` events, those of each bucket.
+    """
+    for events in _gathered(tables):
+        parts = by_bucket(events.drop_columns(BUCKET), events[BUCKET].to_numpy())
+        numbers, mine = zip(*parts, strict=True)
+        rows: list[Any] = [list(numbers), [pack(_encoded(part)) for part in mine]]
+        yield pa.record_batch(rows, schema=PARTED)
+
+
+def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    held: list[pa.Table] = []
+    for table in tables:
+        held.append(table)
+        if sum(one.num_rows for one in held) >= GATHERED_ROWS:
+            yield pa.concat_tables(held)
+            held = []
+    if sum(one.num_rows for one in held):
+        yield pa.concat_tables(held)
+
+
+def _encoded(events: pa.Table) -> pa.Table:
+    """Return events with each word of `kind` and `detail` once, as the engine wants them."""
+    for place, name in enumerate(events.column_names):
+        if name in ("kind", "detail"):
+            events = events.set_column(place, name, _words_once(events[name]))
+    return events
+
+
+def _words_once(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column of words with a dictionary that is no longer than itself.
+
+    That of a whole row group would otherwise go with every few rows of it.
+    """
+    if pa.types.is_dictionary(column.type):
+        if all(len(chunk.dictionary) <= len(chunk) for chunk in column.chunks):
+            return column
+        column = column.cast(pa.string())
+    return column.dictionary_encode()
