@@ -1,9 +1,9 @@
 """The same decisions on a Spark cluster: buckets of whole accounts, decided by the same function.
 
 Spark deals out the work, shuffles the events, and repeats what an executor loses; what is decided
-about a bucket's accounts is decided by `decide_events`, as in a local run. Events and answers travel
-as packed tables: a row of Spark's for each costs as much as deciding it. The model travels as the
-bytes of its artifact, and each executor checks them as any other loading does.
+about a bucket's accounts is decided by `decide_events`, as in a local run. Events and answers
+travel as packed tables: a row of Spark's for each costs as much as deciding it. The model travels
+as the bytes of its artifact, and each executor checks them as any other loading does.
 """
 
 import warnings

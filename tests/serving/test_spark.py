@@ -138,7 +138,7 @@ def test_events_in_any_order_are_answered_by_several_tasks_as_sorted_ones(
     here = score(scorer, book / "events.parquet", night, tmp_path / "here")
     shares = executor_reading.Reading.of(EventPlan.of(events), None).shares
     assert [len(share) for share in shares] == [2, 2, 2]
-    engine = partial(cluster.OnSpark, ShippedModel.of(model_folder), tmp_path)
+    engine = partial(cluster.OnSpark, ShippedModel.of(Artifact.read(model_folder)), tmp_path)
     there = score(scorer, events, night, tmp_path / "there", engine=engine)
     assert there["files"] == here["files"]
 
