@@ -1,8 +1,9 @@
 """One live decision: in process at 50 and 2,000 events, and through REST under 32 clients.
 
-    python benchmarks/live.py [--requests N]
+    python benchmarks/live.py [--requests N] [--accounts N]
 
-A simulated book and a small model are made first. Every answer is compared with the batch's
+A book is simulated and a model trained on it first: the more accounts, the more trees it has and
+the more features it reads, and the longer a decision takes. Every answer is compared with the batch's
 before a time is printed: in process with the same history, through REST with rows of a scored
 window. REST is `mlflow models serve` on what `relimit package` writes, in a process of its own on
 the same machine, so that clients and server share the cores.
@@ -10,6 +11,7 @@ the same machine, so that clients and server share the cores.
 
 import argparse
 import http.client
+import itertools
 import json
 import os
 import socket
@@ -36,6 +38,9 @@ from relimit.serving.scorer import Scorer
 from relimit.training import resolve_model
 
 CLIENTS = 32
+HISTORIES = 600
+"""Accounts whose histories are asked with."""
+
 TARGET_MS = 3.0
 """The 99th percentile of a decision in process, for an account with 50 events."""
 
@@ -44,12 +49,17 @@ def main() -> int:
     """Measure; return 1 if an answer was wrong, a request failed or the target was missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=2000)
-    requests = parser.parse_args().requests
+    parser.add_argument("--accounts", type=int, default=6000)
+    given = parser.parse_args()
+    requests = given.requests
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        model = make_model(folder)
+        model = make_model(folder, given.accounts)
         batch, histories = scored_window(folder, model)
         scorer = Scorer(load_model(model), load_policy())
+        print(
+            f"a model that reads {len(scorer.model.reads)} features, learnt on {given.accounts:,} accounts"
+        )
         met = in_process(scorer, batch, histories, requests)
         relimit(folder, "package", "--model", model, "--out", folder / "decider")
         good = through_rest(folder / "decider", batch, histories, requests)
@@ -63,9 +73,9 @@ def relimit(folder: Path, *words: object) -> None:
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
-def make_model(folder: Path) -> Path:
+def make_model(folder: Path, accounts: int) -> Path:
     """Simulate a book, train on it and return the artifact's folder."""
-    size = ["--accounts", 800, "--months", 24, "--seed", 1]
+    size = ["--accounts", accounts, "--months", 24, "--seed", 1]
     relimit(folder, "simulate", folder / "book", *size)
     store = f"sqlite:///{folder / 'mlflow.db'}"
     relimit(folder, "train", folder / "book", "--family", "lightgbm", "--tracking-uri", store)
@@ -73,14 +83,14 @@ def make_model(folder: Path) -> Path:
 
 
 def scored_window(folder: Path, model: Path) -> tuple[list[Any], list[dict[str, Any]]]:
-    """Return the batch's last decision of each account in a year, and the histories asked with."""
+    """Return the batch's last decisions of accounts in a year, and the histories asked with."""
     events = folder / "book" / "events.parquet"
     until = datetime.fromisoformat(json.loads((folder / "book" / "book.json").read_text())["as_of"])
     since = until - timedelta(days=365)
     window = ["--since", since.isoformat(), "--as-of", until.isoformat()]
     relimit(folder, "score", "--model", model, "--events", events, *window, "--out", folder / "s")
     rows = pq.read_table(folder / "s" / "decisions").to_pylist()
-    last = {row["account_id"]: row for row in rows}
+    last = dict(itertools.islice({row["account_id"]: row for row in rows}.items(), HISTORIES))
     table = pq.read_table(events)
     column = table["account_id"].to_numpy()
     return plain(list(last.values())), [
