@@ -3,9 +3,9 @@
     python benchmarks/live.py [--requests N] [--accounts N]
 
 A book is simulated and a model trained on it first: the more accounts, the more trees it has and
-the more features it reads, and the longer a decision takes. Every answer is compared with the batch's
-before a time is printed: in process with the same history, through REST with rows of a scored
-window. REST is `mlflow models serve` on what `relimit package` writes, in a process of its own on
+the more features it reads, and the longer a decision takes. Every answer is compared with the
+batch's before a time is printed: in process with the same history, through REST with rows of a
+scored window. REST is `mlflow models serve` on what `relimit package` writes, in a process of its own on
 the same machine, so that clients and server share the cores.
 """
 
@@ -57,9 +57,8 @@ def main() -> int:
         model = make_model(folder, given.accounts)
         batch, histories = scored_window(folder, model)
         scorer = Scorer(load_model(model), load_policy())
-        print(
-            f"a model that reads {len(scorer.model.reads)} features, learnt on {given.accounts:,} accounts"
-        )
+        reads = len(scorer.model.reads)
+        print(f"a model that reads {reads} features, learnt on {given.accounts:,} accounts")
         met = in_process(scorer, batch, histories, requests)
         relimit(folder, "package", "--model", model, "--out", folder / "decider")
         good = through_rest(folder / "decider", batch, histories, requests)
