@@ -5,8 +5,8 @@
 A book is simulated and a model trained on it first: the more accounts, the more trees it has and
 the more features it reads, and the longer a decision takes. Every answer is compared with the
 batch's before a time is printed: in process with the same history, through REST with rows of a
-scored window. REST is `mlflow models serve` on what `relimit package` writes, in a process of its own on
-the same machine, so that clients and server share the cores.
+scored window. REST is `mlflow models serve` on what `relimit package` writes, in a process of its
+own on the same machine, so that clients and server share the cores.
 """
 
 import argparse
