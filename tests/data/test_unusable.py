@@ -1,6 +1,5 @@
 """Read leniently, events without time or kind come with their account, and nobody's stay out."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from relimit.data import choosing, spill
 from relimit.data.errors import DataError
 from relimit.data.files import validate_schema
+from relimit.data.overlap import Workers
 from relimit.data.schema import events_schema
 from relimit.data.stream import EventPlan
 from relimit.data.unusable import nameless_events, split_unusable
@@ -80,7 +80,7 @@ def test_whatever_the_order_of_the_file_those_wanted_come_with_what_they_lack(
     path = written(tmp_path / "e.parquet", table, how)
     named = table.filter(table["account_id"].is_valid())
     wanted, tally = Wanted(None, "prepayment", SINCE, AS_OF), Tally()
-    with ThreadPoolExecutor(2) as pool:
+    with Workers(2) as pool:
         plan = EventPlan.of(path, lenient=True)
         whole = pa.concat_tables(plan.tables(60, pool), promote_options="permissive")
         some = pa.concat_tables(plan.wanted(wanted, tally, 60, pool), promote_options="permissive")
