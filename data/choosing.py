@@ -17,7 +17,7 @@ from relimit.data.events import Ids, conform_columns, conform_events, group_by_a
 from relimit.data.overlap import Workers, read_ahead
 from relimit.data.row_groups import Lot, RowGroup, lots_of
 from relimit.data.schema import events_schema
-from relimit.data.unusable import with_account
+from relimit.data.unusable import conform_read
 from relimit.data.wanted import Tally, Wanted, rows_of
 
 LOT_ROWS: Final = 1_000_000
@@ -142,8 +142,7 @@ def _of_accounts(lot: Lot, told: pa.Table, lenient: bool, also: Sequence[str] = 
 
 def _whole(lot: Lot, lenient: bool) -> pa.Table:
     rows = lot.read([name for name in _NAMES if name in lot.names])
-    named = with_account(rows) if lenient else rows
-    return conform_events(named, where=str(lot.path), lenient=lenient)
+    return conform_read(rows, where=str(lot.path), lenient=lenient)
 
 
 def _kept(lot: Lot, told: pa.Table, rows: NDArray[np.int64], lenient: bool) -> pa.Table:

@@ -1,21 +1,24 @@
 """The row groups of a table of events: which accounts each may hold, read a few at a time."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from relimit.data.events import Ids, conform_columns, conform_events, group_by_account
+from relimit.data.events import Ids, conform_columns, group_by_account
 from relimit.data.files import unreadable
 from relimit.data.overlap import Workers, made_ahead, read_ahead
 from relimit.data.times import microseconds
-from relimit.data.unusable import with_account
+from relimit.data.unusable import conform_read, with_account
+
+Item = TypeVar("Item")
 
 WHOLE: Final = 1_500_000
 """Rows up to which row groups are read at once: the events of a writer's usual million."""
@@ -165,7 +168,9 @@ def read_groups(
     for large, mine in itertools.groupby(lots, key=lambda lot: lot.rows > WHOLE):
         if large:
             pieces = _pieces(mine, schema, rows, threads=pool is None)
-            tables = made_ahead((conform_lot(*piece, lenient) for piece in pieces), pool)
+            tables = made_ahead(
+                (conform_read(piece, where=where, lenient=lenient) for where, piece in pieces), pool
+            )
         else:
             reads = (partial(_read, lot, schema, lenient, threads=pool is None) for lot in mine)
             tables = read_ahead(reads, pool, most=most)
@@ -174,29 +179,25 @@ def read_groups(
 
 def _read(lot: Lot, schema: pa.Schema, lenient: bool, *, threads: bool) -> pa.Table:
     names = [name for name in schema.names if name in lot.names]
-    return conform_lot(lot, lot.read(names, threads=threads), lenient)
-
-
-def conform_lot(lot: Lot, table: pa.Table, lenient: bool) -> pa.Table:
-    """Return rows of a lot as `conform_events` does; see `EventPlan` for `lenient`."""
-    mine = with_account(table) if lenient else table
-    return conform_events(mine, where=str(lot.path), lenient=lenient)
+    return conform_read(lot.read(names, threads=threads), where=str(lot.path), lenient=lenient)
 
 
 def _pieces(
     lots: Iterable[Lot], schema: pa.Schema, rows: int, *, threads: bool
-) -> Iterator[tuple[Lot, pa.Table]]:
+) -> Iterator[tuple[str, pa.Table]]:
+    """Yield where each piece is from, and the piece."""
     for lot in lots:
+        where = str(lot.path)
         names = [name for name in schema.names if name in lot.names]
         told = lot.read(["account_id"], threads=threads)
         if not _ascends(told, lot):
-            yield lot, lot.read(names, threads=threads)
+            yield where, lot.read(names, threads=threads)
             continue
         names.remove("account_id")
         begin = 0
         for piece in lot.pieces(names, rows, threads=threads):
             mine = told["account_id"].slice(begin, piece.num_rows)
-            yield lot, piece.add_column(0, told.schema.field(0), mine)
+            yield where, piece.add_column(0, told.schema.field(0), mine)
             begin += piece.num_rows
 
 
@@ -209,14 +210,24 @@ def lots_of(groups: Iterable[RowGroup], rows: int) -> Iterator[Lot]:
     """Put neighbouring row groups of a file together until they have so many rows."""
     for path, mine in itertools.groupby(groups, key=lambda group: group.path):
         footer = _footer(path)
-        held: list[RowGroup] = []
-        for group in mine:
-            held.append(group)
-            if sum(member.rows for member in held) >= rows:
-                yield Lot(path, footer, tuple(held))
-                held = []
-        if held:
-            yield Lot(path, footer, tuple(held))
+        for held in bunched(mine, rows, attrgetter("rows")):
+            yield Lot(path, footer, held)
+
+
+def bunched(
+    items: Iterable[Item], rows: int, size: Callable[[Item], int]
+) -> Iterator[tuple[Item, ...]]:
+    """Yield neighbouring items together until they have so many rows; the last may have fewer."""
+    held: list[Item] = []
+    count = 0
+    for item in items:
+        held.append(item)
+        count += size(item)
+        if count >= rows:
+            yield tuple(held)
+            held, count = [], 0
+    if held:
+        yield tuple(held)
 
 
 def _footer(path: Path) -> pq.FileMetaData:

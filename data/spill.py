@@ -12,11 +12,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from relimit.data.errors import DataError
-from relimit.data.events import Ids, account_places, conform_events
+from relimit.data.events import Ids, account_places
 from relimit.data.overlap import Workers, in_order_of, made_ahead, read_ahead
 from relimit.data.row_groups import read_batches
 from relimit.data.schema import events_schema
-from relimit.data.unusable import with_account
+from relimit.data.unusable import conform_read
 
 BUCKET_ROWS: Final = 500_000
 """Rows aimed at in a bucket: what two sorts can hold beside the reader in half a gigabyte."""
@@ -121,8 +121,7 @@ def _is_number(found: pa.DataType) -> bool:
 def _batches(files: Sequence[Path], names: Sequence[str], lenient: bool) -> Iterator[pa.Table]:
     for path in files:
         for batch in read_batches(path, names, _BATCH_ROWS):
-            rows = with_account(batch) if lenient else batch
-            yield conform_events(rows, where=str(path), lenient=lenient)
+            yield conform_read(batch, where=str(path), lenient=lenient)
 
 
 def _borders(files: Sequence[Path]) -> Ids:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relimit.data.events import EventBlock, in_total_order
+from relimit.data.segments import places_of
 from relimit.data.vocabulary import KINDS
 
 Ints = NDArray[np.int64]
@@ -52,9 +53,7 @@ def suppose(
     for word in details.values():
         block = _with_detail(block, word)
     sizes = block.starts[account + 1] - block.starts[account]
-    code = np.repeat(np.arange(len(account)), sizes)
-    within = np.arange(len(code)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    rows = np.repeat(block.starts[account], sizes) + within
+    code, rows = places_of(block.starts[account], sizes)
     if known_by is not None:
         seen = block.known_at[rows] <= known_by[code]
         rows, code = rows[seen], code[seen]

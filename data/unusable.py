@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from relimit.data.casts import cast_columns
 from relimit.data.errors import DataError
+from relimit.data.events import conform_events
 from relimit.data.files import TableFiles, open_parquet, unreadable
 
 MOST_NAMELESS: Final = 1_000_000
@@ -24,6 +25,12 @@ def with_account(events: pa.Table) -> pa.Table:
     """Return the events that say whose they are."""
     ids = events["account_id"]
     return events.filter(ids.is_valid()) if ids.null_count else events
+
+
+def conform_read(events: pa.Table, *, where: str, lenient: bool) -> pa.Table:
+    """Return events as `conform_events` does; leniently, those without an account are left out."""
+    named = with_account(events) if lenient else events
+    return conform_events(named, where=where, lenient=lenient)
 
 
 def split_unusable(events: pa.Table) -> tuple[pa.Table, pa.Table]:

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from relimit.data.events import Ids
-from relimit.data.row_groups import RowGroup, conform_lot, lots_of
+from relimit.data.row_groups import RowGroup, bunched, lots_of
 from relimit.data.stream import EventPlan
+from relimit.data.unusable import conform_read
 from relimit.data.wanted import Wanted
 from relimit.serving.packed import GATHERED_ROWS, numbered, parted
 
@@ -41,8 +43,8 @@ class Reading:
     @classmethod
     def of(cls, plan: EventPlan, accounts: Ids | None) -> Self:
         """Share out what a plan reads."""
-        shares, names = tuple(_shares(plan.groups)), tuple(plan.schema.names)
-        return cls(shares, names, accounts, plan.after, plan.lenient)
+        shares = tuple(bunched(plan.groups, GATHERED_ROWS, attrgetter("rows")))
+        return cls(shares, tuple(plan.schema.names), accounts, plan.after, plan.lenient)
 
     def parts(self, task: int, borders: Ids) -> Iterator[pa.RecordBatch]:
         """Yield a task's events by bucket, see `parted`.
@@ -58,21 +60,9 @@ class Reading:
         for lot in lots_of(self.shares[task], GATHERED_ROWS):
             names = [name for name in self.names if name in lot.names]
             for piece in lot.pieces(names, GATHERED_ROWS):
-                yield self._wanted(conform_lot(lot, piece, self.lenient))
+                yield self._wanted(conform_read(piece, where=str(lot.path), lenient=self.lenient))
 
     def _wanted(self, events: pa.Table) -> pa.Table:
         if self.after is not None:
             events = events.filter(pc.greater(events["account_id"], self.after))
         return events if self.accounts is None else Wanted(self.accounts).of(events)
-
-
-def _shares(groups: tuple[RowGroup, ...]) -> Iterator[tuple[RowGroup, ...]]:
-    """Yield neighbouring row groups that together have about as many rows as are gathered."""
-    held: list[RowGroup] = []
-    for group in groups:
-        held.append(group)
-        if sum(one.rows for one in held) >= GATHERED_ROWS:
-            yield tuple(held)
-            held = []
-    if held:
-        yield tuple(held)

@@ -1,11 +1,13 @@
 """Tables as bytes: Spark then moves few large rows, and not one for each event or decision."""
 
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import Any, Final
 
 import pyarrow as pa
 
 from relimit.data.events import Ids, conform_columns
+from relimit.data.row_groups import bunched
 from relimit.data.spill import bucket_of, by_bucket
 
 BUCKET: Final = "bucket"
@@ -59,22 +61,14 @@ def parted(tables: Iterable[pa.Table]) -> Iterator[pa.RecordBatch]:
     pa.RecordBatch
         `PARTED`: of about `GATHERED_ROWS` events, those of each bucket.
     """
-    for events in _gathered(tables):
+    for held in bunched(tables, GATHERED_ROWS, attrgetter("num_rows")):
+        events = pa.concat_tables(held)
+        if not events.num_rows:
+            continue
         parts = by_bucket(events.drop_columns(BUCKET), events[BUCKET].to_numpy())
         numbers, mine = zip(*parts, strict=True)
         rows: list[Any] = [list(numbers), [pack(_encoded(part)) for part in mine]]
         yield pa.record_batch(rows, schema=PARTED)
-
-
-def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    held: list[pa.Table] = []
-    for table in tables:
-        held.append(table)
-        if sum(one.num_rows for one in held) >= GATHERED_ROWS:
-            yield pa.concat_tables(held)
-            held = []
-    if sum(one.num_rows for one in held):
-        yield pa.concat_tables(held)
 
 
 def _encoded(events: pa.Table) -> pa.Table:

@@ -75,12 +75,27 @@ def undecidable(block: EventBlock, prepayments: Prepayments) -> NDArray[np.objec
     ):
         rows = fault.nonzero()[0]
         if rows.size:
-            first = np.full(len(block.account_ids), np.iinfo(np.int64).max)
             account = np.searchsorted(block.starts, rows, side="right") - 1
-            np.minimum.at(first, account, block.known_at[rows])
-            reasons[first[prepayments.account] <= prepayments.as_of] = reason
+            reasons[known_by_then(account, block.known_at[rows], prepayments)] = reason
     reasons[(prepayments.as_of < EARLIEST) | (prepayments.as_of >= LATEST)] = NO_DATE
     return reasons
+
+
+def known_by_then(
+    account: NDArray[np.int64], known_at: NDArray[np.int64], prepayments: Prepayments
+) -> NDArray[np.bool_]:
+    """Return `[n]` which prepayments were made once one of some events of the account was known.
+
+    Parameters
+    ----------
+    account, known_at
+        `[events]`: the place of each one's account, as in `prepayments`, and microseconds UTC.
+    """
+    accounts = int(max(account.max(initial=-1), prepayments.account.max(initial=-1))) + 1
+    first = np.full(accounts, np.iinfo(np.int64).max)
+    np.minimum.at(first, account, known_at)
+    known: NDArray[np.bool_] = first[prepayments.account] <= prepayments.as_of
+    return known
 
 
 def _repeated(block: EventBlock) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from relimit.data.schema import events_schema
 from relimit.data.unusable import nameless_events, split_unusable
 from relimit.data.vocabulary import PREPAYMENT
 from relimit.data.wanted import Wanted
-from relimit.serving.quarantine import quarantine_schema
+from relimit.serving.quarantine import known_by_then, quarantine_schema
 
 NO_ACCOUNT: Final = "an event has no account"
 NO_TIME: Final = "an event of the account has no time"
@@ -58,13 +58,10 @@ class Unusable:
         place = np.minimum(np.searchsorted(accounts, ids), len(accounts) - 1)
         mine = accounts[place] == ids
         known_at = pc.fill_null(_known_at(self.events), EVER).to_numpy()
-        first = np.full(len(accounts), np.iinfo(np.int64).max)
         spoilt, told = reasons.copy(), _reasons(self.events)
         for reason in (NO_KIND, NO_TIME):
             rows = mine & (told == reason)
-            first[:] = np.iinfo(np.int64).max
-            np.minimum.at(first, place[rows], known_at[rows])
-            spoilt[first[prepayments.account] <= prepayments.as_of] = reason
+            spoilt[known_by_then(place[rows], known_at[rows], prepayments)] = reason
         return spoilt
 
     def accounts_beside(self, accounts: Ids) -> Ids:

@@ -172,3 +172,14 @@ def run(small_model: Path, events: Path, tmp_path: Path, night: Any, relimit: An
         return relimit("score", *files, *night.words, *words)
 
     return run
+
+
+@pytest.fixture
+def sound(night: Any, tmp_path: Path, small_model: Path, relimit: Any) -> tuple[pa.Table, pa.Table]:
+    """Sound events, and the decisions that they lead to."""
+    table = night.book(30, 8)
+    path, out = tmp_path / "sound.parquet", tmp_path / "sound"
+    pq.write_table(table, path)
+    words = ["--model", small_model, "--events", path, *night.words, "--out", out]
+    assert relimit("score", *words).exit_code == 0
+    return table, pq.read_table(out / "decisions")

@@ -32,17 +32,6 @@ def quarantined(tmp_path: Path) -> dict[Any, str]:
     return {row["account_id"]: row["reason"] for row in rows}
 
 
-@pytest.fixture
-def sound(night: Any, tmp_path: Path, small_model: Path, relimit: Any) -> tuple[Any, pa.Table]:
-    """Sound events, and the decisions that they lead to."""
-    table = night.book(30, 8)
-    path, out = tmp_path / "sound.parquet", tmp_path / "sound"
-    pq.write_table(table, path)
-    words = ["--model", small_model, "--events", path, *night.words, "--out", out]
-    assert relimit("score", *words).exit_code == 0
-    return table, pq.read_table(out / "decisions")
-
-
 def with_more(table: pa.Table, more: pa.Table) -> pa.Table:
     """Rows put beside others, in the order of the accounts."""
     joined = pa.concat_tables([table, more.cast(table.schema)])

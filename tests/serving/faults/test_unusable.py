@@ -83,17 +83,6 @@ def kept(run: Any, tmp_path: Path) -> Any:
     return kept
 
 
-@pytest.fixture
-def sound(night: Any, tmp_path: Path, small_model: Path, relimit: Any) -> tuple[pa.Table, pa.Table]:
-    """Sound events, and the decisions that they lead to."""
-    table = night.book(30, 8)
-    path, out = tmp_path / "sound.parquet", tmp_path / "sound"
-    pq.write_table(table, path)
-    words = ["--model", small_model, "--events", path, *night.words, "--out", out]
-    assert relimit("score", *words).exit_code == 0
-    return table, pq.read_table(out / "decisions")
-
-
 @pytest.mark.parametrize("how", ["one group", "row groups", "shuffled", "parts", "no statistics"])
 @pytest.mark.parametrize("together", [1_000_000, 60])
 @pytest.mark.parametrize("column", REASONS)
