@@ -141,6 +141,11 @@ def conform_columns(
     return conform(events, pa.schema(fields), where=where)
 
 
+def block_schema(*, text_ids: bool, lenient: bool) -> pa.Schema:
+    """Return the schema of what `conform_events` returns."""
+    return _BLOCK_SCHEMAS[lenient][text_ids]
+
+
 def _block_schema(account_id: pa.DataType, *, lenient: bool) -> pa.Schema:
     schema = events_schema(account_id)
     for name in ("ts", "kind") if lenient else ():
@@ -184,7 +189,7 @@ def _runs(ids: pa.ChunkedArray) -> tuple[Ids, NDArray[np.int64]] | None:
 
     None if the column does not ascend.
     """
-    words = None if pa.types.is_integer(ids.type) else _encode(ids)
+    words = None if pa.types.is_integer(ids.type) else encode(ids)
     code = ids.to_numpy() if words is None else words[1]
     starts = np.concatenate(([0], np.flatnonzero(code[1:] != code[:-1]) + 1, [len(code)]))
     if len(code) == 0:
@@ -202,7 +207,7 @@ def account_places(ids: pa.ChunkedArray) -> tuple[Ids, NDArray[np.int64]]:
     if pa.types.is_integer(ids.type):
         numbers = ids.to_numpy().astype(np.int64, copy=False)
         return np.unique(numbers, return_inverse=True)
-    words, code = _encode(ids)
+    words, code = encode(ids)
     used = np.unique(code)
     names = np.array(_text(words.take(pa.array(used))), dtype=object)
     order = np.argsort(names)
@@ -211,9 +216,9 @@ def account_places(ids: pa.ChunkedArray) -> tuple[Ids, NDArray[np.int64]]:
     return names[order], place.take(code)
 
 
-def _encode(column: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.signedinteger[Any]]]:
+def encode(column: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.signedinteger[Any]]]:
     """Return a string column's dictionary and its codes, as narrow as they came; −1 for null."""
-    whole = _one_chunk(column)
+    whole = one_chunk(column)
     if not pa.types.is_dictionary(whole.type):
         whole = whole.dictionary_encode()
     code = whole.indices
@@ -241,11 +246,11 @@ def _text(words: pa.Array) -> list[str]:
 def _event_columns(events: pa.Table) -> dict[str, NDArray[Any]]:
     ts = _times(events["ts"])
     columns: dict[str, NDArray[Any]] = {"ts": ts, "known_at": _known_at(events["known_at"], ts)}
-    words, code = _encode(events["kind"])
+    words, code = encode(events["kind"])
     places = np.array([PLACE.get(word, -1) for word in _text(words)] or [-1], dtype=np.int8)
     columns["kind"] = places.take(code)
     for name, kind in (("amount", np.int64), ("value", np.int32), ("loan_id", np.int64)):
-        columns[name], columns[f"has_{name}"] = _numbers(events[name], kind)
+        columns[name], columns[f"has_{name}"] = numbers(events[name], kind)
     return columns
 
 
@@ -263,21 +268,22 @@ def _known_at(column: pa.ChunkedArray, ts: NDArray[np.int64]) -> NDArray[np.int6
     return np.where(valid, _times(pc.fill_null(column, pa.scalar(0, column.type))), ts)
 
 
-def _numbers(column: pa.ChunkedArray, kind: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+def numbers(column: pa.ChunkedArray, kind: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Return a nullable integer column as numbers, 0 where null, and where it is not null."""
     size = len(column)
     if column.null_count == size:
         return np.zeros(size, kind), np.zeros(size, np.bool_)
     if column.null_count == 0:
         return column.to_numpy(), np.ones(size, np.bool_)
-    whole = _one_chunk(column)
+    whole = one_chunk(column)
     flags, numbers = (np.frombuffer(buffer, np.uint8) for buffer in whole.buffers())
     end = whole.offset + size
     there = np.unpackbits(flags, count=end, bitorder="little").view(np.bool_)[whole.offset :]
     return numbers.view(kind)[whole.offset : end] * there, there
 
 
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+def one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array, copied only if it comes in several."""
     if column.num_chunks == 1:
         return column.chunk(0)
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
@@ -290,7 +296,7 @@ def _details(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int32
     """
     if column.null_count == len(column):
         return (), np.full(len(column), -1, np.int32)
-    words, code = _encode(column)
+    words, code = encode(column)
     seen = np.zeros(len(words) + 1, np.bool_)
     seen[code] = True
     used = np.flatnonzero(seen[:-1])

@@ -246,15 +246,3 @@ def _open(path: Path, footer: pq.FileMetaData) -> pq.ParquetFile:
         read_dictionary=words,
         pre_buffer=False,  # it costs a tenth of the time, and gains on remote disks alone
     )
-
-
-def read_batches(path: Path, names: Sequence[str], rows: int) -> Iterator[pa.Table]:
-    """Read a file in pieces of at most `rows`, however large its row groups are."""
-    footer = _footer(path)
-    wanted = [name for name in names if name in footer.schema.names]
-    try:
-        with _open(path, footer) as file:
-            for batch in file.iter_batches(rows, columns=wanted):
-                yield pa.Table.from_batches([batch])
-    except (OSError, pa.ArrowException) as error:
-        raise unreadable(path, error) from error

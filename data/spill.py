@@ -1,48 +1,60 @@
 """Events in no order, parted by account into files small enough to be sorted one by one."""
 
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from relimit.data.borders import Borders
+from relimit.data.buckets import Buckets, Content, Parted
 from relimit.data.errors import DataError
-from relimit.data.events import Ids, account_places
+from relimit.data.event_numbers import (
+    Vocabulary,
+    events_of,
+    has,
+    numbers_of,
+    text_of,
+    texts_of,
+)
+from relimit.data.events import account_places, block_schema
+from relimit.data.layout import Layout, Layouts, Words, ranges_of
 from relimit.data.overlap import Workers, in_order_of, made_ahead, read_ahead
-from relimit.data.row_groups import read_batches
+from relimit.data.row_groups import Lot, RowGroup, lots_of
 from relimit.data.schema import events_schema
 from relimit.data.unusable import conform_read
 
 BUCKET_ROWS: Final = 500_000
 """Rows aimed at in a bucket: what two sorts can hold beside the reader in half a gigabyte."""
 
-MOST_BUCKETS: Final = 256
 _COLUMNS: Final = tuple(events_schema().names)
-_BATCH_ROWS: Final = 500_000
-_SAMPLE: Final = 2_000
+_BATCH_ROWS: Final = 131_072
+_ACCOUNT_BITS: Final = 24
+"""Ids of a bucket that lie further apart are numbered first."""
 
 
 def spill(
-    files: Sequence[Path],
+    groups: Sequence[RowGroup],
     folder: Path,
     pool: Workers | None = None,
     *,
     names: Sequence[str] = _COLUMNS,
     lenient: bool = False,
 ) -> Iterator[pa.Table]:
-    """Yield the events of files in buckets of ascending ranges of accounts.
+    """Yield the events of row groups in buckets of ascending ranges of accounts.
 
     Within a bucket they are sorted by account and `known_at`, ties in no order.
 
     Parameters
     ----------
-    files
-        Parquet files of events, already checked.
+    groups
+        Row groups of files that have been checked, file after file.
     folder
         An empty folder for the buckets; one copy of the events is written to it.
     pool
@@ -63,18 +75,14 @@ def spill(
     DataError
         There is no room for the copy.
     """
-    borders = _borders(files)
-    paths = [folder / f"{number:03}.arrow" for number in range(len(borders) + 1)]
-    with _room_needed(folder), ExitStack() as stack:
-        writers: dict[int, pa.RecordBatchStreamWriter] = {}
-        for parts in _parted(made_ahead(_batches(files, names, lenient), pool), borders, pool):
-            for number, part in parts:
-                if number not in writers:
-                    writers[number] = stack.enter_context(
-                        pa.ipc.new_stream(paths[number], part.schema)
-                    )
-                writers[number].write_table(part)
-    there = (partial(_sorted_bucket, path) for path in paths if path.exists())
+    lots = list(lots_of(groups, sys.maxsize))
+    copy = _Copy(Borders.of(lots, BUCKET_ROWS, pool), Buckets(folder), lenient)
+    parts = _parted(copy, made_ahead(_batches(lots, names), pool), pool)
+    with _room_needed(folder), copy.buckets.opened():
+        for part in parts:
+            if part is not None:
+                copy.buckets.write(part)
+    there = (partial(_sorted_bucket, copy, number) for number in copy.buckets.filled())
     yield from read_ahead(there, pool)
 
 
@@ -93,93 +101,106 @@ def _room_needed(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _sorted_bucket(path: Path) -> pa.Table:
-    """Read a bucket, drop its file, and sort its rows by account and by when they were known."""
-    with pa.ipc.open_stream(path) as reader:
-        table = reader.read_all().unify_dictionaries().combine_chunks()
-    path.unlink()
-    known_at = pc.coalesce(table["known_at"], table["ts"]).cast(pa.int64())
-    known_at = pc.fill_null(known_at, 0).to_numpy()
-    account = table["account_id"]
-    place = account.to_numpy() if _is_number(account.type) else account_places(account)[1]
-    return table.take(pa.array(_order(place, known_at)))
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """By what a copy of the events is written and read."""
+
+    borders: Borders
+    buckets: Buckets
+    lenient: bool
+    kinds: Vocabulary = field(default_factory=Vocabulary)
+    layouts: Layouts = field(default_factory=Layouts)
 
 
-def _order(account: NDArray[np.int64], known_at: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return what sorts rows by account, then time: one key of both sorts fastest where it fits."""
-    least, first = int(account.min()), int(known_at.min())
-    bits = (int(known_at.max()) - first).bit_length()
-    if bits + (int(account.max()) - least).bit_length() > 63:
-        return np.lexsort((known_at, account))
-    return np.argsort(((account - least) << bits) | (known_at - first))
+_Batch = tuple[Path, pa.Table]
 
 
-def _is_number(found: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(found))
-
-
-def _batches(files: Sequence[Path], names: Sequence[str], lenient: bool) -> Iterator[pa.Table]:
-    for path in files:
-        for batch in read_batches(path, names, _BATCH_ROWS):
-            yield conform_read(batch, where=str(path), lenient=lenient)
-
-
-def _borders(files: Sequence[Path]) -> Ids:
-    """Return ascending ids that part the events into buckets of about the same size."""
-    samples, rows = [], 0
-    batches = (batch for path in files for batch in read_batches(path, ["account_id"], _BATCH_ROWS))
-    for batch in batches:
-        rows += batch.num_rows
-        ids = batch["account_id"].drop_null()
-        samples.append(_every(ids, max(1, batch.num_rows // _SAMPLE)))
-    if not samples:
-        return np.empty(0, np.int64)
-    sample: NDArray[Any] = np.sort(np.concatenate(samples))
-    buckets = min(MOST_BUCKETS, rows // BUCKET_ROWS + 1)
-    return np.unique(sample[np.arange(1, buckets) * len(sample) // buckets])
-
-
-def _every(ids: pa.ChunkedArray, step: int) -> Ids:
-    """Return every `step`-th id."""
-    if _is_number(ids.type):
-        return np.asarray(ids.to_numpy().astype(np.int64, copy=False)[::step])
-    return np.array(ids.take(pa.array(np.arange(0, len(ids), step))).to_pylist(), dtype=object)
-
-
-def bucket_of(ids: pa.ChunkedArray, borders: Ids) -> NDArray[np.int64]:
-    """Return each row's bucket, `[rows]`: how many of the ascending borders its id is at or beyond.
-
-    No id is null.
-    """
-    number = _is_number(ids.type)
-    names, place = (ids.to_numpy(), None) if number else account_places(ids)
-    bucket: NDArray[np.int64] = np.searchsorted(borders, names, side="right")
-    return bucket if place is None else bucket.take(place)
+def _batches(lots: Sequence[Lot], names: Sequence[str]) -> Iterator[_Batch]:
+    for lot in lots:
+        there = [name for name in names if name in lot.names]
+        yield from ((lot.path, batch) for batch in lot.pieces(there, _BATCH_ROWS, threads=True))
 
 
 def _parted(
-    batches: Iterator[pa.Table], borders: Ids, pool: Workers | None
-) -> Iterator[list[tuple[int, pa.Table]]]:
-    part = partial(_parts, borders=borders)
-    if pool is None:
-        return map(part, batches)
-    return in_order_of(part, batches, pool, most=1)
+    copy: _Copy, batches: Iterator[_Batch], pool: Workers | None
+) -> Iterator[Parted | None]:
+    part = partial(_part, copy)
+    return map(part, batches) if pool is None else in_order_of(part, batches, pool, most=2)
 
 
-def _parts(batch: pa.Table, borders: Ids) -> list[tuple[int, pa.Table]]:
-    """Return the rows of each bucket that has any; numbers this short sort in linear time."""
-    return list(by_bucket(batch, bucket_of(batch["account_id"], borders).astype(np.int16)))
+def _part(copy: _Copy, batch: _Batch) -> Parted | None:
+    """Return a batch of events parted by account; None if none is anybody's."""
+    path, rows = batch
+    events = conform_read(rows, where=str(path), lenient=copy.lenient)
+    if not events.num_rows:
+        return None
+    numbers, texts = numbers_of(events, copy.kinds)
+    layout = copy.layouts.holding(ranges_of(numbers))
+    bucket = copy.borders.bucket(events["account_id"])
+    return Parted.of(layout, numbers, texts, bucket, copy.borders.buckets)
 
 
-def by_bucket(
-    table: pa.Table, bucket: NDArray[np.signedinteger[Any]]
-) -> Iterator[tuple[int, pa.Table]]:
-    """Yield the number and the rows of each bucket that has any, ascending.
+def _sorted_bucket(copy: _Copy, number: int) -> pa.Table:
+    """Read a bucket, and sort its rows by account and by when they were known."""
+    layout = copy.layouts.widest
+    rows, content = copy.buckets.take(number, layout)
+    schema = block_schema(text_ids=copy.borders.of_text, lenient=copy.lenient)
+    texts = {name: _text(layout, rows, name, content) for name in texts_of(schema)}
+    account, ids = layout.column(rows, "account_id"), None
+    if "account_id" in texts:
+        ids, account = account_places(pa.chunked_array([texts.pop("account_id")]))
+    known_at = layout.column(rows, "ts") + layout.column(rows, "known_at")
+    order = _order(account, known_at)
+    found = layout.columns(rows.take(order, axis=1))
+    found["known_at"] = known_at.take(order)
+    places = pa.array(order)
+    texts = {name: text.take(places) for name, text in texts.items() if text is not None}
+    if ids is not None:
+        texts["account_id"] = pa.array(ids, pa.string()).take(pa.array(account.take(order)))
+    return events_of(found, texts, schema, copy.kinds)
 
-    `bucket` is each row's, `[rows]`, from 0; rows of a bucket stay in their order.
+
+def _text(layout: Layout, rows: Words, name: str, content: Content) -> pa.Array | None:
+    """Return a column of text of a bucket's rows; None if all is null."""
+    there = layout.column(rows, has(name))
+    if not there.any():
+        return None
+    return text_of(layout.column(rows, name), there, content.get(name, np.empty(0, np.uint8)))
+
+
+def _order(account: NDArray[np.int64], known_at: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return what sorts rows by account, then time.
+
+    Both and the row's number make one number, for sorting numbers costs a third of sorting rows by
+    them. Where it has too few bits for the time, the last are left out, and the few rows that are
+    then alike are sorted again.
     """
-    if np.any(bucket[1:] < bucket[:-1]):
-        table = table.take(pa.array(np.argsort(bucket, kind="stable")))
-    edges = np.concatenate(([0], np.cumsum(np.bincount(bucket))))
-    for number in np.flatnonzero(np.diff(edges)):
-        yield int(number), table.slice(edges[number], edges[number + 1] - edges[number])
+    rows = len(account)
+    row_bits = (rows - 1).bit_length()
+    account_bits = (int(account.max()) - int(account.min())).bit_length()
+    if account_bits > _ACCOUNT_BITS:
+        account = np.unique(account, return_inverse=True)[1]
+        account_bits = row_bits
+    least = known_at.min()
+    time_bits = (int(known_at.max()) - int(least)).bit_length()
+    left_out = max(account_bits + time_bits + row_bits - 63, 0)
+    time = ((known_at - least).view(np.uint64) >> np.uint64(left_out)).view(np.int64)
+    key = (((account - account.min()) << (time_bits - left_out)) | time) << row_bits
+    key |= np.arange(rows)
+    key.sort()
+    order = key & ((1 << row_bits) - 1)
+    return _alike_sorted(order, key >> row_bits, known_at) if left_out else order
+
+
+def _alike_sorted(
+    order: NDArray[np.int64], key: NDArray[np.int64], known_at: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the order with the rows of each key sorted by time."""
+    alike = key[1:] == key[:-1]
+    time = known_at.take(order)
+    if not (alike & (time[1:] < time[:-1])).any():
+        return order
+    places = np.flatnonzero(np.append(alike, False) | np.insert(alike, 0, False))
+    mine = order[places]
+    order[places] = mine[np.lexsort((time[places], key[places]))]
+    return order

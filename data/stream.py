@@ -179,9 +179,8 @@ class EventPlan:
             yield from _whole_accounts(groups, self.accounts, rows)
             return
         with tempfile.TemporaryDirectory(prefix="relimit-") as folder:
-            files = list(dict.fromkeys(group.path for group in self.groups))
             names = self.schema.names
-            buckets = spill(files, Path(folder), pool, names=names, lenient=self.lenient)
+            buckets = spill(self.groups, Path(folder), pool, names=names, lenient=self.lenient)
             yield from _whole_accounts(buckets, self.accounts, rows)
 
 

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from relimit.data.events import Ids, conform_columns
+from relimit.data.events import Ids, account_places, conform_columns
 from relimit.data.row_groups import bunched
-from relimit.data.spill import bucket_of, by_bucket
 
 BUCKET: Final = "bucket"
 EVENTS: Final = "events"
@@ -45,7 +46,7 @@ def numbered(tables: Iterable[pa.Table], borders: Ids) -> Iterator[pa.Table]:
     """
     for table in tables:
         ids = conform_columns(table, ["account_id"], where="events")["account_id"]
-        yield table.append_column(BUCKET, pa.array(bucket_of(ids, borders)))
+        yield table.append_column(BUCKET, pa.array(_bucket_of(ids, borders)))
 
 
 def parted(tables: Iterable[pa.Table]) -> Iterator[pa.RecordBatch]:
@@ -65,10 +66,35 @@ def parted(tables: Iterable[pa.Table]) -> Iterator[pa.RecordBatch]:
         events = pa.concat_tables(held)
         if not events.num_rows:
             continue
-        parts = by_bucket(events.drop_columns(BUCKET), events[BUCKET].to_numpy())
+        parts = _by_bucket(events.drop_columns(BUCKET), events[BUCKET].to_numpy())
         numbers, mine = zip(*parts, strict=True)
         rows: list[Any] = [list(numbers), [pack(_encoded(part)) for part in mine]]
         yield pa.record_batch(rows, schema=PARTED)
+
+
+def _bucket_of(ids: pa.ChunkedArray, borders: Ids) -> NDArray[np.int64]:
+    """Return each row's bucket, `[rows]`: how many of the ascending borders its id is at or beyond.
+
+    No id is null.
+    """
+    number = pa.types.is_integer(ids.type)
+    names, place = (ids.to_numpy(), None) if number else account_places(ids)
+    bucket: NDArray[np.int64] = np.searchsorted(borders, names, side="right")
+    return bucket if place is None else bucket.take(place)
+
+
+def _by_bucket(
+    table: pa.Table, bucket: NDArray[np.signedinteger[Any]]
+) -> Iterator[tuple[int, pa.Table]]:
+    """Yield the number and the rows of each bucket that has any, ascending.
+
+    `bucket` is each row's, `[rows]`, from 0; rows of a bucket stay in their order.
+    """
+    if np.any(bucket[1:] < bucket[:-1]):
+        table = table.take(pa.array(np.argsort(bucket, kind="stable")))
+    edges = np.concatenate(([0], np.cumsum(np.bincount(bucket))))
+    for number in np.flatnonzero(np.diff(edges)):
+        yield int(number), table.slice(edges[number], edges[number + 1] - edges[number])
 
 
 def _encoded(events: pa.Table) -> pa.Table:

@@ -42,10 +42,10 @@ SPILL = """
 import time
 from relimit.data import choosing, spill
 from relimit.serving.cli import main
-def wait(path):
+def wait(*bucket):
     print("parted", flush=True)
     time.sleep(1)
-    return sorted_bucket(path)
+    return sorted_bucket(*bucket)
 choosing.MOST_GATHERED, sorted_bucket, spill._sorted_bucket = 0, spill._sorted_bucket, wait
 main()
 """
