@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from relimit.data.event_numbers import offsets_of
-from relimit.data.layout import Columns, Layout, Words
+from relimit.data.layout import Layout, Words
 
 Bytes = NDArray[np.uint8]
 Content = dict[str, Bytes]
@@ -43,21 +43,20 @@ class Parted:
     def of(
         cls,
         layout: Layout,
-        columns: Columns,
+        words: Words,
         texts: dict[str, pa.Array],
         bucket: NDArray[np.uint8],
         buckets: int,
     ) -> Self:
-        """Part columns by each row's bucket, `[rows]`; rows of a bucket stay in their order."""
+        """Part rows by the bucket of each, `[rows]`; rows of a bucket stay in their order."""
         order = np.argsort(bucket, kind="stable")  # numbers this short are sorted in linear time
         edges = np.concatenate(([0], np.cumsum(np.bincount(bucket, minlength=buckets))))
-        words = layout.packed(columns).take(order, axis=1)
         content = {}
         for name, text in texts.items():
             mine = text.take(pa.array(order))
             offsets = offsets_of(mine)
             content[name] = np.frombuffer(mine.buffers()[2], np.uint8), offsets[edges].tolist()
-        return cls(layout, words, edges.tolist(), content)
+        return cls(layout, words.take(order, axis=1), edges.tolist(), content)
 
 
 class Buckets:
@@ -127,8 +126,7 @@ class Buckets:
         for _, alike in groupby(pairs, lambda pair: id(pair[0])):
             before, mine = zip(*alike, strict=True)
             whole = np.concatenate(mine, axis=1)
-            same = before[0] is layout
-            found.append(whole if same else layout.packed(before[0].columns(whole)))
+            found.append(whole if before[0] is layout else layout.moved(whole, before[0]))
         return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
 

@@ -1,7 +1,6 @@
 """Events as columns of whole numbers, and back as a table."""
 
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from relimit.data.contract import is_text
 from relimit.data.events import encode, numbers, one_chunk
-from relimit.data.layout import Columns
+from relimit.data.layout import Columns, Layout, Words
 
 
 class Vocabulary:
@@ -33,7 +32,10 @@ class Vocabulary:
     def column(self, codes: NDArray[np.int32]) -> pa.Array:
         """Return the words of some numbers."""
         words = pa.array(list(self._place), pa.binary()).view(pa.string())
-        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), words)
+        nulls = codes < 0
+        return pa.DictionaryArray.from_arrays(
+            pa.array(codes, mask=nulls if nulls.any() else None), words
+        )
 
 
 def numbers_of(events: pa.Table, words: Vocabulary) -> tuple[Columns, dict[str, pa.Array]]:
@@ -69,29 +71,37 @@ def _text(column: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.bool_]]:
 
 
 def events_of(
-    found: Columns, texts: dict[str, pa.Array], schema: pa.Schema, words: Vocabulary
+    layout: Layout, rows: Words, texts: dict[str, pa.Array], schema: pa.Schema, kinds: Vocabulary
 ) -> pa.Table:
     """Return events again as a table, in the types that blocks are made from.
 
     Parameters
     ----------
-    found, texts
-        As from `numbers_of`, but `known_at` as a time; a text that is not there is null.
+    layout, rows
+        The numbers of `numbers_of`.
+    texts
+        The columns of text; one that is not there is null.
     """
-    columns, rows = [], len(found["kind"])
+    columns = []
     for field in schema:
-        name = field.name
-        if name == "kind":
-            columns.append(words.column(found[name].astype(np.int32)))
+        if field.name == "kind":
+            columns.append(kinds.column(layout.column(rows, "kind").astype(np.int32)))
+        elif (text := texts.get(field.name)) is not None:
+            columns.append(text.cast(field.type))
         elif is_text(field.type):
-            text = texts.get(name)
-            columns.append(pa.nulls(rows, field.type) if text is None else text.cast(field.type))
+            columns.append(pa.nulls(rows.shape[1], field.type))
         else:
-            width = np.int32 if field.type == pa.int32() else np.int64
-            values = np.ascontiguousarray(found[name], width)
-            buffers = [_validity(found[has(name)]), pa.py_buffer(values)]
-            columns.append(pa.Array.from_buffers(field.type, len(found[name]), buffers))
+            columns.append(_number_column(layout, rows, field))
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _number_column(layout: Layout, rows: Words, field: pa.Field) -> pa.Array:
+    values = layout.column(rows, field.name)
+    if field.name == "known_at":
+        values = values + layout.column(rows, "ts")
+    kept = np.ascontiguousarray(values, np.int32 if field.type == pa.int32() else np.int64)
+    buffers = [_validity(layout.flags(rows, has(field.name))), pa.py_buffer(kept)]
+    return pa.Array.from_buffers(field.type, len(kept), buffers)
 
 
 def texts_of(schema: pa.Schema) -> list[str]:
@@ -99,20 +109,18 @@ def texts_of(schema: pa.Schema) -> list[str]:
     return [field.name for field in schema if is_text(field.type) and field.name != "kind"]
 
 
-def text_of(lengths: NDArray[Any], there: NDArray[Any], content: NDArray[np.uint8]) -> pa.Array:
+def text_of(
+    lengths: NDArray[np.int64], there: NDArray[np.bool_], content: NDArray[np.uint8]
+) -> pa.Array:
     """Return texts of some lengths, which follow each other in an array of bytes."""
     offsets = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
     buffers = [_validity(there), pa.py_buffer(offsets), pa.py_buffer(content)]
     return pa.Array.from_buffers(pa.large_string(), len(lengths), buffers).cast(pa.string())
 
 
-def _validity(there: NDArray[np.uint8]) -> pa.Buffer | None:
+def _validity(there: NDArray[np.bool_]) -> pa.Buffer | None:
     """Return the bits that tell Arrow which rows are not null; None if none is."""
-    return (
-        None
-        if there.all()
-        else pa.py_buffer(np.packbits(there.astype(np.bool_), bitorder="little"))
-    )
+    return None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
 
 
 def offsets_of(text: pa.Array) -> NDArray[np.int32]:

@@ -8,6 +8,8 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from relimit.data.errors import DataError
+
 Columns = dict[str, NDArray[Any]]
 Range = tuple[int, int]
 Words = NDArray[np.uint64]
@@ -30,6 +32,16 @@ class Field:
     word: int
     shift: int
 
+    @property
+    def range(self) -> Range:
+        """The least and the greatest number for which there is room."""
+        return self.base, self.base + 2**self.bits - 1
+
+    @property
+    def wrapped_base(self) -> np.uint64:
+        """The base as words have it; what is beyond it is reckoned modulo 2^64, and so exact."""
+        return np.uint64(self.base % 2**WORD_BITS)
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -37,15 +49,12 @@ class Layout:
 
     Attributes
     ----------
-    ranges
-        The numbers that each column may have.
     fields
         By column; one that has a single number takes no bits.
     words
         How many there are to a row.
     """
 
-    ranges: Mapping[str, Range]
     fields: Mapping[str, Field]
     words: int
 
@@ -61,24 +70,22 @@ class Layout:
                 used.append(0)
             fields[name] = Field(ranges[name][0], bits[name], word, used[word])
             used[word] += bits[name]
-        return cls(ranges, fields, len(used))
+        return cls(fields, len(used))
 
-    def holds(self, ranges: Mapping[str, Range]) -> bool:
-        """Return whether numbers of some ranges can be laid so."""
-        for name, (low, high) in ranges.items():
-            if name not in self.ranges or low < self.ranges[name][0] or high > self.ranges[name][1]:
-                return False
-        return True
-
-    def packed(self, columns: Columns) -> Words:
-        """Return the words of rows, `[words, rows]`."""
+    def packed(self, columns: Columns) -> Words | None:
+        """Return the words of rows, `[words, rows]`; None if a number is beyond its range."""
         words = np.zeros((self.words, len(next(iter(columns.values())))), np.uint64)
-        for name, field in self.fields.items():
-            if field.bits:
-                number = columns[name].astype(np.int64, copy=False).view(np.uint64)
-                beyond = number - np.uint64(field.base % 2**WORD_BITS)
-                beyond <<= np.uint64(field.shift)
-                words[field.word] |= beyond
+        for name, values in columns.items():
+            field = self.fields.get(name)
+            if field is None or not field.bits:
+                if field is None or (values != field.base).any():
+                    return None
+                continue
+            beyond = values.astype(np.int64, copy=False).view(np.uint64) - field.wrapped_base
+            if int(np.bitwise_or.reduce(beyond)) >> field.bits:
+                return None
+            beyond <<= np.uint64(field.shift)
+            words[field.word] |= beyond
         return words
 
     def column(self, words: Words, name: str) -> NDArray[np.int64]:
@@ -87,13 +94,25 @@ class Layout:
         if not field.bits:
             return np.broadcast_to(np.int64(field.base), words.shape[1])
         beyond = words[field.word] >> np.uint64(field.shift)
-        beyond &= np.uint64(2**field.bits - 1)
-        beyond += np.uint64(field.base % 2**WORD_BITS)
+        if field.shift + field.bits < WORD_BITS:
+            beyond &= np.uint64(2**field.bits - 1)
+        if field.base:
+            beyond += field.wrapped_base
         return beyond.view(np.int64)
 
-    def columns(self, words: Words) -> Columns:
-        """Return every column's numbers."""
-        return {name: self.column(words, name) for name in self.fields}
+    def moved(self, words: Words, before: Self) -> Words:
+        """Return the words of a layout that has no greater ranges as they are in this one."""
+        columns = {name: before.column(words, name) for name in before.fields}
+        if (mine := self.packed(columns)) is None:
+            raise DataError("rows were laid in too few bits", mend="Report this to relimit")
+        return mine
+
+    def flags(self, words: Words, name: str) -> NDArray[np.bool_]:
+        """Return a column that has but 0 and 1, `[rows]`."""
+        field = self.fields[name]
+        if not field.bits:
+            return np.full(words.shape[1], field.base, np.bool_)
+        return (words[field.word] & np.uint64(1 << field.shift)) != 0
 
 
 class Layouts:
@@ -111,21 +130,22 @@ class Layouts:
         self.widest = Layout.of({})
         self._lock = Lock()
 
-    def holding(self, ranges: Mapping[str, Range]) -> Layout:
-        """Return the last layout, or a new one if that can't hold numbers of some ranges.
+    def packed(self, columns: Columns) -> tuple[Layout, Words]:
+        """Return the words of rows, and the layout in which they are."""
+        layout = self.widest
+        while (words := layout.packed(columns)) is None:
+            layout = self._widened(ranges_of(columns))
+        return layout, words
 
-        A new one has room for half as many on either side, so that few are made however the ranges
-        grow.
+    def _widened(self, ranges: Mapping[str, Range]) -> Layout:
+        """Return a layout for numbers of some ranges as well, with room for as many again.
+
+        So that few are made, however the ranges grow from one batch to the next.
         """
         with self._lock:
-            if not self.widest.holds(ranges):
-                before = self.widest.ranges
-                self.widest = Layout.of(
-                    {
-                        name: _with_room(found, before.get(name, found))
-                        for name, found in ranges.items()
-                    }
-                )
+            before = {name: field.range for name, field in self.widest.fields.items()}
+            wider = {name: _with_room(one, before.get(name, one)) for name, one in ranges.items()}
+            self.widest = Layout.of(wider)
             return self.widest
 
 

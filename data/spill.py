@@ -24,7 +24,7 @@ from relimit.data.event_numbers import (
     texts_of,
 )
 from relimit.data.events import account_places, block_schema
-from relimit.data.layout import Layout, Layouts, Words, ranges_of
+from relimit.data.layout import Layout, Layouts, Words
 from relimit.data.overlap import Workers, in_order_of, made_ahead, read_ahead
 from relimit.data.row_groups import Lot, RowGroup, lots_of
 from relimit.data.schema import events_schema
@@ -135,9 +135,9 @@ def _part(copy: _Copy, batch: _Batch) -> Parted | None:
     if not events.num_rows:
         return None
     numbers, texts = numbers_of(events, copy.kinds)
-    layout = copy.layouts.holding(ranges_of(numbers))
+    layout, words = copy.layouts.packed(numbers)
     bucket = copy.borders.bucket(events["account_id"])
-    return Parted.of(layout, numbers, texts, bucket, copy.borders.buckets)
+    return Parted.of(layout, words, texts, bucket, copy.borders.buckets)
 
 
 def _sorted_bucket(copy: _Copy, number: int) -> pa.Table:
@@ -151,18 +151,16 @@ def _sorted_bucket(copy: _Copy, number: int) -> pa.Table:
         ids, account = account_places(pa.chunked_array([texts.pop("account_id")]))
     known_at = layout.column(rows, "ts") + layout.column(rows, "known_at")
     order = _order(account, known_at)
-    found = layout.columns(rows.take(order, axis=1))
-    found["known_at"] = known_at.take(order)
     places = pa.array(order)
     texts = {name: text.take(places) for name, text in texts.items() if text is not None}
     if ids is not None:
         texts["account_id"] = pa.array(ids, pa.string()).take(pa.array(account.take(order)))
-    return events_of(found, texts, schema, copy.kinds)
+    return events_of(layout, rows.take(order, axis=1), texts, schema, copy.kinds)
 
 
 def _text(layout: Layout, rows: Words, name: str, content: Content) -> pa.Array | None:
     """Return a column of text of a bucket's rows; None if all is null."""
-    there = layout.column(rows, has(name))
+    there = layout.flags(rows, has(name))
     if not there.any():
         return None
     return text_of(layout.column(rows, name), there, content.get(name, np.empty(0, np.uint8)))
@@ -197,10 +195,10 @@ def _alike_sorted(
 ) -> NDArray[np.int64]:
     """Return the order with the rows of each key sorted by time."""
     alike = key[1:] == key[:-1]
-    time = known_at.take(order)
-    if not (alike & (time[1:] < time[:-1])).any():
+    pairs = np.flatnonzero(alike)
+    if (known_at[order[pairs]] <= known_at[order[pairs + 1]]).all():
         return order
     places = np.flatnonzero(np.append(alike, False) | np.insert(alike, 0, False))
     mine = order[places]
-    order[places] = mine[np.lexsort((time[places], key[places]))]
+    order[places] = mine[np.lexsort((known_at[mine], key[places]))]
     return order

@@ -148,20 +148,27 @@ def test_numbers_are_laid_in_no_more_bits_than_they_need() -> None:
         "a": 1, "b": 64, "c": 0, "d": 41, "e": 1,
     }  # fmt: skip
     assert layout.words == 2
-    found = layout.columns(layout.packed(columns))
-    assert {name: values.tolist() for name, values in found.items()} == {
-        name: values.tolist() for name, values in columns.items()
-    }
+    words = layout.packed(columns)
+    assert words is not None
+    for name, values in columns.items():
+        assert layout.column(words, name).tolist() == values.tolist()
+    assert layout.flags(words, "e").tolist() == [False, True, False]
+    assert layout.packed(columns | {"c": np.array([7, 8, 7])}) is None
+    assert layout.packed(columns | {"d": np.array([0, 2**41, 1])}) is None
 
 
 def test_a_layout_lasts_however_the_numbers_grow() -> None:
     layouts, seen = Layouts(), []
     for day in range(1, 400):
-        seen.append(layouts.holding({"ts": (day * 100, day * 100 + 100), "same": (4, 4)}))
-        assert all(layouts.widest.holds(layout.ranges) for layout in seen)
-    assert len({id(layout) for layout in seen}) < 15
+        ts = np.arange(day * 100, day * 100 + 101)
+        seen.append((ts, *layouts.packed({"ts": ts, "same": np.full(101, 4)})))
+    assert len({id(layout) for _, layout, _ in seen}) < 15
     assert layouts.widest.fields["same"].bits == 0
-    assert layouts.holding({"ts": (-(2**63), 2**63 - 1), "same": (4, 4)}).fields["ts"].bits == 64
+    ends = np.array([-(2**63), 2**63 - 1])
+    last, words = layouts.packed({"ts": ends, "same": np.array([4, 5])})
+    assert last.column(words, "ts").tolist() == ends.tolist()
+    for ts, layout, words in seen:
+        assert last.column(last.moved(words, layout), "ts").tolist() == ts.tolist()
 
 
 def lots(path: Path, ids: pa.Array, rows: int) -> list[Lot]:
