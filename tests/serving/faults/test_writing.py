@@ -107,7 +107,7 @@ def test_no_room_for_events_in_no_order_decides_nothing(
     table = night.book(40, 4)
     shuffled = table.take(pa.array(np.random.default_rng(0).permutation(table.num_rows)))
     pq.write_table(shuffled, events, row_group_size=50)
-    with no_file_larger_than(4_000):  # the lock has room, a bucket has none
+    with no_file_larger_than(1_000):  # the lock has room, a bucket has none
         result = run()
     assert result.exit_code == 1, result.output
     assert f"relimit: {tmp_path / 'temp'}/relimit-" in result.output
