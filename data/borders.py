@@ -108,7 +108,8 @@ class Borders:
         if self.cells is None:
             return np.searchsorted(self.keys, keys, side="right").astype(np.uint8)
         cell = np.minimum(keys >> self.shift, np.uint64(len(self.cells) - 1))
-        return self.cells.take(cell.view(np.int64))
+        bucket: NDArray[np.uint8] = self.cells.take(cell.view(np.int64))
+        return bucket
 
 
 def _sample(group: Lot, step: int, whole: bool) -> pa.Array:
@@ -130,7 +131,7 @@ def _ids(group: Lot, told: pa.Table) -> pa.ChunkedArray:
 def _first(sample: pa.Array) -> int | bytes:
     """Return the least number, or the bytes with which all words of a sample begin."""
     if pa.types.is_integer(sample.type):
-        return pc.min(sample).as_py() or 0
+        return int(pc.min(sample).as_py() or 0)
     ends = pc.min_max(sample.cast(pa.binary()))
     least, greatest = ends["min"].as_py() or b"", ends["max"].as_py() or b""
     same = (place for place, (a, b) in enumerate(zip(least, greatest, strict=False)) if a != b)
@@ -139,8 +140,10 @@ def _first(sample: pa.Array) -> int | bytes:
 
 def _keys(ids: pa.Array, first: int | bytes) -> Keys:
     """Return the key of each id, `[rows]`."""
+    keys: Keys
     if isinstance(first, int):
-        return (np.maximum(ids.to_numpy(), first) - np.int64(first)).view(np.uint64)
+        keys = (np.maximum(ids.to_numpy(), first) - np.int64(first)).view(np.uint64)
+        return keys
     words = ids.cast(pa.binary())
     offsets = offsets_of(words)
     begin = offsets[:-1] + len(first)
@@ -152,5 +155,5 @@ def _keys(ids: pa.Array, first: int | bytes) -> Keys:
     alike = pc.starts_with(words, pattern=first).to_numpy(zero_copy_only=False)
     if not alike.all():
         below = pc.less(words, pa.scalar(first)).to_numpy(zero_copy_only=False)
-        keys[~alike] = np.where(below[~alike], 0, 2**64 - 1)
+        keys[~alike] = np.where(below[~alike], np.uint64(0), np.uint64(2**64 - 1))
     return keys

@@ -98,7 +98,8 @@ class Layout:
             beyond &= np.uint64(2**field.bits - 1)
         if field.base:
             beyond += field.wrapped_base
-        return beyond.view(np.int64)
+        numbers: NDArray[np.int64] = beyond.view(np.int64)
+        return numbers
 
     def moved(self, words: Words, before: Self) -> Words:
         """Return the words of a layout that has no greater ranges as they are in this one."""
@@ -112,7 +113,8 @@ class Layout:
         field = self.fields[name]
         if not field.bits:
             return np.full(words.shape[1], field.base, np.bool_)
-        return (words[field.word] & np.uint64(1 << field.shift)) != 0
+        found: NDArray[np.bool_] = (words[field.word] & np.uint64(1 << field.shift)) != 0
+        return found
 
 
 class Layouts:

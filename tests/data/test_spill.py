@@ -157,10 +157,11 @@ def test_numbers_are_laid_in_no_more_bits_than_they_need() -> None:
     assert layout.packed(columns | {"d": np.array([0, 2**41, 1])}) is None
 
 
-def test_a_layout_lasts_however_the_numbers_grow() -> None:
+@pytest.mark.parametrize("way", [1, -1])
+def test_a_layout_lasts_whichever_way_the_numbers_go(way: int) -> None:
     layouts, seen = Layouts(), []
     for day in range(1, 400):
-        ts = np.arange(day * 100, day * 100 + 101)
+        ts = way * np.arange(day * 100, day * 100 + 101)
         seen.append((ts, *layouts.packed({"ts": ts, "same": np.full(101, 4)})))
     assert len({id(layout) for _, layout, _ in seen}) < 15
     assert layouts.widest.fields["same"].bits == 0
