@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from relimit.data.events import EventBlock
 from relimit.data.vocabulary import KINDS, MICROSECONDS_PER_DAY, PLACE
+from relimit.features.arithmetic import ratio
 from relimit.features.bits import Bools, Cut, Ints
 from relimit.features.ends import AnyWindow, Before, around, at
 from relimit.features.kinds import ByKind, Kind
@@ -110,10 +111,9 @@ class History:
         return found
 
     def _rank(self, series: Series) -> Before:
-        if isinstance(series, Part):
+        if isinstance(series, Part) and not self.few:
             number, whole = series.number, self._ranks(series.whole)
-            usual = None if whole.usual is None else number.take(whole.usual)
-            return Before(lambda ago: number.take(whole[ago]), usual)
+            return Before(lambda ago: number.take(whole[ago]))
         me = weakref.proxy(self)  # a cycle would keep the block until the collector runs
         usual = self._rank_usual(series) if self.few else None
         return Before(lambda ago: series.before(me.cut(ago)), usual)
@@ -182,10 +182,10 @@ class History:
         if isinstance(events, str):
             return Kind(events, self._by_kind)
         whole = self.series(events.kind)
-        return self._part(whole, self._chosen(events, whole.rows))
+        return whole if events.takes_any else self._part(whole, self._chosen(events, whole.rows))
 
     def _part(self, whole: Series, chosen: Bools, value: Ints | None = None) -> Series:
-        return Part(whole, chosen, value) if chosen.any() else self._nothing
+        return Part(whole, chosen, value) if np.count_nonzero(chosen) else self._nothing
 
     @once
     def _nothing(self) -> Series:
@@ -197,13 +197,20 @@ class History:
         block = self.block
         chosen: Bools | None = None
         if select.detail is not None or select.prefix is not None:
-            fits = np.zeros(len(block.details) + 1, np.bool_)  # the last stands for null
-            fits[select.among(block.details)] = True
-            chosen = fits.take(block.detail.take(rows))
+            chosen = self._told(select.among(block.details), rows)
         if select.at_least is not None:
             enough = block.has_value.take(rows) & (block.value.take(rows) >= select.at_least)
             chosen = enough if chosen is None else chosen & enough
         return np.ones(len(rows), np.bool_) if chosen is None else chosen
+
+    def _told(self, details: list[int], rows: Ints) -> Bools:
+        """Return `[rows]` whether each row's detail is one of those at some places."""
+        told = self.block.detail.take(rows)
+        if len(details) < 2:
+            return np.asarray(told == details[0]) if details else np.zeros(len(rows), np.bool_)
+        fits = np.zeros(len(self.block.details) + 1, np.bool_)  # the last stands for null
+        fits[details] = True
+        return fits.take(told)
 
     def derive(self, name: str, compute: Callable[[], tuple[Ints, Ints]]) -> Series:
         """Return a series of the caller's own: `compute` gives ascending rows and int64 values.
@@ -217,7 +224,7 @@ class History:
         return found
 
     def part(
-        self, name: str, of: Events, compute: Callable[[Series], tuple[Bools, Ints]]
+        self, name: Hashable, of: Events, compute: Callable[[Series], tuple[Bools, Ints]]
     ) -> Series:
         """Return some rows of a series with values of the caller's own: `derive`, but quicker.
 
@@ -254,7 +261,7 @@ class History:
 
     def values(self, events: str | Select) -> Series:
         """Return the events that have a `value`, with the value in place of the amount."""
-        return self.part(f"values of {events}", events, self._values)
+        return self.part(("values", events), events, self._values)
 
     def _values(self, whole: Series) -> tuple[Bools, Ints]:
         block = self.block
@@ -313,10 +320,7 @@ class History:
     def mean(self, events: Events, window: AnyWindow = None) -> Floats:
         """Return the mean visible amount or value in a window; NaN if there is none."""
         series = self.amounts(events)
-        count = self.count(series, window)
-        result: Floats = np.full(count.shape, np.nan)
-        np.divide(self.sum(series, window), count, out=result, where=count > 0)
-        return result
+        return ratio(self.sum(series, window), self.count(series, window))
 
     def _tabled(self, events: Events) -> TypeGuard[str]:
         """Return whether the last event of these was looked up with those of all kinds."""
@@ -328,8 +332,7 @@ class History:
         Where there is none the place is 0, or any other that can be looked up.
         """
         first, last = self.span(events)
-        there = last > first + back
-        return np.where(there, last - (1 + back), 0), there
+        return np.maximum(last - (1 + back), 0), last > first + back
 
     def last_row(self, events: Events) -> Ints:
         """Return the block's row of the last visible event; −1 if there is none."""
@@ -397,4 +400,8 @@ def pick(source: NDArray[Any], place: Ints, there: Bools, otherwise: Any) -> NDA
     """Return `source[place]` where `there`, else `otherwise`; the source may be empty."""
     if len(source) == 0:
         return np.full(place.shape, otherwise)
-    return np.where(there, source[place], otherwise)
+    if isinstance(otherwise, float):
+        return np.where(there, source[place], otherwise)
+    found = source[place]
+    found[~there] = otherwise
+    return found

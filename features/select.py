@@ -47,6 +47,11 @@ class Select(NamedTuple):
     prefix: str | None = None
     at_least: int | None = None
 
+    @property
+    def takes_any(self) -> bool:
+        """Whether it takes every event of its kind."""
+        return self[1:] == (None, None, None)
+
     def among(self, words: Sequence[str]) -> list[int]:
         """Return the places of the chosen details among sorted words.
 
