@@ -182,7 +182,11 @@ class History:
         if isinstance(events, str):
             return Kind(events, self._by_kind)
         whole = self.series(events.kind)
-        return whole if events.takes_any else self._part(whole, self._chosen(events, whole.rows))
+        if events.takes_any:
+            return whole
+        if events.reads_detail and not events.among(self.block.details):
+            return self._nothing
+        return self._part(whole, self._chosen(events, whole.rows))
 
     def _part(self, whole: Series, chosen: Bools, value: Ints | None = None) -> Series:
         return Part(whole, chosen, value) if np.count_nonzero(chosen) else self._nothing
@@ -196,7 +200,7 @@ class History:
     def _chosen(self, select: Select, rows: Ints) -> Bools:
         block = self.block
         chosen: Bools | None = None
-        if select.detail is not None or select.prefix is not None:
+        if select.reads_detail:
             chosen = self._told(select.among(block.details), rows)
         if select.at_least is not None:
             enough = block.has_value.take(rows) & (block.value.take(rows) >= select.at_least)
@@ -206,8 +210,8 @@ class History:
     def _told(self, details: list[int], rows: Ints) -> Bools:
         """Return `[rows]` whether each row's detail is one of those at some places."""
         told = self.block.detail.take(rows)
-        if len(details) < 2:
-            return np.asarray(told == details[0]) if details else np.zeros(len(rows), np.bool_)
+        if len(details) == 1:
+            return np.asarray(told == details[0])
         fits = np.zeros(len(self.block.details) + 1, np.bool_)  # the last stands for null
         fits[details] = True
         return fits.take(told)

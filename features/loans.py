@@ -53,7 +53,7 @@ def _loan_keys(h: History) -> Ints:
 
 
 def _find_loan_keys(h: History) -> Ints:
-    """Number the loans of each account; by ranks if their ids are too far apart."""
+    """Return the same, made of the ids, or of their ranks if they are too far apart."""
     keys = np.full(len(h.block.kind), -1)
     rows = h.block.has_loan_id.nonzero()[0]
     if len(rows):

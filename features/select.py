@@ -52,6 +52,11 @@ class Select(NamedTuple):
         """Whether it takes every event of its kind."""
         return self[1:] == (None, None, None)
 
+    @property
+    def reads_detail(self) -> bool:
+        """Whether it chooses by `detail`."""
+        return self.detail is not None or self.prefix is not None
+
     def among(self, words: Sequence[str]) -> list[int]:
         """Return the places of the chosen details among sorted words.
 

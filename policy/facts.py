@@ -74,7 +74,7 @@ def _standing_facts(history: History, policy: Policy) -> dict[str, Any]:
 def _arrears(history: History) -> tuple[Ints, Ints]:
     """Return arrears now, fen, and the days past due that go with them."""
     late = in_arrears(history)
-    if not late.any():
+    if not np.count_nonzero(late):
         return np.zeros(history.size, np.int64), np.zeros(history.size, np.int64)
     overdue = _whole(np.where(late, np.maximum(history.last_amount(OVERDUE), 0), 0))
     return overdue, _whole(np.where(late, history.last_value(OVERDUE), 0))
@@ -82,7 +82,9 @@ def _arrears(history: History) -> tuple[Ints, Ints]:
 
 def _whole(amounts: Floats) -> Ints:
     """Return numbers that are whole already as int64; 0 where there are none."""
-    return np.where(np.isnan(amounts), 0.0, amounts).astype(np.int64)
+    whole = amounts.copy()
+    whole[np.isnan(amounts)] = 0.0
+    return whole.astype(np.int64)
 
 
 def _unsettled_interest(policy: Policy, history: History) -> Ints:
@@ -117,8 +119,9 @@ def _at_instants(history: History, kind: str, other: str) -> Ints:
     rows, others = history.series(kind).rows, history.series(other).rows
     if len(rows) == 0 or len(others) == 0:
         return rows[:0]
-    keys = np.sort(_moments(history, others), kind="stable")  # nearly in order
-    mine = _moments(history, rows)
+    moments = _moments(history, np.concatenate((others, rows)))
+    keys, mine = moments[: len(others)], moments[len(others) :]
+    keys.sort(kind="stable")  # nearly in order
     near = np.minimum(keys.searchsorted(mine), len(keys) - 1)
     return np.asarray(rows[keys[near] == mine])
 
@@ -126,6 +129,8 @@ def _at_instants(history: History, kind: str, other: str) -> Ints:
 def _moments(history: History, rows: Ints) -> Ints:
     """Return a number for each row's account and `ts`; ranks if the times are too far apart."""
     block = history.block
+    if len(block.account_ids) == 1:
+        return block.ts[rows]
     ts, first = block.ts, int(block.ts.min())
     span = int(ts.max()) - first + 1
     account = block.starts[1:].searchsorted(rows, side="right")
