@@ -1,17 +1,19 @@
 """Arithmetic with missing numbers: a share of nothing is unknown, not zero."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relimit.data.vocabulary import MICROSECONDS_PER_DAY
 from relimit.features.bits import Bools, Ints
-from relimit.features.usual import FEW
 
 Floats = NDArray[np.float64]
 
-_ZERO = np.zeros(())
+FEW: Final = 256
+"""Up to so many sums, one call is quicker than one for each row that is added."""
+
+_ZERO: Final = np.zeros(())
 """As an array: numpy takes as long to look at a number of Python's as to compare few rows."""
 
 
@@ -58,7 +60,7 @@ def _count(there: Bools) -> Ints:
 
 
 def _sum_of_recent(recent: Floats) -> Floats:
-    if recent.shape[1] <= FEW:
+    if recent[0].size <= FEW:
         added: Floats = np.add.accumulate(recent, axis=0)[-1]
         return added
     total: Floats = recent[0]
@@ -96,7 +98,7 @@ def slope_of_recent(recent: Floats) -> Floats:
 
 
 def variation_of_recent(recent: Floats) -> Floats:
-    """Return the coefficient of variation down each column of `[most, snapshots]`, NaN left out.
+    """Return the coefficient of variation down each column of `[most, ...]`, NaN left out.
 
     NaN with fewer than two numbers, or if their mean is not above zero.
     """
@@ -108,3 +110,14 @@ def variation_of_recent(recent: Floats) -> Floats:
     variation = ratio(deviation, mean)
     variation[count < 2] = np.nan
     return variation
+
+
+def pick(source: NDArray[Any], place: Ints, there: Bools, otherwise: Any) -> NDArray[Any]:
+    """Return `source[place]` where `there`, else `otherwise`; the source may be empty."""
+    if len(source) == 0:
+        return np.full(place.shape, otherwise)
+    if isinstance(otherwise, float):
+        return np.where(there, source[place], otherwise)
+    found = source[place]
+    found[~there] = otherwise
+    return found

@@ -12,11 +12,10 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeGuard
 
 import numpy as np
-from numpy.typing import NDArray
 
 from relimit.data.events import EventBlock
 from relimit.data.vocabulary import KINDS, MICROSECONDS_PER_DAY, PLACE
-from relimit.features.arithmetic import ratio
+from relimit.features.arithmetic import pick, ratio, variation_of_recent
 from relimit.features.bits import Bools, Cut, Ints
 from relimit.features.ends import AnyWindow, Before, around, at
 from relimit.features.kinds import ByKind, Kind
@@ -95,9 +94,15 @@ class History:
         """Return the ends that lie some days ago; None is the account's start."""
         found = self._cuts.get(ago)
         if found is None:
-            row = self.start if ago is None else self._timeline.rows(ago)
+            row = self._row(ago)
             found = self._cuts[ago] = Cut(row)
         return found
+
+    def _row(self, ago: int | None) -> Ints:
+        place = place_of_end(ago) if self.few else None
+        if place is not None:
+            return self._usual_ends[place]
+        return self.start if ago is None else self._timeline.rows(ago)
 
     def _ranks(self, events: Events) -> Before:
         """Return how many of some events come before each end."""
@@ -142,7 +147,7 @@ class History:
         found = self._counts.get(events)
         if found is None:
             series = events if isinstance(events, str) else self.series(events)
-            if isinstance(series, str):
+            if isinstance(series, str | Kind):
                 found = self._usual_kinds.counts.of_kind(series)
             elif series is events:
                 found = Usual.of(self._usual_ranks(series))
@@ -156,7 +161,7 @@ class History:
         found = self._sums.get(events)
         if found is None:
             series = events if isinstance(events, str) else self.series(events)
-            if isinstance(series, str):
+            if isinstance(series, str | Kind):
                 found = self._usual_kinds.sums.of_kind(series)
             elif series is events:
                 found = Usual.of(series.total.take(self._usual_ranks(series)))
@@ -186,7 +191,7 @@ class History:
             return whole
         if events.reads_detail and not events.among(self.block.details):
             return self._nothing
-        return self._part(whole, self._chosen(events, whole.rows))
+        return self._part(whole, events.chosen(self.block, whole.rows))
 
     def _part(self, whole: Series, chosen: Bools, value: Ints | None = None) -> Series:
         return Part(whole, chosen, value) if np.count_nonzero(chosen) else self._nothing
@@ -196,25 +201,6 @@ class History:
         """A series without rows, the same for all that have none: what is asked of it is known."""
         none = np.empty(0, np.int64)
         return Series(none, none, len(self.block.kind))
-
-    def _chosen(self, select: Select, rows: Ints) -> Bools:
-        block = self.block
-        chosen: Bools | None = None
-        if select.reads_detail:
-            chosen = self._told(select.among(block.details), rows)
-        if select.at_least is not None:
-            enough = block.has_value.take(rows) & (block.value.take(rows) >= select.at_least)
-            chosen = enough if chosen is None else chosen & enough
-        return np.ones(len(rows), np.bool_) if chosen is None else chosen
-
-    def _told(self, details: list[int], rows: Ints) -> Bools:
-        """Return `[rows]` whether each row's detail is one of those at some places."""
-        told = self.block.detail.take(rows)
-        if len(details) == 1:
-            return np.asarray(told == details[0])
-        fits = np.zeros(len(self.block.details) + 1, np.bool_)  # the last stands for null
-        fits[details] = True
-        return fits.take(told)
 
     def derive(self, name: str, compute: Callable[[], tuple[Ints, Ints]]) -> Series:
         """Return a series of the caller's own: `compute` gives ascending rows and int64 values.
@@ -399,13 +385,12 @@ class History:
         place = last - np.arange(1, most + 1)[:, np.newaxis]
         return pick(series.value, np.maximum(place, 0), place >= first, np.nan)
 
-
-def pick(source: NDArray[Any], place: Ints, there: Bools, otherwise: Any) -> NDArray[Any]:
-    """Return `source[place]` where `there`, else `otherwise`; the source may be empty."""
-    if len(source) == 0:
-        return np.full(place.shape, otherwise)
-    if isinstance(otherwise, float):
-        return np.where(there, source[place], otherwise)
-    found = source[place]
-    found[~there] = otherwise
-    return found
+    def variation(self, events: Events, most: int) -> Floats:
+        """Return the coefficient of variation of what `recent` gives; see `variation_of_recent`."""
+        if self._tabled(events) and not self._without_amounts[PLACE[events]]:
+            kinds = self._usual_kinds
+            found: Floats = self.cached(
+                ("variation", most), lambda: variation_of_recent(kinds.recent(most))
+            )[PLACE[events]]
+            return found
+        return variation_of_recent(self.recent(events, most))

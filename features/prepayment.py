@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from relimit.data.vocabulary import DRAW, PREPAYMENT
-from relimit.features.arithmetic import ratio, variation_of_recent
+from relimit.features.arithmetic import ratio
 from relimit.features.history import Bools, Floats, History, Ints, Select, Window, pick
 from relimit.features.loans import terms
 from relimit.features.registry import feature
@@ -137,7 +137,7 @@ def _early(h: History) -> Callable[[Series], tuple[Bools, Ints]]:
 )
 def prepay_variation(h: History) -> Floats:
     """Coefficient of variation of the last six prepayments' sizes."""
-    return variation_of_recent(h.recent(PREPAYMENT, RECENT))
+    return h.variation(PREPAYMENT, RECENT)
 
 
 @feature("prepay_since_days", unit="days", risk=0, null="no prepayment yet")

@@ -172,7 +172,7 @@ class SparseTable:
         """Return the largest of the values `first:last`; NaN where that is empty."""
         length = last - first
         if length.size <= RANGES:
-            return self._largest_of_few(first, last, length)
+            return self._largest_of_few(last - length, length)
         longest = int(length.max(initial=0))
         if longest == 0:
             return np.full(length.shape, np.nan)
@@ -181,11 +181,10 @@ class SparseTable:
         right = self._flat.take(self._behind.take(length) + last, mode="clip")
         return np.where(length > 0, np.maximum(left, right, out=left), np.nan)
 
-    def _largest_of_few(self, first: Ints, last: Ints, length: Ints) -> Floats:
+    def _largest_of_few(self, first: Ints, length: Ints) -> Floats:
         """Look at every value of the ranges: levels would cost more calls."""
-        begin = np.broadcast_to(first, length.shape).ravel().tolist()
-        end = np.broadcast_to(last, length.shape).ravel().tolist()
-        values = (self._value[low:high].tolist() for low, high in zip(begin, end, strict=True))
+        ranges = zip(first.ravel().tolist(), length.ravel().tolist(), strict=True)
+        values = (self._value[begin : begin + size].tolist() for begin, size in ranges)
         found = [max(some, default=np.nan) for some in values]
         return np.array(found, np.float64).reshape(length.shape)
 
