@@ -2,7 +2,7 @@
 
 import ctypes
 import weakref
-from typing import Final
+from typing import Final, Self
 
 import lightgbm as lgb
 import numpy as np
@@ -44,6 +44,10 @@ class OneRow:
             )
         )
         weakref.finalize(self, _LIB.LGBM_FastConfigFree, self._config)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[lgb.Booster]]:
+        """Go to another process as the trees alone: what is set up here is an address."""
+        return type(self), (self._booster,)
 
     def raw(self, row: Floats) -> float:
         """Return the raw score of a row, `[columns]`.

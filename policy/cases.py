@@ -179,7 +179,7 @@ def _as_they_must_be(cases: Cases) -> bool:
     risk, loss, freed = cases.risk, cases.expected_loss, cases.freed
     fine = (risk >= 0) & (risk <= 1) & (loss >= 0) & (loss < np.inf)
     fine &= (freed >= 0) & (freed <= cases.prepaid)
-    return np.count_nonzero(fine) == len(cases)
+    return bool(np.count_nonzero(fine) == len(cases))
 
 
 def _reject_wrong(cases: Cases) -> None:

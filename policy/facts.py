@@ -1,6 +1,7 @@
 """The facts that gates, finality and reasons read, gathered from what was known at each moment."""
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from relimit.features.state import in_arrears, interest_ledger, limit_now, outst
 from relimit.policy.cases import Dates, Facts
 from relimit.policy.config import Policy, load_policy
 from relimit.policy.evidence_facts import evidence_facts
-from relimit.policy.timetable import days_after, local_dates
+from relimit.policy.timetable import FEW, days_after, local_dates
 
 IDENTITY_CHANGES = ("device_change", "phone_change", "card_change")
 CONFIRMED = Select(OPERATION, detail=IDENTITY_CONFIRMED)
@@ -183,13 +184,31 @@ def _due_dates(policy: Policy, history: History, owed: Ints) -> tuple[Dates, Dat
     """
     last_ts, there = history.last_ts(DUE)
     last = local_dates(policy, last_ts)
-    first, start, following = (last.astype("datetime64[M]") + _AHEAD).astype("datetime64[D]")
-    day = (last - first).astype(np.int64)
-    due = days_after(start, np.minimum(day, (following - start).astype(np.int64) - 1))
+    due = _month_after(last)
     ahead = due > local_dates(policy, history.as_of)
     never = np.datetime64("NaT", "D")
     passed = np.where(there, np.where(ahead, last, due), never)
     return passed, np.where(there & ahead & (owed > 0), due, never)
+
+
+def _month_after(days: Dates) -> Dates:
+    """Return the same day of the next month, or the last day of a month too short for it."""
+    if len(days) > FEW:
+        return _months_after(days)
+    found = [_one_month_after(day) for day in days.astype(np.int64).tolist()]
+    return np.array(found, "datetime64[D]")
+
+
+def _months_after(days: Dates) -> Dates:
+    first, start, following = (days.astype("datetime64[M]") + _AHEAD).astype("datetime64[D]")
+    day = (days - first).astype(np.int64)
+    return days_after(start, np.minimum(day, (following - start).astype(np.int64) - 1))
+
+
+@lru_cache(maxsize=1024)  # live decisions ask for the same few days again and again
+def _one_month_after(day: int) -> np.datetime64:
+    found: np.datetime64 = _months_after(np.array([day]).astype("datetime64[D]"))[0]
+    return found
 
 
 def _days_since_known(history: History, kind: str) -> Floats:

@@ -1,5 +1,6 @@
 """The bit-vector evaluator scores as LightGBM does, to the last bit, or leaves it to LightGBM."""
 
+import copy
 import logging
 import re
 import subprocess
@@ -302,6 +303,7 @@ def test_a_row_alone_is_read_as_it_is_meant_or_refused(
     X, _ = table
     alone, expected = OneRow(booster), lightgbm_scores(booster, X[:2])
     assert alone.raw(np.asfortranarray(X)[1]) == expected[1]
+    assert copy.deepcopy(alone).raw(X[1]) == expected[1]
     with pytest.raises(ValueError, match="columns"):
         alone.raw(X[0, 1:])
 
