@@ -144,7 +144,9 @@ def _group_starts(account: NDArray[np.int64], known_at: NDArray[np.int64]) -> ND
     places = np.arange(size)
     following = first_after(known_at, places, ends, known_at + ONE_DECISION)
     starts = np.zeros(size, bool)
-    frontier = np.diff(account, prepend=-1).nonzero()[0]
+    new = np.ones(size, bool)
+    new[1:] = account[1:] != account[:-1]
+    frontier = new.nonzero()[0]
     while frontier.size:
         starts[frontier] = True
         following_group = following[frontier]

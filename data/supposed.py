@@ -50,8 +50,9 @@ def suppose(
         `n` accounts, numbered from 0 in the order of the rows.
     """
     details = details or {}
-    for word in details.values():
-        block = _with_detail(block, word)
+    for kind, word in details.items():
+        if np.count_nonzero(payments[kind]):
+            block = _with_detail(block, word)
     sizes = block.starts[account + 1] - block.starts[account]
     code, rows = places_of(block.starts[account], sizes)
     if known_by is not None:

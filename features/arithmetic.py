@@ -1,13 +1,20 @@
 """Arithmetic with missing numbers: a share of nothing is unknown, not zero."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relimit.data.vocabulary import MICROSECONDS_PER_DAY
+from relimit.features.bits import Bools, Ints
 
 Floats = NDArray[np.float64]
+
+FEW: Final = 256
+"""Up to so many sums, one call is quicker than one for each row that is added."""
+
+_ZERO: Final = np.zeros(())
+"""As an array: numpy takes as long to look at a number of Python's as to compare few rows."""
 
 
 def ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
@@ -18,7 +25,9 @@ def ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
     >>> ratio(np.array([1, 1, -3]), np.array([4, 0, 2]))
     array([ 0.25,   nan, -1.5 ])
     """
-    result: Floats = part / np.where(whole > 0, whole, np.nan)
+    above: Floats = whole.astype(np.float64)
+    above[above <= _ZERO] = np.nan
+    result: Floats = part / above
     return result
 
 
@@ -34,11 +43,26 @@ def mean_of_recent(recent: Floats) -> Floats:
     The rows are added one by one: a reduction could add in another order for another number of
     snapshots, and a snapshot must not depend on which others come along.
     """
-    there = ~np.isnan(recent)
-    return ratio(_sum_of_recent(np.where(there, recent, 0.0)), np.count_nonzero(there, axis=0))
+    gone = np.isnan(recent)
+    return ratio(_sum_of_recent(_without(gone, recent.copy())), _count(~gone))
+
+
+def _without(gone: Bools, recent: Floats) -> Floats:
+    """Return the numbers, written over by 0 where they are gone."""
+    recent[gone] = 0.0
+    return recent
+
+
+def _count(there: Bools) -> Ints:
+    """Return how many are there down each column."""
+    count: Ints = np.add.reduce(there, axis=0, dtype=np.int64)
+    return count
 
 
 def _sum_of_recent(recent: Floats) -> Floats:
+    if recent[0].size <= FEW:
+        added: Floats = np.add.accumulate(recent, axis=0)[-1]
+        return added
     total: Floats = recent[0]
     for row in recent[1:]:
         total = total + row
@@ -48,7 +72,7 @@ def _sum_of_recent(recent: Floats) -> Floats:
 def median_of_recent(recent: Floats) -> Floats:
     """Return the median down each column of `[most, snapshots]`, NaN left out; NaN if all are."""
     ordered = np.sort(recent, axis=0)
-    count = np.count_nonzero(~np.isnan(recent), axis=0)
+    count = _count(~np.isnan(recent))
     column = np.arange(recent.shape[1])
     low = ordered[np.maximum(count - 1, 0) // 2, column]
     high = ordered[np.maximum(count, 1) // 2, column]
@@ -66,22 +90,34 @@ def slope_of_recent(recent: Floats) -> Floats:
     >>> slope_of_recent(np.array([[0.5, 0.5], [0.4, np.nan], [0.3, np.nan]]))
     array([0.1, nan])
     """
-    there = ~np.isnan(recent)
-    step = -np.arange(len(recent), dtype=np.float64)[:, np.newaxis]
-    count = np.count_nonzero(there, axis=0)
-    off = step - ratio(_sum_of_recent(np.where(there, step, 0.0)), count)
-    rise = _sum_of_recent(np.where(there, off * recent, 0.0))
-    return ratio(rise, _sum_of_recent(np.where(there, off**2, 0.0)))
+    gone = np.isnan(recent)
+    step = np.broadcast_to(-np.arange(len(recent), dtype=np.float64)[:, np.newaxis], recent.shape)
+    off = step - ratio(_sum_of_recent(_without(gone, step.copy())), _count(~gone))
+    rise = _sum_of_recent(_without(gone, off * recent))
+    return ratio(rise, _sum_of_recent(_without(gone, off * off)))
 
 
 def variation_of_recent(recent: Floats) -> Floats:
-    """Return the coefficient of variation down each column of `[most, snapshots]`, NaN left out.
+    """Return the coefficient of variation down each column of `[most, ...]`, NaN left out.
 
     NaN with fewer than two numbers, or if their mean is not above zero.
     """
-    there = ~np.isnan(recent)
-    count = np.add.reduce(there, axis=0, dtype=np.int64)
-    mean = ratio(_sum_of_recent(np.where(there, recent, 0.0)), count)
-    squares = np.where(there, (recent - mean) ** 2, 0.0)
-    deviation = np.sqrt(ratio(_sum_of_recent(squares), count))
-    return np.where(count >= 2, ratio(deviation, mean), np.nan)
+    gone = np.isnan(recent)
+    count = _count(~gone)
+    mean = ratio(_sum_of_recent(_without(gone, recent.copy())), count)
+    off = recent - mean
+    deviation = np.sqrt(ratio(_sum_of_recent(_without(gone, off * off)), count))
+    variation = ratio(deviation, mean)
+    variation[count < 2] = np.nan
+    return variation
+
+
+def pick(source: NDArray[Any], place: Ints, there: Bools, otherwise: Any) -> NDArray[Any]:
+    """Return `source[place]` where `there`, else `otherwise`; the source may be empty."""
+    if len(source) == 0:
+        return np.full(place.shape, otherwise)
+    if isinstance(otherwise, float):
+        return np.where(there, source[place], otherwise)
+    found = source[place]
+    found[~there] = otherwise
+    return found

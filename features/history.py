@@ -12,10 +12,10 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeGuard
 
 import numpy as np
-from numpy.typing import NDArray
 
 from relimit.data.events import EventBlock
 from relimit.data.vocabulary import KINDS, MICROSECONDS_PER_DAY, PLACE
+from relimit.features.arithmetic import pick, ratio, variation_of_recent
 from relimit.features.bits import Bools, Cut, Ints
 from relimit.features.ends import AnyWindow, Before, around, at
 from relimit.features.kinds import ByKind, Kind
@@ -94,9 +94,15 @@ class History:
         """Return the ends that lie some days ago; None is the account's start."""
         found = self._cuts.get(ago)
         if found is None:
-            row = self.start if ago is None else self._timeline.rows(ago)
+            row = self._row(ago)
             found = self._cuts[ago] = Cut(row)
         return found
+
+    def _row(self, ago: int | None) -> Ints:
+        place = place_of_end(ago) if self.few else None
+        if place is not None:
+            return self._usual_ends[place]
+        return self.start if ago is None else self._timeline.rows(ago)
 
     def _ranks(self, events: Events) -> Before:
         """Return how many of some events come before each end."""
@@ -110,10 +116,9 @@ class History:
         return found
 
     def _rank(self, series: Series) -> Before:
-        if isinstance(series, Part):
+        if isinstance(series, Part) and not self.few:
             number, whole = series.number, self._ranks(series.whole)
-            usual = None if whole.usual is None else number.take(whole.usual)
-            return Before(lambda ago: number.take(whole[ago]), usual)
+            return Before(lambda ago: number.take(whole[ago]))
         me = weakref.proxy(self)  # a cycle would keep the block until the collector runs
         usual = self._rank_usual(series) if self.few else None
         return Before(lambda ago: series.before(me.cut(ago)), usual)
@@ -142,7 +147,7 @@ class History:
         found = self._counts.get(events)
         if found is None:
             series = events if isinstance(events, str) else self.series(events)
-            if isinstance(series, str):
+            if isinstance(series, str | Kind):
                 found = self._usual_kinds.counts.of_kind(series)
             elif series is events:
                 found = Usual.of(self._usual_ranks(series))
@@ -156,7 +161,7 @@ class History:
         found = self._sums.get(events)
         if found is None:
             series = events if isinstance(events, str) else self.series(events)
-            if isinstance(series, str):
+            if isinstance(series, str | Kind):
                 found = self._usual_kinds.sums.of_kind(series)
             elif series is events:
                 found = Usual.of(series.total.take(self._usual_ranks(series)))
@@ -182,28 +187,20 @@ class History:
         if isinstance(events, str):
             return Kind(events, self._by_kind)
         whole = self.series(events.kind)
-        return self._part(whole, self._chosen(events, whole.rows))
+        if events.takes_any:
+            return whole
+        if events.reads_detail and not events.among(self.block.details):
+            return self._nothing
+        return self._part(whole, events.chosen(self.block, whole.rows))
 
     def _part(self, whole: Series, chosen: Bools, value: Ints | None = None) -> Series:
-        return Part(whole, chosen, value) if chosen.any() else self._nothing
+        return Part(whole, chosen, value) if np.count_nonzero(chosen) else self._nothing
 
     @once
     def _nothing(self) -> Series:
         """A series without rows, the same for all that have none: what is asked of it is known."""
         none = np.empty(0, np.int64)
         return Series(none, none, len(self.block.kind))
-
-    def _chosen(self, select: Select, rows: Ints) -> Bools:
-        block = self.block
-        chosen: Bools | None = None
-        if select.detail is not None or select.prefix is not None:
-            fits = np.zeros(len(block.details) + 1, np.bool_)  # the last stands for null
-            fits[select.among(block.details)] = True
-            chosen = fits.take(block.detail.take(rows))
-        if select.at_least is not None:
-            enough = block.has_value.take(rows) & (block.value.take(rows) >= select.at_least)
-            chosen = enough if chosen is None else chosen & enough
-        return np.ones(len(rows), np.bool_) if chosen is None else chosen
 
     def derive(self, name: str, compute: Callable[[], tuple[Ints, Ints]]) -> Series:
         """Return a series of the caller's own: `compute` gives ascending rows and int64 values.
@@ -217,7 +214,7 @@ class History:
         return found
 
     def part(
-        self, name: str, of: Events, compute: Callable[[Series], tuple[Bools, Ints]]
+        self, name: Hashable, of: Events, compute: Callable[[Series], tuple[Bools, Ints]]
     ) -> Series:
         """Return some rows of a series with values of the caller's own: `derive`, but quicker.
 
@@ -254,7 +251,7 @@ class History:
 
     def values(self, events: str | Select) -> Series:
         """Return the events that have a `value`, with the value in place of the amount."""
-        return self.part(f"values of {events}", events, self._values)
+        return self.part(("values", events), events, self._values)
 
     def _values(self, whole: Series) -> tuple[Bools, Ints]:
         block = self.block
@@ -313,10 +310,7 @@ class History:
     def mean(self, events: Events, window: AnyWindow = None) -> Floats:
         """Return the mean visible amount or value in a window; NaN if there is none."""
         series = self.amounts(events)
-        count = self.count(series, window)
-        result: Floats = np.full(count.shape, np.nan)
-        np.divide(self.sum(series, window), count, out=result, where=count > 0)
-        return result
+        return ratio(self.sum(series, window), self.count(series, window))
 
     def _tabled(self, events: Events) -> TypeGuard[str]:
         """Return whether the last event of these was looked up with those of all kinds."""
@@ -328,8 +322,7 @@ class History:
         Where there is none the place is 0, or any other that can be looked up.
         """
         first, last = self.span(events)
-        there = last > first + back
-        return np.where(there, last - (1 + back), 0), there
+        return np.maximum(last - (1 + back), 0), last > first + back
 
     def last_row(self, events: Events) -> Ints:
         """Return the block's row of the last visible event; −1 if there is none."""
@@ -392,9 +385,12 @@ class History:
         place = last - np.arange(1, most + 1)[:, np.newaxis]
         return pick(series.value, np.maximum(place, 0), place >= first, np.nan)
 
-
-def pick(source: NDArray[Any], place: Ints, there: Bools, otherwise: Any) -> NDArray[Any]:
-    """Return `source[place]` where `there`, else `otherwise`; the source may be empty."""
-    if len(source) == 0:
-        return np.full(place.shape, otherwise)
-    return np.where(there, source[place], otherwise)
+    def variation(self, events: Events, most: int) -> Floats:
+        """Return the coefficient of variation of what `recent` gives; see `variation_of_recent`."""
+        if self._tabled(events) and not self._without_amounts[PLACE[events]]:
+            kinds = self._usual_kinds
+            found: Floats = self.cached(
+                ("variation", most), lambda: variation_of_recent(kinds.recent(most))
+            )[PLACE[events]]
+            return found
+        return variation_of_recent(self.recent(events, most))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from relimit.data.vocabulary import DUE, INCOME, INFLOW
-from relimit.features.arithmetic import days, mean_of_recent, ratio, variation_of_recent
+from relimit.features.arithmetic import days, mean_of_recent, ratio
 from relimit.features.history import Floats, History, Ints, Window
 from relimit.features.registry import feature
 from relimit.features.sequences import gaps_between
@@ -32,13 +32,13 @@ def income_mean(h: History, w: Window) -> Floats:
 )
 def income_variation(h: History) -> Floats:
     """Coefficient of variation of the last six salary-like inflows."""
-    return variation_of_recent(h.recent(INCOME, RECENT))
+    return h.variation(INCOME, RECENT)
 
 
 @feature("payday_variation", unit="ratio", risk=0, null="fewer than three incomes, or all at once")
 def payday_variation(h: History) -> Floats:
     """Coefficient of variation of the last six gaps between salary-like inflows."""
-    return variation_of_recent(h.recent(gaps_between(h, INCOME), RECENT))
+    return h.variation(gaps_between(h, INCOME), RECENT)
 
 
 @feature("payday_in_days", unit="days", risk=0, null="fewer than two incomes")

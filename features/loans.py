@@ -1,5 +1,7 @@
 """Loans by their number: which draw a payment belongs to, and which loans ran to their end."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from relimit.data.vocabulary import DRAW, REPAYMENT
@@ -8,34 +10,60 @@ from relimit.features.series import Series
 from relimit.features.state import ledger
 
 
+class _Draws(NamedTuple):
+    """The draws that have a loan's number, by loan: `[m]` each."""
+
+    rows: Ints
+    loan: Ints
+    begin: Ints
+    """What the keys of its loan begin at."""
+    key: Ints
+    """That and the row: ascending."""
+
+
 def draws_of_loans(h: History, rows: Ints) -> tuple[Ints, Bools]:
     """Return each row's last earlier draw of the same loan, and if there is one."""
-    draws = h.series(DRAW).rows
-    draws = draws[h.block.has_loan_id[draws]]
-    if len(draws) == 0:
+    draws: _Draws = h.cached("draws by loan", lambda: _draws_by_loan(h))
+    if len(draws.rows) == 0:
         return np.zeros(len(rows), np.int64), np.zeros(len(rows), np.bool_)
-    loan = _loan_keys(h, np.concatenate((draws, rows)))
-    ours, theirs = loan[: len(draws)], loan[len(draws) :]
-    order = np.argsort(ours, kind="stable")
-    ours, draws = ours[order], draws[order]
-    rank = np.cumsum(np.diff(ours, prepend=ours[:1]) != 0)
-    size = len(h.block.kind)
-    first = np.minimum(np.searchsorted(ours, theirs), len(ours) - 1)
-    key = rank * size + draws
-    place = np.searchsorted(key, rank[first] * size + rows) - 1
-    there = (ours[first] == theirs) & (place >= first)
-    return draws[np.maximum(place, 0)], there
+    loan = _loan_keys(h)[rows]
+    first = draws.loan.searchsorted(loan)
+    first[first == len(draws.loan)] -= 1
+    place = draws.key.searchsorted(draws.begin[first] + rows) - 1
+    there = (draws.loan[first] == loan) & (place >= first)
+    return draws.rows[np.maximum(place, 0)], there
 
 
-def _loan_keys(h: History, rows: Ints) -> Ints:
-    """Return a number for each row's account and loan; ranks if the ids are too far apart."""
-    loan = h.block.loan_id[rows]
-    start = h.row_start[rows]
-    span = int(loan.max()) - int(loan.min()) + 1
-    if span * (len(h.block.kind) + 1) >= 2**62:
-        distinct, loan = np.unique(loan, return_inverse=True)
-        span = len(distinct)
-    keys: Ints = start * span + (loan - loan.min())
+def _draws_by_loan(h: History) -> _Draws:
+    rows = h.series(DRAW).rows
+    rows = rows[h.block.has_loan_id[rows]]
+    loan = _loan_keys(h)[rows]
+    order = loan.argsort(kind="stable")
+    rows, loan = rows[order], loan[order]
+    place = np.zeros(len(rows), np.int64)
+    np.add.accumulate(loan[1:] != loan[:-1], dtype=np.int64, out=place[1:])
+    place *= len(h.block.kind)
+    return _Draws(rows, loan, place, place + rows)
+
+
+def _loan_keys(h: History) -> Ints:
+    """Return `[events]` a number for each event's account and loan, -1 for those without a loan."""
+    found: Ints = h.cached("loan keys", lambda: _find_loan_keys(h))
+    return found
+
+
+def _find_loan_keys(h: History) -> Ints:
+    """Return the same, made of the ids, or of their ranks if they are too far apart."""
+    keys = np.full(len(h.block.kind), -1)
+    rows = h.block.has_loan_id.nonzero()[0]
+    if len(rows):
+        loan = h.block.loan_id[rows]
+        low = int(loan.min())
+        span = int(loan.max()) - low + 1
+        if span * (len(keys) + 1) >= 2**62:
+            distinct, loan = np.unique(loan, return_inverse=True)
+            low, span = 0, len(distinct)
+        keys[rows] = h.row_start[rows] * span + (loan - low)
     return keys
 
 
@@ -48,7 +76,7 @@ def terms(h: History) -> Series:
 
     def paid_off(repayments: Series) -> tuple[Bools, Ints]:
         draws, there = draws_of_loans(h, repayments.rows)
-        there &= _paid_off(h)[repayments.rows] & h.block.has_loan_id[repayments.rows]
+        there &= _paid_off(h)[repayments.rows]
         ts = h.block.ts
         return there, np.maximum(ts[repayments.rows] - pick(ts, draws, there, 0), 0)
 
@@ -59,15 +87,15 @@ def _paid_off(h: History) -> Bools:
     """Return `[events]` whether an event brought what its loan owes from above 0 to 0 or less."""
     paid_off = np.zeros(len(h.block.kind), np.bool_)
     moves = ledger(h)
-    mine = h.block.has_loan_id[moves.rows]
-    rows, moved = moves.rows[mine], moves.value[mine]
-    if len(rows) == 0:
+    loan = _loan_keys(h)[moves.rows]
+    order = loan.argsort(kind="stable")
+    order = order[loan[order].searchsorted(0) :]  # those without a loan come first
+    if len(order) == 0:
         return paid_off
-    loan = _loan_keys(h, rows)
-    order = np.argsort(loan, kind="stable")
-    rows, moved, loan = rows[order], moved[order], loan[order]
-    first = np.flatnonzero(np.diff(loan, prepend=loan[0] - 1))
-    total = np.cumsum(moved)
-    owed = total - np.repeat((total - moved)[first], np.diff(first, append=len(loan)))
+    rows, moved, loan = moves.rows[order], moves.value[order], loan[order]
+    total = moved.cumsum()
+    first = np.arange(len(loan))
+    first[1:] *= loan[1:] != loan[:-1]
+    owed = total - (total - moved)[np.maximum.accumulate(first)]
     paid_off[rows] = (owed <= 0) & (owed - moved > 0)
     return paid_off

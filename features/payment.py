@@ -3,13 +3,14 @@
 import numpy as np
 
 from relimit.data.vocabulary import DRAW, DUE, REPAYMENT
-from relimit.features.arithmetic import ratio, variation_of_recent
+from relimit.features.arithmetic import ratio
 from relimit.features.history import Floats, History, Ints, Window
 from relimit.features.registry import feature
 from relimit.features.select import Windows
 from relimit.features.state import limit_now
 
 MONTHS = 6
+BY_MONTH = Windows(tuple(30 * month for month in range(1, MONTHS + 1)))
 SOURCE = "practice: dues, repayments and draws in behavioural scoring"
 PAYMENT_RATIO = "payment ratio, Thomas, Crook and Edelman (2017), Credit Scoring, ch. 4"
 
@@ -56,7 +57,7 @@ def due_step(h: History) -> Floats:
 @feature("due_variation", unit="ratio", risk=0, null="fewer than two dues, or a mean of 0 or less")
 def due_variation(h: History) -> Floats:
     """Coefficient of variation of the last six amounts that fell due."""
-    return variation_of_recent(h.recent(DUE, MONTHS))
+    return h.variation(DUE, MONTHS)
 
 
 @feature(
@@ -124,13 +125,13 @@ def repaid_smallest(h: History, w: Window) -> Floats:
 def months_unpaid(h: History) -> Ints:
     """How many of the last six spans of 30 days had an amount due and no repayment."""
     due, repaid = _by_month(h, DUE), _by_month(h, REPAYMENT)
-    missed: Ints = np.count_nonzero((due > 0) & (repaid == 0), axis=0)
+    missed: Ints = np.add.reduce((due > 0) & (repaid == 0), axis=0, dtype=np.int64)
     return missed
 
 
 def _by_month(h: History, kind: str) -> Ints:
     """Return `[months, snapshots]` how many events there were in each of the last spans."""
-    begin, end = h.span(kind, Windows(tuple(30 * month for month in range(1, MONTHS + 1))))
+    begin, end = h.span(kind, BY_MONTH)
     found: Ints = np.concatenate((end[np.newaxis], begin[:-1])) - begin
     return found
 

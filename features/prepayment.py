@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from relimit.data.vocabulary import DRAW, PREPAYMENT
-from relimit.features.arithmetic import ratio, variation_of_recent
+from relimit.features.arithmetic import ratio
 from relimit.features.history import Bools, Floats, History, Ints, Select, Window, pick
 from relimit.features.loans import terms
 from relimit.features.registry import feature
@@ -98,7 +98,8 @@ def full_settlement_share(h: History, w: Window) -> Floats:
 )
 def early_to_term(h: History, w: Window) -> Floats:
     """Time by which full settlements came before the usual term ÷ that term, trailing {w} days."""
-    term, early = h.part("usual terms", FULL, _usual_terms(h)), h.part("early", FULL, _early(h))
+    term = h.part("usual terms", FULL, _usual_terms(h))
+    early = h.part("early", term, _early(h))
     return ratio(h.sum(early, w), h.sum(term, w))
 
 
@@ -118,13 +119,12 @@ def _usual_terms(h: History) -> Callable[[Series], tuple[Bools, Ints]]:
 
 
 def _early(h: History) -> Callable[[Series], tuple[Bools, Ints]]:
-    """Tell the same of the time that was left of that term, in µs; never below 0."""
+    """Tell for each such term the time that was left of it, in µs; never below 0."""
 
-    def early(full: Series) -> tuple[Bools, Ints]:
-        there, term = _usual_terms(h)(full)
+    def early(term: Series) -> tuple[Bools, Ints]:
         held = holds(h)
-        place = np.where(there, held.before(full.rows), 0)
-        return there, np.maximum(term - pick(held.value, place, there, 0), 0)
+        left = term.value - held.value[held.before(term.rows)]
+        return np.ones(len(term.rows), np.bool_), np.maximum(left, 0)
 
     return early
 
@@ -137,7 +137,7 @@ def _early(h: History) -> Callable[[Series], tuple[Bools, Ints]]:
 )
 def prepay_variation(h: History) -> Floats:
     """Coefficient of variation of the last six prepayments' sizes."""
-    return variation_of_recent(h.recent(PREPAYMENT, RECENT))
+    return h.variation(PREPAYMENT, RECENT)
 
 
 @feature("prepay_since_days", unit="days", risk=0, null="no prepayment yet")

@@ -32,7 +32,8 @@ def _drawn(h: History) -> Ints:
     purpose = np.full(len(h.block.details) + 1, -1)  # the last stands for null
     for place, name in enumerate(PURPOSES):
         for detail in (name, COUPON_PREFIX + name):
-            purpose[Select(DRAW, detail=detail).among(h.block.details)] = place
+            for found in Select(DRAW, detail=detail).among(h.block.details):
+                purpose[found] = place
     total = np.zeros((len(PURPOSES), len(draws.rows) + 1), np.int64)
     mine = purpose[h.block.detail[draws.rows]] == np.arange(len(PURPOSES))[:, np.newaxis]
     np.add.accumulate(mine * draws.value, axis=1, out=total[:, 1:])

@@ -174,7 +174,7 @@ def _bind(function: Callable[..., Floats | Ints], choice: Any, days: int | None)
     given = () if choice is None else (choice,)
     if days is not None:
         given = (*given, Window(days))
-    return lambda history: function(history, *given)
+    return (lambda history: function(history, *given)) if given else function
 
 
 def _bind_choice(function: Callable[..., Floats | Ints], choice: Any) -> ComputeWindows:

@@ -5,6 +5,12 @@ from collections.abc import Callable, Sequence
 from itertools import islice, takewhile
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from relimit.data.events import EventBlock
+from relimit.features.bits import Bools, Ints
+
 
 class Window(NamedTuple):
     """The trailing days `(as_of - ago - days, as_of - ago]`, on `known_at`.
@@ -47,6 +53,16 @@ class Select(NamedTuple):
     prefix: str | None = None
     at_least: int | None = None
 
+    @property
+    def takes_any(self) -> bool:
+        """Whether it takes every event of its kind."""
+        return self[1:] == (None, None, None)
+
+    @property
+    def reads_detail(self) -> bool:
+        """Whether it chooses by `detail`."""
+        return self.detail is not None or self.prefix is not None
+
     def among(self, words: Sequence[str]) -> list[int]:
         """Return the places of the chosen details among sorted words.
 
@@ -74,6 +90,25 @@ class Select(NamedTuple):
             for word, place in places
             if word.startswith(prefix) and place < len(words) and words[place] == word
         )
+
+    def chosen(self, block: EventBlock, rows: Ints) -> Bools:
+        """Return `[rows]` which rows of its kind it takes."""
+        chosen = np.ones(len(rows), np.bool_)
+        if self.reads_detail:
+            places, known = self.among(block.details), len(block.details)
+            chosen = _is_among(places, block.detail.take(rows), known)
+        if self.at_least is not None:
+            chosen &= block.has_value.take(rows) & (block.value.take(rows) >= self.at_least)
+        return chosen
+
+
+def _is_among(places: list[int], detail: NDArray[np.int32], known: int) -> Bools:
+    """Return whether each detail is one of those at some of the known places."""
+    if len(places) == 1:
+        return np.asarray(detail == places[0])
+    fits = np.zeros(known + 1, np.bool_)  # the last stands for null
+    fits[places] = True
+    return fits.take(detail)
 
 
 def _begins(prefix: str) -> Callable[[str], bool]:

@@ -37,7 +37,7 @@ def _matched_draws(h: History) -> tuple[Ints, Bools]:
     block, prepayments = h.block, h.series(PREPAYMENT).rows
     rows, there = preceding(h, prepayments, DRAW)
     with_loan = block.has_loan_id[prepayments]
-    if with_loan.any():
+    if np.count_nonzero(with_loan):
         rows[with_loan], there[with_loan] = draws_of_loans(h, prepayments[with_loan])
     return rows, there
 
@@ -71,6 +71,10 @@ def redraws(h: History) -> Series:
 
 def _closing_draws(h: History) -> tuple[Ints, Bools]:
     """Return each draw's last earlier prepayment, and whether it is the first draw since."""
+    return h.cached("closing draws", lambda: _find_closing_draws(h))  # type: ignore[no-any-return]
+
+
+def _find_closing_draws(h: History) -> tuple[Ints, Bools]:
     draws = h.series(DRAW).rows
     earlier, has_draw = preceding(h, draws, DRAW)
     prepayment, there = preceding(h, draws, PREPAYMENT)
@@ -84,7 +88,7 @@ def gaps_between(h: History, events: Events) -> Series:
         earlier, there = preceding(h, series.rows, series)
         return there, h.block.ts[series.rows] - pick(h.block.ts, earlier, there, 0)
 
-    return h.part(f"gaps between {events}", events, gaps)
+    return h.part(("gaps between", events), events, gaps)
 
 
 def cycles(h: History) -> Series:
@@ -110,4 +114,4 @@ def soon_after(h: History, events: Events, before: Events, hours: int) -> Series
         since = h.block.ts[series.rows] - pick(h.block.ts, earlier, there, 0)
         return there & (since <= hours * HOUR), series.value
 
-    return h.part(f"{events} within {hours} h after {before}", events, soon)
+    return h.part(("soon after", events, before, hours), events, soon)

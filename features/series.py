@@ -17,6 +17,8 @@ LOOKUPS = 256
 RANGES: Final = 64
 """Up to this many ranges, their largest values are looked for one by one."""
 
+_NONE: Final = np.empty(0, np.int64)
+
 
 class Series:
     """Rows of a block with a whole number each; compared by identity, so that it can be a key.
@@ -110,7 +112,7 @@ class Part(Series):
     """
 
     def __init__(self, whole: Series, chosen: Bools, value: Ints | None = None) -> None:
-        super().__init__(chosen[:0].view(np.int8), chosen[:0].view(np.int8), whole.size)
+        super().__init__(_NONE, _NONE, whole.size)
         self.whole = whole
         self._part = chosen
         self._values = value
@@ -133,7 +135,10 @@ class Part(Series):
 
     def before(self, row: Ints | Cut) -> Ints:
         """Return how many rows of the series come before a row of the block."""
-        return self.number.take(self.whole.before(row))
+        cut = row if isinstance(row, Cut) else Cut(row)
+        if cut.row.size <= LOOKUPS:
+            return self.rows.searchsorted(cut.row)
+        return self.number.take(self.whole.before(cut))
 
 
 def running(values: Ints | Bools) -> Ints:
@@ -167,7 +172,7 @@ class SparseTable:
         """Return the largest of the values `first:last`; NaN where that is empty."""
         length = last - first
         if length.size <= RANGES:
-            return self._largest_of_few(first, last, length)
+            return self._largest_of_few(last - length, length)
         longest = int(length.max(initial=0))
         if longest == 0:
             return np.full(length.shape, np.nan)
@@ -176,18 +181,12 @@ class SparseTable:
         right = self._flat.take(self._behind.take(length) + last, mode="clip")
         return np.where(length > 0, np.maximum(left, right, out=left), np.nan)
 
-    def _largest_of_few(self, first: Ints, last: Ints, length: Ints) -> Floats:
+    def _largest_of_few(self, first: Ints, length: Ints) -> Floats:
         """Look at every value of the ranges: levels would cost more calls."""
-        bounds = np.empty((*length.shape, 2), np.int64)
-        bounds[..., 0] = first
-        bounds[..., 1] = last
-        found = np.maximum.reduceat(self._ended, bounds.reshape(-1))[::2].reshape(length.shape)
-        return np.where(length > 0, found, np.nan)
-
-    @once
-    def _ended(self) -> Ints:
-        """The values and one more, so that a range may end after the last."""
-        return np.append(self._value, 0)
+        ranges = zip(first.ravel().tolist(), length.ravel().tolist(), strict=True)
+        values = (self._value[begin : begin + size].tolist() for begin, size in ranges)
+        found = [max(some, default=np.nan) for some in values]
+        return np.array(found, np.float64).reshape(length.shape)
 
     def _grow(self, longest: int) -> None:
         """Add levels, and by a range's length how far its halves lie from its ends.

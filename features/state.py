@@ -1,6 +1,9 @@
 """Where an account stands at a moment: its balance, its limit, its arrears, its unpaid interest."""
 
+from functools import cache
+
 import numpy as np
+from numpy.typing import NDArray
 
 from relimit.data.vocabulary import (
     CHARGE_OFF,
@@ -11,6 +14,7 @@ from relimit.data.vocabulary import (
     KINDS,
     LIMIT,
     OVERDUE,
+    PLACE,
     PREPAYMENT,
     REPAYMENT,
 )
@@ -35,12 +39,18 @@ def interest_ledger(h: History) -> Series:
 
 
 def _merged(h: History, signs: dict[str, int]) -> tuple[Ints, Ints]:
-    sign = np.zeros(len(KINDS) + 1, np.int8)  # the last is of kinds unknown, whose place is -1
-    for kind, direction in signs.items():
-        sign[KINDS.index(kind)] = direction
-    moved = sign.take(h.block.kind)
+    moved = _by_place(*signs.items()).take(h.block.kind)
     rows = moved.nonzero()[0]
     return rows, h.block.amount.take(rows) * moved.take(rows)
+
+
+@cache
+def _by_place(*signs: tuple[str, int]) -> NDArray[np.int8]:
+    """Return the sign of each kind; the last is of kinds unknown, whose place is -1."""
+    sign = np.zeros(len(KINDS) + 1, np.int8)
+    for kind, direction in signs:
+        sign[PLACE[kind]] = direction
+    return sign
 
 
 def outstanding(h: History, ago: int | tuple[int, ...] = 0) -> Ints:

@@ -11,7 +11,7 @@ import numpy as np
 
 from relimit.data.vocabulary import MICROSECONDS_PER_DAY, PLACE
 from relimit.features.bits import Bools, Ints
-from relimit.features.kinds import ByKind
+from relimit.features.kinds import ByKind, Kind
 from relimit.features.once import once
 from relimit.features.select import Window, Windows
 from relimit.features.series import Floats
@@ -70,9 +70,9 @@ class Usual(NamedTuple):
         """Return it from running totals, of which only differences mean anything."""
         return cls(found - found[..., :1, :], found[..., 1:2, :] - found)
 
-    def of_kind(self, kind: str) -> "Usual":
+    def of_kind(self, kind: str | Kind) -> "Usual":
         """Return one kind's, `[usual, snapshots]`, from those of all kinds."""
-        place = PLACE[kind]
+        place = PLACE[kind if isinstance(kind, str) else kind.kind]
         return Usual(self.before[place], self.after[place])
 
 
@@ -106,6 +106,12 @@ class UsualKinds:
     def last_amount(self) -> Floats:
         """`[kinds, snapshots]`: the amount of the last visible event; NaN if there is none."""
         return np.where(self.there, self._by_kind.values.take(self._last), np.nan)
+
+    def recent(self, most: int) -> Floats:
+        """Return `[most, kinds, snapshots]` the last visible amounts, the latest first, or NaN."""
+        place = self._last - np.arange(most)[:, np.newaxis, np.newaxis]
+        amounts = self._by_kind.values.take(place, mode="clip")
+        return np.where(place >= self._places[:, 0], amounts, np.nan)
 
     def since(self, ts: Ints, as_of: Ints) -> Floats:
         """Return `[kinds, snapshots]` the days since the last visible event; NaN if never."""

@@ -9,7 +9,7 @@ from relimit.features.state import ledger, limit_now, outstanding
 
 SOURCE = "line usage before default, Norden and Weber (2010), Review of Financial Studies 23(10)"
 
-MONTHS = 6
+MONTHS_AGO = tuple(30 * month for month in range(6))
 HIGH = 0.9
 
 
@@ -25,7 +25,7 @@ def utilisation(h: History, ago: int | tuple[int, ...] = 0) -> Floats:
 
 
 def _by_month(h: History) -> Floats:
-    return utilisation(h, tuple(30 * month for month in range(MONTHS)))
+    return utilisation(h, MONTHS_AGO)
 
 
 @feature("limit_amount", unit="fen", risk=0, null="no limit known")
@@ -62,7 +62,7 @@ def utilisation_mean(h: History) -> Floats:
 def utilisation_high_months(h: History) -> Ints:
     """How many of now and 30, 60, 90, 120 and 150 days ago had a utilisation of 0.9 or more."""
     high = _by_month(h) >= HIGH
-    months: Ints = np.count_nonzero(high, axis=0)
+    months: Ints = np.add.reduce(high, axis=0, dtype=np.int64)
     return months
 
 

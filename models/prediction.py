@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from relimit.data.errors import ModelError
 from relimit.models.ensemble import UnsuitableError, columns_read, read_ensemble
+from relimit.models.one_row import OneRow
 
 Predictor = Literal["auto", "lightgbm", "fast"]
 """What scores wide blocks, those of many rows: LightGBM, the evaluator (`fast`), or `auto`: the
@@ -26,6 +27,9 @@ WIDE_BLOCK: Final = 16
 WORK_WORTH_LOADING: Final = 30_000_000
 """Rows times trees in wide blocks until `auto` loads the evaluator. Loading costs 1.2 seconds of
 processor time (numba's import and the compiled code's), and so does this with LightGBM."""
+
+FEW_ROWS: Final = 2
+"""Up to so many rows are scored one by one: a live decision has one, or two if a gate is closed."""
 
 ROWS_COMPARED: Final = 256
 """Rows of the first block that both score, before the evaluator is trusted on this machine."""
@@ -111,11 +115,18 @@ class TreeScores:
                     self._load(X[:ROWS_COMPARED])
             if self._evaluate is not None:
                 return self._evaluate(X)
+        if len(X) <= FEW_ROWS:
+            return np.array([self._one_row.raw(row) for row in X])
         return self._by_lightgbm(X, num_threads)
 
+    @cached_property
+    def _one_row(self) -> OneRow:
+        return OneRow(self.booster)
+
     def _by_lightgbm(self, X: Floats, num_threads: int) -> Floats:
-        threads = 1 if len(X) == 1 else num_threads
-        raw = self.booster.predict(X, raw_score=True, num_threads=threads, validate_features=False)
+        raw = self.booster.predict(
+            X, raw_score=True, num_threads=num_threads, validate_features=False
+        )
         return np.asarray(raw, dtype=np.float64)
 
     def _load(self, X: Floats) -> None:

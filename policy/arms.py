@@ -30,6 +30,8 @@ def tier_amount(policy: Policy, tier: Ints, freed: Ints) -> Ints:
     freed), so that prepaying more never returns less.
     """
     quarters = policy.tier_columns.quarters[tier]
+    if np.count_nonzero(quarters == 4) == len(quarters):  # as most live decisions have it
+        return freed.copy()
     unit = policy.rounding.unit
     part = np.maximum(freed * quarters // 4 // unit * unit, np.minimum(freed, unit))
     return np.where(quarters == 4, freed, np.where(quarters == 0, 0, part))

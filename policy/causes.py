@@ -72,15 +72,14 @@ def evidence(policy: Policy, cases: Cases) -> Bools:
     facts, shown = cases.facts, policy.evidence
     used = facts.outstanding + cases.prepaid
     idle = facts.days_since_draw >= shown.idle_days
-    return np.stack(
+    return np.array(
         [
             facts.returned_payments >= shown.returned_payments,
             signs_of_distress(policy, cases).any(axis=1),
             facts.cycles >= shown.cycles,
             facts.has_limit & (used < shown.low_use * facts.limit) & idle,
-        ],
-        axis=1,
-    )
+        ]
+    ).T
 
 
 def signs_of_distress(policy: Policy, cases: Cases) -> Bools:
@@ -88,7 +87,7 @@ def signs_of_distress(policy: Policy, cases: Cases) -> Bools:
     facts, shown = cases.facts, policy.evidence
     lent = facts.lender_inflow >= np.maximum(shown.lender_inflow_share * cases.prepaid, 1)
     late, fell = facts.overdues >= shown.overdues, facts.score_drop >= shown.score_drop
-    return np.stack([late, lent, fell], axis=1)
+    return np.array([late, lent, fell]).T
 
 
 def loss_without(cases: Cases, contribution: Floats) -> Floats:

@@ -1,6 +1,7 @@
 """The facts that gates, finality and reasons read, gathered from what was known at each moment."""
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from relimit.features.state import in_arrears, interest_ledger, limit_now, outst
 from relimit.policy.cases import Dates, Facts
 from relimit.policy.config import Policy, load_policy
 from relimit.policy.evidence_facts import evidence_facts
-from relimit.policy.timetable import days_after, local_dates
+from relimit.policy.timetable import FEW, days_after, local_dates
 
 IDENTITY_CHANGES = ("device_change", "phone_change", "card_change")
 CONFIRMED = Select(OPERATION, detail=IDENTITY_CONFIRMED)
@@ -74,7 +75,7 @@ def _standing_facts(history: History, policy: Policy) -> dict[str, Any]:
 def _arrears(history: History) -> tuple[Ints, Ints]:
     """Return arrears now, fen, and the days past due that go with them."""
     late = in_arrears(history)
-    if not late.any():
+    if not np.count_nonzero(late):
         return np.zeros(history.size, np.int64), np.zeros(history.size, np.int64)
     overdue = _whole(np.where(late, np.maximum(history.last_amount(OVERDUE), 0), 0))
     return overdue, _whole(np.where(late, history.last_value(OVERDUE), 0))
@@ -82,7 +83,9 @@ def _arrears(history: History) -> tuple[Ints, Ints]:
 
 def _whole(amounts: Floats) -> Ints:
     """Return numbers that are whole already as int64; 0 where there are none."""
-    return np.where(np.isnan(amounts), 0.0, amounts).astype(np.int64)
+    whole = amounts.copy()
+    whole[np.isnan(amounts)] = 0.0
+    return whole.astype(np.int64)
 
 
 def _unsettled_interest(policy: Policy, history: History) -> Ints:
@@ -117,8 +120,9 @@ def _at_instants(history: History, kind: str, other: str) -> Ints:
     rows, others = history.series(kind).rows, history.series(other).rows
     if len(rows) == 0 or len(others) == 0:
         return rows[:0]
-    keys = np.sort(_moments(history, others), kind="stable")  # nearly in order
-    mine = _moments(history, rows)
+    moments = _moments(history, np.concatenate((others, rows)))
+    keys, mine = moments[: len(others)], moments[len(others) :]
+    keys.sort(kind="stable")  # nearly in order
     near = np.minimum(keys.searchsorted(mine), len(keys) - 1)
     return np.asarray(rows[keys[near] == mine])
 
@@ -126,6 +130,8 @@ def _at_instants(history: History, kind: str, other: str) -> Ints:
 def _moments(history: History, rows: Ints) -> Ints:
     """Return a number for each row's account and `ts`; ranks if the times are too far apart."""
     block = history.block
+    if len(block.account_ids) == 1:
+        return block.ts[rows]
     ts, first = block.ts, int(block.ts.min())
     span = int(ts.max()) - first + 1
     account = block.starts[1:].searchsorted(rows, side="right")
@@ -178,13 +184,31 @@ def _due_dates(policy: Policy, history: History, owed: Ints) -> tuple[Dates, Dat
     """
     last_ts, there = history.last_ts(DUE)
     last = local_dates(policy, last_ts)
-    first, start, following = (last.astype("datetime64[M]") + _AHEAD).astype("datetime64[D]")
-    day = (last - first).astype(np.int64)
-    due = days_after(start, np.minimum(day, (following - start).astype(np.int64) - 1))
+    due = _month_after(last)
     ahead = due > local_dates(policy, history.as_of)
     never = np.datetime64("NaT", "D")
     passed = np.where(there, np.where(ahead, last, due), never)
     return passed, np.where(there & ahead & (owed > 0), due, never)
+
+
+def _month_after(days: Dates) -> Dates:
+    """Return the same day of the next month, or the last day of a month too short for it."""
+    if len(days) > FEW:
+        return _months_after(days)
+    found = [_one_month_after(day) for day in days.astype(np.int64).tolist()]
+    return np.array(found, "datetime64[D]")
+
+
+def _months_after(days: Dates) -> Dates:
+    first, start, following = (days.astype("datetime64[M]") + _AHEAD).astype("datetime64[D]")
+    day = (days - first).astype(np.int64)
+    return days_after(start, np.minimum(day, (following - start).astype(np.int64) - 1))
+
+
+@lru_cache(maxsize=1024)  # live decisions ask for the same few days again and again
+def _one_month_after(day: int) -> np.datetime64:
+    found: np.datetime64 = _months_after(np.array([day]).astype("datetime64[D]"))[0]
+    return found
 
 
 def _days_since_known(history: History, kind: str) -> Floats:

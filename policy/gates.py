@@ -26,7 +26,7 @@ def closed_gates(policy: Policy, facts: Facts) -> Bools:
     interest = facts.unsettled_interest > gates.unsettled_interest
     taken_over = (facts.identity_changes > 0) & (facts.login_failures >= gates.login_failures)
     identity = (facts.identity_changes >= gates.identity_changes) | taken_over
-    return np.stack([overdue, interest, identity], axis=1)
+    return np.array([overdue, interest, identity]).T
 
 
 def clearing_days(policy: Policy, facts: Facts) -> Ints:
@@ -36,7 +36,7 @@ def clearing_days(policy: Policy, facts: Facts) -> Ints:
     bounced since the prepayment, the days count from when the lender learned of that.
     """
     doubtful = is_doubtful(policy, facts)
-    if not doubtful.any():
+    if not np.count_nonzero(doubtful):
         return np.zeros(len(facts), np.int64)
     age = np.fmin(np.nan_to_num(facts.prepayment_age_days, nan=0.0), facts.days_since_returned)
     left = np.ceil(np.maximum(policy.finality.clearing_days - age, 0.0))

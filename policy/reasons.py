@@ -40,7 +40,7 @@ def reads_contributions(policy: Policy, cases: Cases, *, again: bool = False) ->
     cause that could be named.
     """
     bound: Bools = bound_by_risk(policy, cases, again=again)
-    return bound & evidence(policy, cases).any(axis=1) if bound.any() else bound
+    return bound & evidence(policy, cases).any(axis=1) if np.count_nonzero(bound) else bound
 
 
 @dataclass(frozen=True, slots=True)

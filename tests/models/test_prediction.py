@@ -1,5 +1,6 @@
 """The bit-vector evaluator scores as LightGBM does, to the last bit, or leaves it to LightGBM."""
 
+import copy
 import logging
 import re
 import subprocess
@@ -22,6 +23,7 @@ from relimit.models.arm_trees import arm_tree
 from relimit.models.arms import arm_grid
 from relimit.models.bitvector import BLOCK, evaluate
 from relimit.models.ensemble import UnsuitableError, columns_read, read_ensemble
+from relimit.models.one_row import OneRow
 from relimit.models.prediction import WIDE_BLOCK, TreeScores
 
 QUIET = {"verbosity": -1, "num_threads": 1, "deterministic": True, "seed": 1}
@@ -101,6 +103,8 @@ def test_any_model_scores_any_row_as_lightgbm_does(
     some = rows_to_score(rng, booster, X)
     expected = lightgbm_scores(booster, some)
     assert evaluate(read_ensemble(booster), some).tobytes() == expected.tobytes()
+    alone = OneRow(booster)
+    assert np.array([alone.raw(row) for row in some]).tobytes() == expected.tobytes()
 
 
 @pytest.fixture(scope="module")
@@ -291,6 +295,17 @@ def test_threads_that_share_one_model_all_get_lightgbm_scores(
 def test_the_models_are_importable_without_numba() -> None:
     code = "import sys, relimit.models, relimit.serving.scorer; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_row_alone_is_read_as_it_is_meant_or_refused(
+    table: tuple[np.ndarray, np.ndarray], booster: lgb.Booster
+) -> None:
+    X, _ = table
+    alone, expected = OneRow(booster), lightgbm_scores(booster, X[:2])
+    assert alone.raw(np.asfortranarray(X)[1]) == expected[1]
+    assert copy.deepcopy(alone).raw(X[1]) == expected[1]
+    with pytest.raises(ValueError, match="columns"):
+        alone.raw(X[0, 1:])
 
 
 def test_trees_of_another_version_are_not_guessed_at(
