@@ -168,21 +168,19 @@ def training_input(
     """
     if isinstance(source, tuple):
         events, observations = source
-        *known, assumed = _labelled_by(observations, horizon_days, days_past_due)
+        over, by, assumed = _labelled_by(observations, horizon_days, days_past_due)
         labelled = _observations(observations)
-        return TrainingInput(events, labelled, *known, _accounts(accounts), assumed)
+        return TrainingInput(events, labelled, over, by, _accounts(accounts), assumed)
     book = Book.open(source)
     audit = accounts or book.accounts
     if book.observations:
-        *known, assumed = _labelled_by(book.observations, horizon_days, days_past_due)
+        over, by, assumed = _labelled_by(book.observations, horizon_days, days_past_due)
         labelled = _observations(book.observations)
     else:
-        known, assumed = (
-            [horizon_days or BAD_HORIZON_DAYS, days_past_due or BAD_DAYS_PAST_DUE],
-            None,
-        )
-        labelled = observe_files(source, horizon_days=known[0], days_past_due=known[1])
-    return TrainingInput(book.events, labelled, *known, _accounts(audit), assumed)
+        over, by = horizon_days or BAD_HORIZON_DAYS, days_past_due or BAD_DAYS_PAST_DUE
+        labelled = observe_files(source, horizon_days=over, days_past_due=by)
+        assumed = None
+    return TrainingInput(book.events, labelled, over, by, _accounts(audit), assumed)
 
 
 def say_label(observations: pa.Table, horizon_days: int, days_past_due: int) -> pa.Table:
