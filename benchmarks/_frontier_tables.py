@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from relimit.data import read_parquet, realised
 from relimit.data.schema import decisions_log_schema
 from relimit.data.simulator import simulate
+from relimit.data.vocabulary import BAD_HORIZON_DAYS
 from relimit.features import compute_features, model_feature_names
 from relimit.models import ARM_COLUMNS, BoostedTrees
 from relimit.models.arms import at_arm, with_arms
@@ -31,7 +32,7 @@ def learn_from_tables(out: Path, accounts: int, months: int, seed: int) -> Boost
     if not (out / "book.json").exists():
         simulate(out, accounts=accounts, months=months, seed=seed)
     log = read_parquet(out / "decisions.parquet", decisions_log_schema(), table="decisions")
-    log, _ = matured_decisions(realised(out / "events.parquet", log))
+    log, _ = matured_decisions(realised(out / "events.parquet", log), BAD_HORIZON_DAYS)
     names = model_feature_names()
     arms = np.column_stack([numbers(log, "share"), numbers(log, "delay_days")])
     X = with_arms(_features(out, log, names), arms, np.arange(len(arms)))

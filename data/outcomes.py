@@ -104,8 +104,8 @@ def realised(
     Raises
     ------
     DataError
-        A table breaks the contract, its ids are of another type than the events', or none of its
-        accounts has events.
+        A table breaks the contract, its ids are of another type than the events', none of its
+        accounts has events, or a share or a delay is out of its range.
     ValueError
         A setting is out of its range.
     """
@@ -130,7 +130,18 @@ def _conformed(decisions: pa.Table) -> pa.Table:
     wanted = decisions_log_schema()
     check_columns(decisions.schema, wanted, table=where, where=where, rows=decisions.num_rows)
     wanted = decisions_log_schema(id_type(decisions.schema.field("account_id").type))
-    return conform(decisions, wanted, where=where)
+    table = conform(decisions, wanted, where=where)
+    _check_range(table, "share", 0.0, 1.0, "Give the restored part of the freed limit, from 0 to 1")
+    _check_range(table, "delay_days", 0.0, np.inf, "Give days, at least 0")
+    return table
+
+
+def _check_range(table: pa.Table, name: str, low: float, high: float, mend: str) -> None:
+    """Raise a `DataError` where a column is not what it means; unknown values pass."""
+    outside = pc.or_(pc.less(table[name], low), pc.greater(table[name], high))
+    if wrong := pc.sum(outside).as_py():
+        what = f"column {name} is out of range in {wrong:,} of {table.num_rows:,} rows"
+        raise DataError(what, where="decisions", mend=mend)
 
 
 def _realised(events: Path, table: pa.Table, label: Label, funding: float) -> pa.Table:

@@ -7,7 +7,6 @@ from relimit.models.arms import (
     arms_tried,
     at_arm,
     bound_by_tried,
-    expand_by_arms,
 )
 from relimit.models.artifact import Artifact, load_model, save_model
 from relimit.models.base import Frame, Head, RiskEstimator, design_matrix
@@ -79,7 +78,6 @@ __all__ = [
     "bound_by_tried",
     "choose_calibration",
     "design_matrix",
-    "expand_by_arms",
     "expected_loss",
     "family_named",
     "fit_beta",

@@ -107,17 +107,3 @@ def with_arms(
         out[start : start + BLOCK, :-2] = X[some]
         out[start : start + BLOCK, -2:] = arms[some]
     return out
-
-
-def expand_by_arms(X: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Repeat every row once an arm: [n, F] becomes [25 n, F + 2], the arms of a row together.
-
-    It holds 25 copies of `X`: for small inputs. `RiskModel.risk_by_arm` goes arm by arm instead.
-
-    Examples
-    --------
-    >>> expand_by_arms(np.array([[5.0], [6.0]])).shape
-    (50, 3)
-    """
-    grid = arm_grid()
-    return np.hstack([np.repeat(X, len(grid), axis=0), np.tile(grid, (len(X), 1))])

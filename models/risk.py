@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from relimit.data.errors import ModelError
-from relimit.data.vocabulary import ARMS, BAD_HORIZON_DAYS, FULL_ARM
+from relimit.data.vocabulary import ARMS, BAD_DAYS_PAST_DUE, BAD_HORIZON_DAYS, FULL_ARM
 from relimit.models.arms import ARM_COLUMNS, Arm, arms_tried, at_arm, bound_by_tried
 from relimit.models.base import Frame, Head, RiskEstimator, design_matrix
 from relimit.models.boosting import BoostedHead
@@ -97,6 +97,11 @@ class RiskModel:
     def horizon_days(self) -> int:
         """In how many days its risk says that an account goes bad; the usual if not recorded."""
         return int(self.manifest.get("settings", {}).get("horizon_days", BAD_HORIZON_DAYS))
+
+    @property
+    def days_past_due(self) -> int:
+        """From how many days past due its risk calls an account bad; the usual if not recorded."""
+        return int(self.manifest.get("settings", {}).get("days_past_due", BAD_DAYS_PAST_DUE))
 
     def expect(self, rows: int) -> None:
         """Tell how many rows are to come in wide blocks: see `TreeScores.expect`."""

@@ -100,13 +100,18 @@ def setting_words(policy: Policy, language: str) -> dict[str, str]:
         for key in fields(part):
             suffix = key.metadata["rule"].suffix
             value = getattr(part, key.name)
-            found[f"{section.name}_{key.name}"] = _setting(value, key.name, suffix, language)
+            name = f"{section.name}_{key.name}"
+            found[name] = (
+                _amount(policy, value) if suffix == "_yuan" else _setting(value, key.name, language)
+            )
     return found
 
 
-def _setting(value: Any, name: str, suffix: str, language: str) -> str:
-    if suffix == "_yuan":
-        return money(np.array([value]))[0]
+def _amount(policy: Policy, fen: int) -> str:
+    return money(np.array([fen]), policy.wording.currency)[0]
+
+
+def _setting(value: Any, name: str, language: str) -> str:
     if name.endswith("_days") or name == "days_past_due":
         return days(value, language)
     return _share(value) if isinstance(value, float) else str(value)
@@ -127,14 +132,14 @@ def days(count: int, language: str) -> str:
 
 def _tier_table(policy: Policy, language: str, says: Says) -> TermsTable:
     timetable = decide(policy, tier_cases(policy)).timetable
-    returned = money(timetable.restore_now + timetable.restore_later)
+    returned = money(timetable.restore_now + timetable.restore_later, policy.wording.currency)
     columns = ("up_to", "returns", "share", "wait", "sooner")
     rows = (
         _tier_row(tier, str(amount), language, says)
         for tier, amount in zip(policy.tiers, returned, strict=True)
     )
     return TermsTable(
-        says("tiers.caption", freed=money(np.array([FREED]))[0]),
+        says("tiers.caption", freed=_amount(policy, FREED)),
         tuple(says(f"tiers.{column}") for column in columns),
         tuple(rows),
     )
@@ -163,17 +168,17 @@ def _worked_examples(policy: Policy, language: str, says: Says) -> TermsSection:
     examples = examples_of(policy)
     decided = decide(policy, cases_of(examples))
     texts = {"zh": decided.text_zh, "en": decided.text_en}[language].to_pylist()
-    rows = zip((_situation(one, says) for one in examples), texts, strict=True)
+    rows = zip((_situation(policy, one, says) for one in examples), texts, strict=True)
     date = dates(np.array([WHEN], "datetime64[D]"), language)[0]
-    caption = says("examples.rule", freed=money(np.array([FREED]))[0], date=date)
+    caption = says("examples.rule", freed=_amount(policy, FREED), date=date)
     columns = (says("examples.situation"), says("examples.answer"))
     return TermsSection(says("heading.examples"), (), TermsTable(caption, columns, tuple(rows)))
 
 
-def _situation(example: Example, says: Says) -> str:
+def _situation(policy: Policy, example: Example, says: Says) -> str:
     return says(
         f"example.{example.name}",
-        amount=money(np.array([example.amount]))[0],
+        amount=_amount(policy, example.amount),
         count=str(example.count),
         share=_share(example.loss_ratio),
     )

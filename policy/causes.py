@@ -17,22 +17,19 @@ SIGNS = ("overdues", "lender_inflow", "score_drop")
 """The facts of which each by itself shows distress."""
 
 
-def cause_of(policy: Policy, name: str, family: str | None) -> str | None:
+@lru_cache(maxsize=4096)  # patterns take longer than the rest of a live decision's reasons
+def cause_of(causes: CauseSettings, name: str, family: str | None) -> str | None:
     """Return the cause that a feature speaks for; a pattern of its name goes before its family.
 
     Examples
     --------
     >>> from relimit.policy import load_policy
-    >>> cause_of(load_policy(), "returned_count_90d", "delinquency")
+    >>> causes = load_policy().causes
+    >>> cause_of(causes, "returned_count_90d", "delinquency")
     'payment_return'
-    >>> cause_of(load_policy(), "overdue_count_90d", "delinquency")
+    >>> cause_of(causes, "overdue_count_90d", "delinquency")
     'distress'
     """
-    return _cause_of(policy.causes, name, family)
-
-
-@lru_cache(maxsize=4096)  # patterns take longer than the rest of a live decision's reasons
-def _cause_of(causes: CauseSettings, name: str, family: str | None) -> str | None:
     for cause in CAUSES:
         if any(fnmatchcase(name, entry) for entry in getattr(causes, cause)):
             return cause
@@ -60,7 +57,7 @@ def _columns_of(
     causes: CauseSettings, names: tuple[str, ...], families: tuple[str | None, ...]
 ) -> tuple[list[int], ...]:
     """Return the columns of the features that speak for each of `CAUSES`."""
-    its = [_cause_of(causes, *feature) for feature in zip(names, families, strict=True)]
+    its = [cause_of(causes, *feature) for feature in zip(names, families, strict=True)]
     return tuple([column for column, one in enumerate(its) if one == cause] for cause in CAUSES)
 
 

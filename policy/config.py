@@ -98,7 +98,7 @@ class Policy:
         The order of the settings makes no difference, nor do comments.
         """
         said = {name: part for name, part in asdict(self).items() if part is not None}
-        said["texts"] = {table: load_wording(table) for table in set(said["wording"].values())}
+        said["texts"] = {table: load_wording(table) for table in self.wording.tables}
         canonical = json.dumps(said, sort_keys=True, separators=(",", ":"))
         return sha256(canonical.encode()).hexdigest()[:12]
 
@@ -107,8 +107,8 @@ def load_policy(path: Path | None = None) -> Policy:
     """Read and check a policy file; the packaged default if no path is given.
 
     Every key must be in the file: a policy that is published says all that it decides by. Without
-    `service.better_by` a later score counts as it is. `[value]` may be absent: it says what the
-    policy was optimised for, and no decision reads it.
+    `service.better_by` a later score counts as it is, without `wording.currency` amounts are in ¥.
+    `[value]` may be absent: it says what the policy was optimised for, and no decision reads it.
 
     Raises
     ------

@@ -73,7 +73,7 @@ def cap_caution(policy: Policy, capped: int, decisions: int) -> str | None:
         return None
     cap = policy.caps.limit // FEN_PER_YUAN
     return (
-        f"the regulatory cap of {cap:,} yuan holds back limit in {capped:,} of {decisions:,} "
-        "decisions. Set limit_yuan under [caps] in the policy file to the cap on these borrowers, "
-        "in their currency, and check that amounts are in its hundredths"
+        f"the regulatory cap of {policy.wording.currency}{cap:,} holds back limit in {capped:,} of "
+        f"{decisions:,} decisions. Set limit_yuan under [caps] in the policy file to the cap on "
+        "these borrowers, in their currency, and check that amounts are in its hundredths"
     )

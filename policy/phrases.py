@@ -12,23 +12,26 @@ from relimit.data.vocabulary import FEN_PER_YUAN
 from relimit.policy.cases import Dates, Floats, Ints
 
 LANGUAGES: Final = ("zh", "en")
+YUAN_SIGN: Final = "¥"
 
 
-def money(fen: Ints | Floats, _language: str = "") -> list[str]:
-    """Return amounts in yuan, rounded to the fen.
+def money(fen: Ints | Floats, currency: str = YUAN_SIGN) -> list[str]:
+    """Return amounts of hundredths of a currency in its unit, its sign before them.
 
     Examples
     --------
     >>> money(np.array([1240, 123456789]))
     ['¥12.40', '¥1,234,567.89']
+    >>> money(np.array([1240]), "US$")
+    ['US$12.40']
     """
-    return [_yuan(amount) for amount in np.rint(fen).astype(np.int64).tolist()]
+    return [_amount(amount, currency) for amount in np.rint(fen).astype(np.int64).tolist()]
 
 
 @lru_cache(maxsize=65_536)  # most amounts are round, and so come again
-def _yuan(fen: int) -> str:
-    yuan, cents = divmod(fen, FEN_PER_YUAN)
-    return f"¥{yuan:,}.{cents:02d}"
+def _amount(fen: int, currency: str) -> str:
+    units, cents = divmod(fen, FEN_PER_YUAN)
+    return f"{currency}{units:,}.{cents:02d}"
 
 
 def dates(days: Dates, language: str) -> list[str]:

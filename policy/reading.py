@@ -98,7 +98,7 @@ def words() -> Any:
     return _declare(Rule("a list of words", read))
 
 
-def word(valid: Callable[[str], bool], expected: str) -> Any:
+def word(valid: Callable[[str], bool], expected: str, *, absent: str | None = None) -> Any:
     """Declare a word that a check knows."""
 
     def read(value: Any) -> str:
@@ -106,7 +106,7 @@ def word(valid: Callable[[str], bool], expected: str) -> Any:
             raise ValueError
         return value
 
-    return _declare(Rule(expected, read))
+    return _declare(Rule(expected, read, absent=absent))
 
 
 def _declare(rule: Rule) -> Any:
@@ -162,8 +162,13 @@ def _value(
         return rule.read(table[key])
     except ValueError:
         raise PolicyError(
-            f"`{_path(name, key)}` is {table[key]!s}, expected {rule.expected}", where=where
+            f"`{_path(name, key)}` is {_said(table[key])}, expected {rule.expected}", where=where
         ) from None
+
+
+def _said(value: object) -> str:
+    """Return a value as the file has it: a quoted number is no number."""
+    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def _path(name: str, key: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relimit.data.vocabulary import DELAYS_DAYS, SHARES
+from relimit.policy.phrases import YUAN_SIGN
 from relimit.policy.reading import number, one_of, whole, word, words, yuan
 
 TIER_SIGNALS = ("none", "score_refresh", "next_due")
@@ -170,9 +171,25 @@ def load_wording(table: str) -> Mapping[str, Mapping[str, str]]:
     return {f"{group}.{name}": entry for group in groups for name, entry in groups[group].items()}
 
 
+MOST_CURRENCY = 6
+"""Letters of the longest sign of a currency."""
+
+
+def is_currency(sign: str) -> bool:
+    """Say whether this can stand before an amount: a few letters or signs, no digit, no quote."""
+    plain = sign.isprintable() and not any(c.isdigit() or c in '"\\.,-' for c in sign)
+    return plain and 0 < len(sign.strip()) <= len(sign) <= MOST_CURRENCY
+
+
 @dataclass(frozen=True, slots=True)
 class WordingSettings:
-    """The tables of texts: `wording_<name>.toml` beside this module."""
+    """The tables of texts, `wording_<name>.toml` beside this module, and what amounts are in."""
 
     borrower: str = word(is_wording, "the name of a packaged table of texts, such as borrower")
     analyst: str = word(is_wording, "the name of a packaged table of texts, such as analyst")
+    currency: str = word(is_currency, "the sign of a currency, such as ¥ or US$", absent=YUAN_SIGN)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of the tables."""
+        return self.borrower, self.analyst

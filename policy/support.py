@@ -61,11 +61,6 @@ class Support:
         """Whether an estimate may be given."""
         return self.verdict == ANSWERED
 
-    @property
-    def unsupported_share(self) -> float:
-        """The part of the decisions that rests on nothing the log has tried, 0 to 1."""
-        return min(max(1.0 - self.carried / self.target, 0.0), 1.0) if self.target else 0.0
-
 
 @dataclass(frozen=True, slots=True)
 class Cell:

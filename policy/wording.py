@@ -85,7 +85,8 @@ class Story:
         if name in SETTINGS:
             return [SETTINGS[name](self.policy)] * len(rows)
         holder, write = FIELDS[name]
-        return write(getattr(holder(self), name)[rows], language)
+        how = self.policy.wording.currency if write is money else language
+        return write(getattr(holder(self), name)[rows], how)
 
 
 def _timetable(story: Story) -> Any:
@@ -141,14 +142,14 @@ FIELDS: Final[Mapping[str, tuple[Callable[[Story], Any], Callable[[Any, str], li
 """What a template's field shows of each decision, and how it is written."""
 
 
-def _yuan(fen: int) -> str:
-    return money(np.array([fen]))[0]
+def _bound(policy: Policy, fen: int) -> str:
+    return money(np.array([fen]), policy.wording.currency)[0]
 
 
 SETTINGS: Final[Mapping[str, Callable[[Policy], str]]] = {
-    "cap": lambda policy: _yuan(policy.caps.limit),
-    "overdue_bound": lambda policy: _yuan(policy.gates.overdue),
-    "interest_bound": lambda policy: _yuan(policy.gates.unsettled_interest),
+    "cap": lambda policy: _bound(policy, policy.caps.limit),
+    "overdue_bound": lambda policy: _bound(policy, policy.gates.overdue),
+    "interest_bound": lambda policy: _bound(policy, policy.gates.unsettled_interest),
     "days_past_due_bound": lambda policy: str(policy.gates.days_past_due),
     "identity_bound": lambda policy: str(policy.gates.identity_changes),
     "login_bound": lambda policy: str(policy.gates.login_failures),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -24,18 +24,30 @@ from relimit.data.schema import (
 )
 from relimit.data.vocabulary import BAD_DAYS_PAST_DUE, BAD_HORIZON_DAYS
 
-HORIZON: Final = b"relimit.horizon_days"
-"""What a file of observations says of itself, beside its columns: over how many days."""
+
+class _Setting(NamedTuple):
+    """What a file of observations says of itself: the key, how to tell it, and what sets it."""
+
+    key: bytes
+    words: str
+    option: str
+
+
+HORIZON: Final = _Setting(b"relimit.horizon_days", "over {} days", "--horizon")
+DAYS_PAST_DUE: Final = _Setting(b"relimit.days_past_due", "by {} days past due", "--dpd")
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingInput:
-    """An events file, the observations that go with it, over how many days, and accounts."""
+    """An events file, the observations that go with it, how they were labelled, and accounts."""
 
     events: Path
     observations: pa.Table
     horizon_days: int = BAD_HORIZON_DAYS
+    days_past_due: int = BAD_DAYS_PAST_DUE
     accounts: pa.Table | None = None
+    assumed: str | None = None
+    """What to say where nobody said how observations were labelled."""
 
 
 def read_snapshots(path: Path) -> pa.Table:
@@ -138,54 +150,83 @@ def training_input(
     source: Path | tuple[Path, Path],
     *,
     horizon_days: int | None = None,
+    days_past_due: int | None = None,
     accounts: Path | None = None,
 ) -> TrainingInput:
     """Return what to train or compare on; a book's own observations come before its log.
 
-    A log is observed for `horizon_days`, 180 unless given. Labelled observations are taken as they
-    are; unless given, the horizon is what their file says, which `relimit observe` writes there.
+    A log is observed for `horizon_days` and by `days_past_due`, 180 and 30 unless given. Labelled
+    observations are taken as they are; unless given, both are what their file says, where `relimit
+    observe` writes them.
     `accounts` given by their own path come before a book's.
 
     Raises
     ------
     DataError
-        If a table breaks its contract, or observations were labelled over another horizon.
+        If a table breaks its contract, or observations were labelled over another horizon or by
+        other days past due.
     """
     if isinstance(source, tuple):
         events, observations = source
-        known = _horizon(observations, horizon_days)
-        return TrainingInput(events, _observations(observations), known, _accounts(accounts))
+        over, by, assumed = _labelled_by(observations, horizon_days, days_past_due)
+        labelled = _observations(observations)
+        return TrainingInput(events, labelled, over, by, _accounts(accounts), assumed)
     book = Book.open(source)
     audit = accounts or book.accounts
     if book.observations:
-        known = _horizon(book.observations, horizon_days)
+        over, by, assumed = _labelled_by(book.observations, horizon_days, days_past_due)
         labelled = _observations(book.observations)
     else:
-        known = horizon_days or BAD_HORIZON_DAYS
-        labelled = observe_files(source, horizon_days=known)
-    return TrainingInput(book.events, labelled, known, _accounts(audit))
+        over, by = horizon_days or BAD_HORIZON_DAYS, days_past_due or BAD_DAYS_PAST_DUE
+        labelled = observe_files(source, horizon_days=over, days_past_due=by)
+        assumed = None
+    return TrainingInput(book.events, labelled, over, by, _accounts(audit), assumed)
 
 
-def say_horizon(observations: pa.Table, horizon_days: int) -> pa.Table:
-    """Return observations whose file will say over how many days they were labelled."""
-    return observations.replace_schema_metadata({HORIZON: str(horizon_days)})
+def say_label(observations: pa.Table, horizon_days: int, days_past_due: int) -> pa.Table:
+    """Return observations whose file will say how they were labelled."""
+    said = {HORIZON.key: str(horizon_days), DAYS_PAST_DUE.key: str(days_past_due)}
+    return observations.replace_schema_metadata(said)
 
 
-def _horizon(path: Path, asked: int | None) -> int:
-    """Return over how many days observations were labelled, as asked or as their files say."""
+def _labelled_by(
+    path: Path, horizon: int | None, days_past_due: int | None
+) -> tuple[int, int, str | None]:
+    """Return over how many days, by how many past due, and what of that nobody said."""
+    files = validate_schema(path, observations_schema(), "observations").files
+    over = _stated(path, files, HORIZON, horizon)
+    by = _stated(path, files, DAYS_PAST_DUE, days_past_due)
+    said = over or BAD_HORIZON_DAYS, by or BAD_DAYS_PAST_DUE
+    told = ((over, HORIZON, said[0]), (by, DAYS_PAST_DUE, said[1]))
+    unsaid = [(of.words.format(taken), of.option) for known, of, taken in told if not known]
+    if not unsaid:
+        return *said, None
+    words, options = (" and ".join(part) for part in zip(*unsaid, strict=True))
+    assumed = f"{path} doesn't say how `bad` was labelled: {words} is assumed. Give {options}"
+    return *said, assumed
+
+
+def _stated(path: Path, files: Sequence[Path], of: _Setting, asked: int | None) -> int | None:
+    """Return what was asked or what the files say of a setting; None if neither.
+
+    Raises
+    ------
+    DataError
+        The files don't say the same, or not what was asked.
+    """
     said = set()
-    for file in validate_schema(path, observations_schema(), "observations").files:
+    for file in files:
         with open_parquet(file) as opened:
-            said.add((opened.schema_arrow.metadata or {}).get(HORIZON, b"").decode())
+            said.add((opened.schema_arrow.metadata or {}).get(of.key, b"").decode())
     stated = {int(days) for days in said if days.isdigit()}
     if len(said) > 1 or (asked is not None and stated and stated != {asked}):
+        known = of.words.format(", ".join(sorted(days or "unknown" for days in said)))
         raise DataError(
-            f"labelled over {', '.join(sorted(days or 'unknown' for days in said))} days"
-            + ("" if asked is None else f", not {asked}"),
+            f"labelled {known}" + ("" if asked is None else f", not {asked}"),
             where=str(path),
-            mend="Observe all rows anew, or train with their --horizon",
+            mend=f"Observe all rows anew, or train with their {of.option}",
         )
-    return asked or next(iter(stated), BAD_HORIZON_DAYS)
+    return asked or next(iter(stated), None)
 
 
 def _accounts(path: Path | None) -> pa.Table | None:

@@ -27,8 +27,8 @@ from rich.text import Text
 from relimit.data.vocabulary import FEN_PER_YUAN
 
 
-def yuan(fen: int) -> str:
-    """Return money as people write it.
+def yuan(fen: int, currency: str = "¥") -> str:
+    """Return money as people write it, the sign of its currency before it.
 
     Examples
     --------
@@ -39,20 +39,25 @@ def yuan(fen: int) -> str:
     """
     sign = "-" if fen < 0 else ""
     whole, cents = divmod(abs(fen), FEN_PER_YUAN)
-    return f"{sign}¥{whole:,}.{cents:02d}"
+    return f"{sign}{currency}{whole:,}.{cents:02d}"
+
+
+WHOLE_FROM: Final = 10_000
+"""Figures from here on are shown whole."""
 
 
 def figure(value: float) -> str:
-    """Return a figure with four digits, a count with all of its own, a dash where there is none.
+    """Return a figure with four digits; counts, and what is large, whole; a dash if there is none.
 
     Examples
     --------
-    >>> figure(13140.0), figure(0.70613), figure(float("nan"))
-    ('13,140', '0.7061', '–')
+    >>> figure(13140.0), figure(0.70613), figure(1398492.4), figure(float("nan"))
+    ('13,140', '0.7061', '1,398,492', '–')
     """
     if math.isnan(value):
         return "–"
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
+    whole = float(value).is_integer() or abs(value) >= WHOLE_FROM
+    return f"{value:,.0f}" if whole else f"{value:,.4g}"
 
 
 def finite(value: Any) -> Any:

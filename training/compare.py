@@ -110,7 +110,7 @@ def compare(
         If a manifest doesn't say what the model learnt from, or the models speak of outcomes in
         windows of different length.
     """
-    _require_one_horizon(model_a, model_b)
+    _require_one_outcome(model_a, model_b)
     labelled, matured = read_labelled(observations)
     keep = _unseen_by(model_a, labelled, "a") & _unseen_by(model_b, labelled, "b")
     _require_both_classes(labelled.bad[keep], len(labelled))
@@ -160,13 +160,16 @@ def _unseen_by(model: RiskModel, labelled: Labelled, which: str) -> NDArray[np.b
     return unseen_rows(model.manifest["split"], labelled.account_id, labelled.as_of)
 
 
-def _require_one_horizon(model_a: RiskModel, model_b: RiskModel) -> None:
-    a, b = model_a.horizon_days, model_b.horizon_days
+def _require_one_outcome(model_a: RiskModel, model_b: RiskModel) -> None:
+    a, b = (
+        f"{model.days_past_due} days past due in {model.horizon_days} days"
+        for model in (model_a, model_b)
+    )
     if a != b:
         raise ModelError(
-            f"a says who goes bad in {a} days, b in {b}: no outcome can be held against both",
+            f"a says who falls {a}, b who falls {b}: no outcome can be held against both",
             where=f"models {model_a.version} and {model_b.version}",
-            mend="Train one of them again with the other's --horizon",
+            mend="Train one of them again with the other's --horizon and --dpd",
         )
 
 

@@ -100,13 +100,11 @@ def roc_points(bad: Bools, risk: Floats, weight: Floats | None = None) -> tuple[
     return false_positives, true_positives
 
 
-def average_precision(bad: Bools, risk: Floats, weight: Floats | None = None) -> float:
-    """Return the area under the precision-recall curve, as a sum over steps of recall."""
-    return average_precision_at(*weight_by_threshold(bad, risk, weights_or_ones(weight, bad.size)))
-
-
 def average_precision_at(good: Floats, bad: Floats) -> float:
-    """Return `average_precision` from the weights at each distinct risk, the highest first."""
+    """Return the area under the precision-recall curve, as a sum over steps of recall.
+
+    `good` and `bad` are the weights at each distinct risk, the highest first.
+    """
     found = np.cumsum(bad)
     called = found + np.cumsum(good)
     precision = np.divide(found, called, out=np.zeros_like(found), where=called > 0.0)

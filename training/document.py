@@ -126,7 +126,8 @@ def show(value: Cell) -> str:
         return "–"
     if isinstance(value, int) or not math.isfinite(value):
         return f"{value:,}"
-    return f"{value:,.4f}" if abs(value) < 100 else f"{value:,.0f}"
+    text = f"{value:,.4f}" if abs(value) < 100 else f"{value:,.0f}"
+    return text.removeprefix("-") if float(text.replace(",", "")) == 0.0 else text
 
 
 def _html_section(section: Section) -> str:

@@ -20,7 +20,7 @@ class GateCost:
     ----------
     gate
         Its name.
-    rows
+    part
         Part of the decisions that it holds when they are taken.
     loss_rate, loss_rate_elsewhere
         Expected loss over freed limit of restoring everything: of the rows that it holds, and of
@@ -30,7 +30,7 @@ class GateCost:
     """
 
     gate: str
-    rows: float
+    part: float
     loss_rate: float
     loss_rate_elsewhere: float
     restored_yuan: float

@@ -28,7 +28,9 @@ UNKNOWN_EFFECT: Final = (
 LEAST_RISK: Final = 1e-6
 
 
-def lines_of(log: pa.Table, arm: Ints, ratio: Floats, horizon_days: int) -> Lines:
+def lines_of(
+    log: pa.Table, arm: Ints, ratio: Floats, *, horizon_days: int, days_past_due: int
+) -> Lines:
     """Return how a log's decisions bear on each other; `arm` and `ratio` are `[m]`."""
     freed = numbers(log, "freed")
     return Lines.of(
@@ -41,6 +43,7 @@ def lines_of(log: pa.Table, arm: Ints, ratio: Floats, horizon_days: int) -> Line
             ratio=ratio,
         ),
         horizon_days,
+        days_past_due,
     )
 
 
@@ -51,12 +54,13 @@ def fit_line_outcomes(
     effect: float,
     *,
     horizon_days: int,
+    days_past_due: int,
     bad: Floats,
     known: Bools,
 ) -> LineOutcomes:
     """Fit them to what came of a log within a horizon; see `LineOutcomes.fit`."""
     risk = np.clip(bad, LEAST_RISK, 1.0 - LEAST_RISK)
-    owed, loss = owed_of(events, log, horizon_days), numbers(log, "loss")
+    owed, loss = owed_of(events, log, horizon_days, days_past_due), numbers(log, "loss")
     return LineOutcomes.fit(lines, effect, bad=risk, owed=owed, loss=loss, known=known)
 
 
@@ -82,7 +86,7 @@ def estimate_line_effect(
     return None if found is None else max(found[0], 0.0)
 
 
-def owed_of(events: Path, log: pa.Table, horizon_days: int) -> Floats:
+def owed_of(events: Path, log: pa.Table, horizon_days: int, days_past_due: int) -> Floats:
     """Return `[m]` fen that was owed when an account went bad in time, 0 where it didn't.
 
     It is what would be lost of a freed limit that is the whole limit.
@@ -90,6 +94,8 @@ def owed_of(events: Path, log: pa.Table, horizon_days: int) -> Floats:
     points = pa.table(
         {"account_id": log["account_id"], "as_of": log["decided_at"], "freed": log["limit"]}
     )
-    labels = observe(events, snapshots=points, horizon_days=horizon_days)
+    labels = observe(
+        events, snapshots=points, horizon_days=horizon_days, days_past_due=days_past_due
+    )
     lost = pc.fill_null(labels["loss"], 0)
     return np.asarray(lost.to_numpy() / LOSS_GIVEN_DEFAULT)

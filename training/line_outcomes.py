@@ -2,8 +2,8 @@
 
 A limit that one decision withholds is missing from the line on which the account's other decisions
 lose, and from what the borrower can owe. So the outcome of each depends on what all of them
-withhold. A borrower who goes bad has stopped paying `BAD_DAYS_PAST_DUE` before the outcome horizon
-ends; what counts is the part of the line that is withheld on average until then.
+withhold. A borrower who goes bad stopped paying as many days before the outcome horizon ends as
+make a bad; what counts is the part of the line that is withheld on average until then.
 
 Odds of bad fall with that part, by one coefficient for all (`estimate_line_effect`). Whoever goes
 bad owes some part of what the line leaves; these parts, as the log's bads show them, are taken as
@@ -78,11 +78,16 @@ class Lines:
     part: Floats
 
     @classmethod
-    def of(cls, log: Decisions, horizon_days: int = BAD_HORIZON_DAYS) -> Self:
+    def of(
+        cls,
+        log: Decisions,
+        horizon_days: int = BAD_HORIZON_DAYS,
+        days_past_due: int = BAD_DAYS_PAST_DUE,
+    ) -> Self:
         """Find the pairs: what is withheld stays so for the horizon."""
         # Within a horizon as short as the arrears, whoever goes bad had stopped paying before: the
         # line of the first day is what counts.
-        window = max(horizon_days - BAD_DAYS_PAST_DUE, 1)
+        window = max(horizon_days - days_past_due, 1)
         order = np.lexsort((log.day, log.account))
         who, when = np.asarray(log.account)[order], log.day[order]
         none = np.empty(0, np.int64)

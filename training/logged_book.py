@@ -34,7 +34,7 @@ from relimit.training.line_fit import (
     lines_of,
 )
 from relimit.training.line_outcomes import LineOutcomes
-from relimit.training.matured import decided_at, matured_decisions, numbers
+from relimit.training.matured import decided_at, margin_caution, matured_decisions, numbers
 from relimit.training.replay import facts_at
 from relimit.training.splits import unseen_rows
 
@@ -153,9 +153,10 @@ def read_logged_book(
 ) -> LoggedBook:
     """Read a log with what came of it, and fill in what would have come of the other arms.
 
-    What came is told over the days in which the model's risk says that an account goes bad. The
-    whole log teaches what arms bring, accounts apart. The book's rows are those that the model has
-    not learnt from: elsewhere its scores are spread more than they will be on a new day.
+    What came is told over the days in which the model's risk says that an account goes bad, and by
+    the days past due at which it does. The whole log teaches what arms bring, accounts apart. The
+    book's rows are those that the model has not learnt from: elsewhere its scores are spread more
+    than they will be on a new day.
 
     Parameters
     ----------
@@ -170,7 +171,8 @@ def read_logged_book(
     """
     progress("reading what came of the decisions")
     horizon = model.horizon_days
-    log, _ = matured_decisions(realised(events, decisions, horizon_days=horizon), horizon)
+    came_of = realised(events, decisions, horizon_days=horizon, days_past_due=model.days_past_due)
+    log, _ = matured_decisions(came_of, horizon)
     points = _Points(events, model, policy, log, workers)
     progress(f"computing features of {log.num_rows:,} decisions")
     names = tuple(dict.fromkeys([*model_feature_names(), *model.feature_names]))
@@ -179,6 +181,8 @@ def read_logged_book(
     frame = pd.DataFrame(X, columns=list(names))
     outcomes, arm = _outcomes_of(log, frame, horizon, seed)
     kept, warnings = _judged(model, log, all_rows)
+    if caution := margin_caution(numbers(log, "margin")):
+        warnings = (caution, *warnings)
     rows, columns = np.flatnonzero(kept), [names.index(name) for name in model.feature_names]
     by_line, unknown = _line_outcomes(points, frame, arm, outcomes.bad, known=kept, seed=seed)
     outcomes, warnings = _as_logged(outcomes, by_line), warnings + unknown
@@ -218,12 +222,12 @@ def _line_outcomes(
     events, log, model = points.events, points.log, points.model
     horizon = model.horizon_days
     seen, freed = X[list(model.feature_names)].to_numpy(), log["freed"].to_numpy()
-    lines = lines_of(log, arm, loss_ratio(model.expected_loss(seen, freed), freed), horizon)
+    ratio = loss_ratio(model.expected_loss(seen, freed), freed)
+    judged = {"horizon_days": horizon, "days_past_due": model.days_past_due}
+    lines = lines_of(log, arm, ratio, **judged)
     effect = estimate_line_effect(X.to_numpy(), list(X.columns), log, lines, seed=seed)
     own = bad[np.arange(len(arm)), arm]
-    found = fit_line_outcomes(
-        events, log, lines, effect or 0.0, horizon_days=horizon, bad=own, known=known
-    )
+    found = fit_line_outcomes(events, log, lines, effect or 0.0, **judged, bad=own, known=known)
     return found, (UNKNOWN_EFFECT,) if effect is None else ()
 
 

@@ -57,6 +57,21 @@ def matured_decisions(came: pa.Table, horizon_days: int) -> tuple[pa.Table, dict
     return kept, counts
 
 
+def margin_caution(margin: Floats) -> str | None:
+    """Return what to say where `[n]` margins are the cost of funds alone, else None.
+
+    A book whose events have no interest that was paid knows only what lending costs. Its net value
+    then speaks against lending to anybody.
+    """
+    if not len(margin) or (margin > 0.0).any():
+        return None
+    return (
+        "No decision was followed by a margin above 0: the events seem to lack interest_payment, "
+        "so that margin and net value count the cost of funds alone and speak against every "
+        "restoration. Add what borrowers paid in interest, or go by loss and share restored"
+    )
+
+
 def numbers(table: pa.Table, name: str) -> Floats:
     """Return a column as float64, NaN where it is null."""
     return np.asarray(table[name].cast(pa.float64()).to_numpy(zero_copy_only=False))

@@ -90,6 +90,9 @@ def _calibration(metrics: Mapping[str, float]) -> Part:
     found, shown = [], []
     for name, (low, high) in LIMITS.items():
         value = metrics.get(f"{view}{name}", math.nan)
+        if math.isnan(value):
+            found.append(f"{name.replace('_', ' ')}{judged} is not known: its risk hardly varies")
+            continue
         least, most = (metrics.get(f"{view}{name}_{end}", value) for end in ("low", "high"))
         words = f"{name.replace('_', ' ')}{judged} {value:.2f} ({least:.2f} to {most:.2f})"
         shown.append(words)

@@ -26,8 +26,10 @@ MEANING: Final = (
     "same borrower's later ones is not in it; where borrowers come back often, the effects of a "
     "policy in force add up to more. Intervals are 95%, with whole accounts resampled; where few "
     "borrowers went bad, or none, they are at least as wide as the gamma limits of so few events. "
-    "Yuan are per decision unless the name says otherwise."
+    "Loss, margin and net value are yuan a decision; what is freed and restored are sums in yuan."
 )
+WHOLE_FROM: Final = 10_000
+"""Bounds from here on are shown whole."""
 ESTIMATOR_NOTES: Final = (
     "dm, the direct method: outcome models alone; its interval leaves out their error. ips and "
     "snips, inverse propensity scores, plain and self-normalised: weighted outcomes alone. dr, "
@@ -92,8 +94,10 @@ def headline(valued: Valued, outcome: str, estimator: str = HEADLINE) -> Cell:
     """Return an estimate, the headline's if not said, or bounds where history can't answer."""
     if valued.values:
         return interval(valued.values[outcome][estimator])
-    low, high = valued.bounds[outcome]
-    return f"not known: {low:,.4g} to {high:,.4g}"
+    low, high = (
+        f"{end:,.4g}" if abs(end) < WHOLE_FROM else f"{end:,.0f}" for end in valued.bounds[outcome]
+    )
+    return f"not known: {low} to {high}"
 
 
 def _summary(found: Evaluation) -> Section:
@@ -101,7 +105,10 @@ def _summary(found: Evaluation) -> Section:
     notes += [Notice(f"{v.name}: {v.refusal}") for v in found.policies if v.refusal]
     grid = _figures("Per decision, and what borrowers see", found.policies, (HEADLINE, BESIDE))
     left = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in found.counts.items())
-    bad = f"{found.bad_accounts:,} borrowers went bad within {found.horizon_days} days"
+    bad = (
+        f"{found.bad_accounts:,} borrowers fell {found.days_past_due} days past due within "
+        f"{found.horizon_days} days"
+    )
     about = f"{found.decisions:,} decisions, {bad}; model {found.model_version}. Counts: {left}."
     return Section("Value", (*notes, MEANING, grid, PROMISES, about))
 

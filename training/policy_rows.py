@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from relimit.data import realised
 from relimit.data.errors import DataError
 from relimit.data.vocabulary import (
+    BAD_DAYS_PAST_DUE,
     BAD_HORIZON_DAYS,
     FUNDING_COST_YEARLY,
     LOSS_GIVEN_DEFAULT,
@@ -47,6 +48,7 @@ class Assumptions:
     loss_given_default: float = LOSS_GIVEN_DEFAULT
     funding_cost_yearly: float = FUNDING_COST_YEARLY
     horizon_days: int = BAD_HORIZON_DAYS
+    days_past_due: int = BAD_DAYS_PAST_DUE
 
 
 @dataclass(frozen=True, slots=True)

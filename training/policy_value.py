@@ -25,7 +25,8 @@ from relimit.policy.support import (
     support_of,
 )
 from relimit.policy.value import Estimate, estimate_values
-from relimit.training.policy_rows import LogRows
+from relimit.training.matured import margin_caution
+from relimit.training.policy_rows import Assumptions, LogRows
 from relimit.training.policy_segments import limit_bands, segments_of
 from relimit.training.policy_targets import Target, candidate, incumbent, plain_targets
 from relimit.training.splits import unseen_rows
@@ -94,8 +95,8 @@ class Evaluation:
 
     Attributes
     ----------
-    horizon_days
-        Over how many days outcomes are told: those of the model.
+    horizon_days, days_past_due
+        What a borrower who went bad fell past due within, and by: those of the model.
     bad_accounts
         Borrowers that went bad after one of them.
     policies
@@ -113,6 +114,7 @@ class Evaluation:
     policy_version: str
     model_version: str
     horizon_days: int
+    days_past_due: int
     decisions: int
     bad_accounts: int
     policies: tuple[Valued, ...]
@@ -154,9 +156,9 @@ def evaluate_policy(
     DataError
         The model has learnt from all of them.
     ModelError
-        The outcomes are of another horizon than the model's.
+        The outcomes are of another horizon than the model's, or of other days past due.
     """
-    _require_its_horizon(model, rows.assumptions.horizon_days)
+    _require_its_outcome(model, rows.assumptions)
     kept = np.ones(len(rows), bool) if all_rows else _unseen(rows, model)
     rows = rows.take(kept)
     ours = candidate(rows, model, policy)
@@ -171,6 +173,7 @@ def evaluate_policy(
         policy_version=policy.version,
         model_version=model.version,
         horizon_days=model.horizon_days,
+        days_past_due=model.days_past_due,
         decisions=len(rows),
         bad_accounts=bad_accounts(rows),
         policies=tuple(value_target(rows, target, seed=seed) for target in targets),
@@ -266,13 +269,16 @@ def promise_kept(rows: LogRows, target: Target) -> float | None:
     return kept / total if total else None
 
 
-def _require_its_horizon(model: RiskModel, horizon_days: int) -> None:
-    if model.horizon_days != horizon_days:
+def _require_its_outcome(model: RiskModel, assumed: Assumptions) -> None:
+    its, logs = (
+        f"{way.days_past_due} days past due in {way.horizon_days} days" for way in (model, assumed)
+    )
+    if its != logs:
         raise ModelError(
-            f"it says who goes bad in {model.horizon_days} days, the log's outcomes are of "
-            f"{horizon_days}: its policy can't be held against them",
+            f"it says who falls {its}, the log's outcomes are of {logs}: its policy can't be held "
+            "against them",
             where=f"model {model.version}",
-            mend="Read the log with Assumptions(horizon_days=model.horizon_days)",
+            mend="Read the log with the model's horizon_days and days_past_due in Assumptions",
         )
 
 
@@ -323,6 +329,8 @@ def _warnings(rows: LogRows) -> tuple[str, ...]:
             "rate and no loss is known to within a third of itself. The limits allow for it; for "
             f"narrower ones bring a log with {FEW_BAD} of them or more"
         )
+    if caution := margin_caution(rows.outcomes.margin):
+        found.append(caution)
     fitted, off = rows.counts["propensities_fitted"], rows.counts["off_grid"]
     if fitted:
         found.append(

@@ -27,9 +27,10 @@ from relimit.training.tune import Tuning
 from relimit.training.views import NAIVE
 
 USE: Final = (
-    "Estimates the probability that a borrower on a revolving consumer line falls overdue if a "
-    "limit freed by an early repayment is restored at once. A published policy turns it into a "
-    "decision with reasons; it is not for pricing, collections or marketing."
+    "Estimates the probability that a borrower on a revolving consumer line falls {dpd} days past "
+    "due within {horizon} days if a limit freed by an early repayment is restored at once. A "
+    "published policy turns it into a decision with reasons; it is not for pricing, collections or "
+    "marketing."
 )
 PERFORMANCE: Final = "On rows that it has not learnt from, with 95% limits by account"
 LIMITS: Final = "Prepaying is no sign of risk in itself, and audit columns are never features."
@@ -101,7 +102,7 @@ def model_card(judged: Judged, shared: Shared) -> Document:
     figures = ("auc", "ks", "h_measure", "brier", "log_loss", "ece")
     performance = views_grid(PERFORMANCE, judged, figures)
     sections = (
-        Section("Intended use", (USE,)),
+        Section("Intended use", (_use(judged),)),
         shared.trained_on,
         Section("Performance", (*_warnings(judged), *verdicts(judged), performance)),
         Section("Limits", _limits(judged)),
@@ -109,6 +110,10 @@ def model_card(judged: Judged, shared: Shared) -> Document:
         shared.fairness,
     )
     return Document(f"Model card: {_title(judged)}", sections)
+
+
+def _use(judged: Judged) -> str:
+    return USE.format(dpd=judged.settings["days_past_due"], horizon=judged.settings["horizon_days"])
 
 
 def _limits(judged: Judged) -> tuple[str, ...]:
@@ -123,6 +128,7 @@ def trained_on(judged: Judged) -> Section:
     named = ("rows", "bads", "accounts", "not_matured", "horizon_days", "first_as_of", "last_as_of")
     rows: list[tuple[Cell, ...]] = [(f"{name}".replace("_", " "), about[name]) for name in named]
     rows += [
+        ("days past due of a bad", int(settings["days_past_due"])),
         ("family", str(settings["family"])),
         ("seed", int(settings["seed"])),
         ("features", len(model.feature_names)),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from relimit.data.errors import ModelError
-from relimit.data.vocabulary import BAD_HORIZON_DAYS
+from relimit.data.vocabulary import BAD_DAYS_PAST_DUE, BAD_HORIZON_DAYS
 from relimit.models import family_named
 from relimit.training.audit import audit_version
 from relimit.training.backtest import BacktestMonth, walk_forward
@@ -29,6 +29,7 @@ def train(
     name: str = "restoration-risk",
     tracking_uri: str | None = None,
     horizon_days: int = BAD_HORIZON_DAYS,
+    days_past_due: int = BAD_DAYS_PAST_DUE,
     hold_out: HoldOut = "time",
     workers: int = 2,
     seed: int = 0,
@@ -58,6 +59,9 @@ def train(
         None: `MLFLOW_TRACKING_URI`, or a SQLite file in the working directory.
     horizon_days
         Length of the window in which `bad` was observed; what is kept between the slices.
+    days_past_due
+        From how many days past due `bad` was observed; recorded, so that the policy is judged by
+        the same.
     hold_out
         As for `split_observations`.
     workers
@@ -115,6 +119,7 @@ def train(
             "seed": seed,
             "name": name,
             "horizon_days": horizon_days,
+            "days_past_due": days_past_due,
             "hold_out": hold_out,
             "parameters": used,
         },

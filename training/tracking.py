@@ -152,6 +152,9 @@ def open_client(tracking_uri: str | None = None, *, create: bool = False) -> "Ml
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     # It would print the address as it is, password and all, into what `--json` prints.
     os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
+    os.environ.setdefault(
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false"
+    )  # commands have their own
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
     with store_lock(uri), translated(uri):

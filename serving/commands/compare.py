@@ -53,7 +53,10 @@ def command(
     with stages("comparing") as stage:
         stage("reading observations")
         models = {uri: open_model(uri, tracking_uri) for uri in (model_a, model_b)}
-        data = training_input(source, horizon_days=models[model_a].horizon_days)
+        first = models[model_a]
+        data = training_input(
+            source, horizon_days=first.horizon_days, days_past_due=first.days_past_due
+        )
         stage("scoring both models")
         found = compare(
             models[model_a],

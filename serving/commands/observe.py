@@ -49,14 +49,16 @@ def command(
     A decision whose horizon has not passed yet gets no label.
     """
     from relimit.data import write_parquet
-    from relimit.serving.inputs import files_of, observe_files, say_horizon
+    from relimit.serving.inputs import files_of, observe_files, say_label
 
     source = book_or_files(book, events, decisions, "decisions")
     refuse_to_overwrite(out, *files_of(source))
     table = observe_files(source, horizon_days=horizon, days_past_due=dpd)
-    write_parquet(say_horizon(table, horizon), out)
+    write_parquet(say_label(table, horizon, dpd), out)
     bad = table.column("bad")
     payload = {
+        "days_past_due": dpd,
+        "horizon_days": horizon,
         "observations": table.num_rows,
         "matured": table.num_rows - bad.null_count,
         "bad": int(bad.drop_null().to_numpy(zero_copy_only=False).sum()),

@@ -51,9 +51,9 @@ def command(
 ) -> None:
     """Estimate from a log of decisions what another policy would have brought.
 
-    Outcomes are those within the horizon that the model was trained for. Prints off-policy
-    estimates with 95% intervals, beside what was done. Where the log has not tried what the policy
-    does, there are bounds and the reason instead.
+    Outcomes are those that the model was trained for: its horizon and its days past due. Prints
+    off-policy estimates with 95% intervals, beside what was done. Where the log has not tried what
+    the policy does, there are bounds and the reason instead.
     """
     source = book_or_files(book, events, decisions, "decisions")
     from relimit.data import write_json
@@ -69,7 +69,9 @@ def command(
         rows = read_log_rows(
             history,
             log,
-            assumptions=Assumptions(horizon_days=risk_model.horizon_days),
+            assumptions=Assumptions(
+                horizon_days=risk_model.horizon_days, days_past_due=risk_model.days_past_due
+            ),
             features=risk_model.feature_names,
             workers=workers,
             progress=stage,
@@ -103,9 +105,10 @@ def _summarise(console: Console, found: "Evaluation", payload: dict[str, Any]) -
     table.add_row("promises kept", *(_kept(v.promise_kept) for v in found.policies))
     console.print(table)
     console.print(
-        f"{found.decisions:,} decisions, {found.bad_accounts:,} borrowers went bad within "
-        f"{found.horizon_days} days. Promises kept: measured for the incumbent; for the others as "
-        "if carried out as the incumbent's were."
+        f"{found.decisions:,} decisions, {found.bad_accounts:,} borrowers fell "
+        f"{found.days_past_due} days past due within {found.horizon_days} days. Loss, margin and "
+        "net are a decision's, freed and restored are sums. Promises kept: "
+        "measured for the incumbent; for the others as if carried out as the incumbent's were."
     )
     for text in (*found.warnings, *(f"{v.name}: {v.refusal}" for v in found.policies)):
         if not text.endswith(": "):

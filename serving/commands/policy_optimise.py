@@ -99,8 +99,9 @@ def _summarise(console: Console, found: "Optimum", out: Path) -> None:
     named = Table("", box=None, pad_edge=False)
     for name in found.named:
         named.add_column(name, justify="right")
+    sign = found.policy.wording.currency
     for row in ("loss_rate", "share", "mean_days", "restored_yuan", "margin_yuan", "net_yuan"):
-        named.add_row(row, *(_figure(row, getattr(its, row)) for its in found.named.values()))
+        named.add_row(row, *(_figure(row, getattr(its, row), sign) for its in found.named.values()))
     console.print(named)
     console.print(f"shadow price of the loss budget: {found.found.shadow_price:.2f}")
     for tier in found.policy.tiers:
@@ -112,5 +113,6 @@ def _summarise(console: Console, found: "Optimum", out: Path) -> None:
     console.print(f"policy {found.policy.version} in {out / 'policy.toml'}")
 
 
-def _figure(name: str, value: float) -> str:
-    return f"¥{value:,.0f}" if name.endswith("_yuan") else figure(value)
+def _figure(name: str, value: float, currency: str) -> str:
+    sign = "-" if value < 0 else ""
+    return f"{sign}{currency}{abs(value):,.0f}" if name.endswith("_yuan") else figure(value)

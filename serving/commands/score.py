@@ -87,6 +87,8 @@ def command(
 ) -> None:
     """Decide every prepayment of a night and write decisions, quarantine and a manifest.
 
+    TIME is ISO 8601, such as 2026-03-01T08:00+08:00, and UTC if it names no zone.
+
     Give --since and --as-of for the first night, --earlier and --as-of for the next ones, or
     --prepayments for a list of your own.
     """
@@ -113,7 +115,8 @@ def command(
         )
     _warn(events, manifest, scorer.policy)
     payload = {**manifest, "caution": scorer.model.caution}
-    emit(payload, as_json=as_json, summary=lambda console: _show(console, out, payload))
+    sign = scorer.policy.wording.currency
+    emit(payload, as_json=as_json, summary=lambda console: _show(console, out, payload, sign))
 
 
 def _warn(events: Path, manifest: Mapping[str, Any], policy: "Policy") -> None:
@@ -130,18 +133,20 @@ def _warn(events: Path, manifest: Mapping[str, Any], policy: "Policy") -> None:
         click.echo(f"warning: {caution}", err=True)
 
 
-def _show(console: Console, out: Path, payload: Mapping[str, Any]) -> None:
+def _show(console: Console, out: Path, payload: Mapping[str, Any], currency: str) -> None:
     inputs, counts = payload["inputs"], dict(payload["counts"])
     versions = f"model {inputs['model_version']}, policy {inputs['policy_version']}"
     total, decided, quarantined = (
         counts.pop(name) for name in ("prepayments", "decided", "quarantined")
     )
+    if inputs.get("as_of"):
+        console.print(f"Night after {inputs['since']} up to {inputs['as_of']}")
     sum_ = f"{total:,} = decided {decided:,} + quarantined {quarantined:,}"
     rows = {"prepayments": sum_, **counts, **payload["quarantined"]}
     pairs(console, f"Decisions in {out} ({versions})", rows)
     if payload["binding"]:
         pairs(console, "First reason of what waits or is withheld", payload["binding"])
-    pairs(console, "Money", {name: yuan(fen) for name, fen in payload["money"].items()})
+    pairs(console, "Money", {name: yuan(fen, currency) for name, fen in payload["money"].items()})
     if payload["caution"] is not None:
         console.print(f"caution: {payload['caution']}")
 

@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 from rich.console import Console
 
-from relimit.data.vocabulary import BAD_HORIZON_DAYS
+from relimit.data.vocabulary import BAD_DAYS_PAST_DUE, BAD_HORIZON_DAYS
 from relimit.serving.options import (
     PATH,
     book_or_events,
@@ -41,7 +41,7 @@ SHOWN: Final = {
 
 
 RECORDED: Final = (
-    "family", "name", "horizon", "hold_out", "seed", "tune", "special_codes", "backtest",
+    "family", "name", "horizon", "dpd", "hold_out", "seed", "tune", "special_codes", "backtest",
     "accounts", "out",
 )  # fmt: skip
 """What `--again` takes from the record, or leaves out."""
@@ -57,6 +57,12 @@ RECORDED: Final = (
     type=click.IntRange(min=1),
     help="Days after as_of in which an account is watched for going bad; default: what the "
     f"observations' file says, else {BAD_HORIZON_DAYS}.",
+)
+@click.option(
+    "--dpd",
+    type=click.IntRange(min=1),
+    help="Days past due from which an account is bad; default: what the observations' file says, "
+    f"else {BAD_DAYS_PAST_DUE}.",
 )
 @click.option(
     "--hold-out",
@@ -112,6 +118,7 @@ def command(
     name: str,
     tracking_uri: str | None,
     horizon: int | None,
+    dpd: int | None,
     hold_out: "HoldOut",
     seed: int,
     tune: float | None,
@@ -144,7 +151,9 @@ def command(
     codes = None if special_codes is None else read_special_codes(special_codes)
     with stages(f"training {family}") as stage:
         stage("reading observations")
-        data = training_input(source, horizon_days=horizon, accounts=accounts)
+        data = training_input(source, horizon_days=horizon, days_past_due=dpd, accounts=accounts)
+        if data.assumed:
+            click.echo(f"warning: {data.assumed}", err=True)
         result = train(
             data.events,
             data.observations,
@@ -153,6 +162,7 @@ def command(
             tracking_uri=tracking_uri,
             workers=workers,
             horizon_days=data.horizon_days,
+            days_past_due=data.days_past_due,
             hold_out=hold_out,
             seed=seed,
             accounts=data.accounts,
@@ -192,8 +202,10 @@ def _train_again(
 
     with stages(f"training {model_uri} again") as stage:
         stage("reading observations")
-        horizon = open_model(model_uri, tracking_uri).horizon_days
-        data = training_input(source, horizon_days=horizon)
+        first = open_model(model_uri, tracking_uri)
+        data = training_input(
+            source, horizon_days=first.horizon_days, days_past_due=first.days_past_due
+        )
         found = repeat_training(
             model_uri,
             data.events,

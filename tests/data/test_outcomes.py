@@ -126,6 +126,17 @@ def test_margin_counts_whole_days_of_interest_and_of_funding(tmp_path):
     assert came["margin"].to_pylist() == [7 + 500 - (100 + 60 + 60)]
 
 
+@pytest.mark.parametrize(
+    ("share", "delay", "said"),
+    [(50.0, 3, "share is out of range in 1 of 2 rows"), (0.5, -1, "delay_days is out of range")],
+)
+def test_a_log_in_per_cent_is_refused(tmp_path, share, delay, said):
+    events = events_of(tmp_path, (1, 0, "limit", 100_000, None), (1, 300, "limit", 1, None))
+    log = log_of(("a", 1, 10, 100_000, 1.0, 0), ("b", 1, 11, 100_000, share, delay))
+    with pytest.raises(DataError, match=said):
+        realised(events, log, **MONEY)
+
+
 def test_days_are_counted_until_the_decided_share_is_back(tmp_path):
     events = events_of(
         tmp_path,

@@ -6,7 +6,7 @@ import pytest
 
 from relimit.data.errors import ModelError
 from relimit.data.vocabulary import ARMS, FULL_ARM
-from relimit.models import RiskModel, assumed_loss, expand_by_arms
+from relimit.models import RiskModel, assumed_loss
 
 Make = Callable[..., RiskModel]
 
@@ -47,7 +47,8 @@ def test_restoration_risk_is_the_full_arm(model: RiskModel, rows: np.ndarray) ->
 
 
 def test_the_arms_are_the_expanded_columns(model: RiskModel, rows: np.ndarray) -> None:
-    expanded = model.calibration.apply(model.head.log_odds(expand_by_arms(rows[:30])))
+    columns = np.hstack([np.repeat(rows[:30], 25, axis=0), np.tile(ARMS, (30, 1))])
+    expanded = model.calibration.apply(model.head.log_odds(columns))
     np.testing.assert_array_equal(expanded.reshape(30, 25), model.risk_by_arm(rows[:30]))
 
 

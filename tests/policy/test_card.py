@@ -15,6 +15,12 @@ UNPUBLISHED = {"causes", "value", "wording"}
 """How the lender reads its own model, what it weighed, and which texts it uses: no terms."""
 
 
+@pytest.fixture
+def policy_in_dollars():
+    policy = load_policy()
+    return replace(policy, wording=replace(policy.wording, currency="US$"))
+
+
 def leaves(policy):
     """Section and key of every plain setting, and of every tier's."""
     for section in fields(policy):
@@ -117,3 +123,10 @@ def test_the_terms_never_advise_to_borrow_more(policy):
             words = " ".join(section.sentences)
             assert "borrow more" not in words
             assert "多借" not in words
+
+
+def test_no_amount_is_in_another_currency_than_the_lenders(policy_in_dollars):
+    for language in ("zh", "en"):
+        published = str(published_terms(policy_in_dollars)[language])
+        assert "US$10,000.00" in published
+        assert "¥" not in published

@@ -35,6 +35,21 @@ def test_money_in_yuan_becomes_exact_fen(edited):
     assert policy.gates.unsettled_interest == 29
 
 
+def test_amounts_may_be_of_another_currency(policy, edited, tmp_path):
+    dollars = edited('currency = "¥" ', 'currency = "US$" ')
+    assert dollars.wording.currency == "US$"
+    assert dollars.version != policy.version
+    path = tmp_path / "older.toml"
+    path.write_text(re.sub("currency = .*", "", DEFAULT), "utf-8")
+    assert load_policy(path) == policy
+
+
+@pytest.mark.parametrize("sign", ["", " ", "dollars", "1", "$.", "-"])
+def test_what_is_no_sign_of_a_currency_is_refused(edited, sign):
+    with pytest.raises(PolicyError, match=r"`wording.currency` is .*, expected the sign"):
+        edited('currency = "¥" ', f'currency = "{sign}" ')
+
+
 def test_comments_and_order_do_not_change_the_version_but_settings_do(policy, edited, tmp_path):
     head, fault, rest = DEFAULT.partition("[fault]")[0], *_cut(DEFAULT, "[fault]", "[gates]")
     path = tmp_path / "turned.toml"
@@ -75,6 +90,7 @@ def _cut(text, start, end):
         ("[caps]", "[cap]", "Did you mean `caps`?"),
         ("clearing_days = 5 ", "", "`finality.clearing_days` is missing, expected a whole number"),
         ("clearing_days = 5 ", "clearing_days = 5.5 ", "is 5.5, expected a whole number from 0"),
+        ("clearing_days = 5 ", 'clearing_days = "5" ', 'is "5", expected a whole number from 0'),
         ("clearing_days = 5 ", "clearing_days = true ", "is True, expected a whole number"),
         (
             "clearing_days = 5 ",
@@ -83,7 +99,7 @@ def _cut(text, start, end):
         ),
         ("limit_yuan = 200000", "limit_yuan = 0.005", "`caps.limit_yuan` is 0.005, expected yuan"),
         ("low_use = 0.2 ", "low_use = nan ", "`evidence.low_use` is NaN, expected a number"),
-        ("low_use = 0.2 ", 'low_use = "x" ', "`evidence.low_use` is x, expected a number from 0"),
+        ("low_use = 0.2 ", 'low_use = "x" ', '`evidence.low_use` is "x", expected a number from 0'),
         (
             "at_most = 4",
             "at_most = 5",
@@ -103,10 +119,14 @@ def _cut(text, start, end):
             "`causes.distress` has delinqency, which is no fam",
         ),
         ('["delinquency", ', '["delinqency", ', "Did you mean `delinquency`?"),
-        ('["*returned*"]', '"returned"', "`causes.payment_return` is returned, expected a list"),
-        ('"Asia/Shanghai"', '"Asia/Peking"', "is Asia/Peking, expected a time zone"),
-        ('analyst = "analyst"', 'analyst = "boss"', "`wording.analyst` is boss, expected the name"),
-        ('"Asia/Shanghai"', '"../etc/zone"', "is ../etc/zone, expected a time zone"),
+        ('["*returned*"]', '"returned"', '`causes.payment_return` is "returned", expected a list'),
+        ('"Asia/Shanghai"', '"Asia/Peking"', 'is "Asia/Peking", expected a time zone'),
+        (
+            'analyst = "analyst"',
+            'analyst = "boss"',
+            '`wording.analyst` is "boss", expected the name',
+        ),
+        ('"Asia/Shanghai"', '"../etc/zone"', 'is "../etc/zone", expected a time zone'),
         ("[caps]", "[caps", "is not TOML"),
         ("loss_budget = 0.02 ", "los_budget = 0.02 ", "Did you mean `loss_budget`?"),
         ("waiting_yuan = 0.30 ", "waiting_yuan = 0.301 ", "is 0.301, expected yuan, at least 0"),

@@ -47,7 +47,6 @@ def test_a_log_that_never_explores_answers_only_for_its_own_rule():
     assert support_of(logged, np.eye(25)[rule]).answered
     support = support_of(logged, always(FULL))
     assert support.verdict == ELSEWHERE
-    assert support.unsupported_share == pytest.approx(0.5)
     assert "the log carries 2,000 of 4,000 decisions" in describe(support)
     assert support_of(logged, always(7)).verdict == NEVER
 

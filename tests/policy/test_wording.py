@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from datetime import date
 from string import Formatter
 
@@ -143,6 +144,20 @@ def test_distress_names_the_signs_that_the_history_shows_and_no_others(
     assert said in decisions.text_en[0].as_py()
     told = analyst_texts(POLICY, decisions)["en"][0].as_py()
     assert f"Model: distress in 90 days: {analyst}. Action" in told
+
+
+def test_every_amount_is_in_the_currency_of_the_policy(make):
+    dollars = replace(POLICY, wording=replace(POLICY.wording, currency="US$"))
+    pull = [0.0, 1.5, 0.0, 0.0, 0.0]
+    owing = {"overdue": 500, "unsettled_interest": 700, "days_past_due": 3}
+    weak = {"lender_inflow": 90_000, "loss_ratio": 0.2, "risk": 0.25, "pull": pull}
+    decisions = decide(dollars, make.cases(owing, weak))
+    texts = [*decisions.text_zh, *decisions.text_en]
+    for table in analyst_texts(dollars, decisions).values():
+        texts += list(table)
+    written = " ".join(text.as_py() for text in texts)
+    assert "US$5.00" in written
+    assert "¥" not in written
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

@@ -8,7 +8,7 @@ import pytest
 from relimit.training.compare import Comparison
 from relimit.training.discrimination import Interval
 
-NO_CAUTION = SimpleNamespace(caution=None, horizon_days=90)
+NO_CAUTION = SimpleNamespace(caution=None, horizon_days=90, days_past_due=60)
 BANDS = ["nothing", "all at once"]
 FOUND = Comparison(
     a={"rows": 900.0, "auc": 0.7, "auc_low": 0.65, "auc_high": 0.75, "restored_now_yuan": 1000.0,
@@ -45,13 +45,13 @@ def compared(monkeypatch, relimit):
     def shown(found, run_id="run-1"):
         data = SimpleNamespace(events=None, observations=None)
 
-        def read(_, *, horizon_days):
-            assert horizon_days == 90
+        def read(_, *, horizon_days, days_past_due):
+            assert (horizon_days, days_past_due) == (90, 60)
             return data
 
         monkeypatch.setattr("relimit.serving.inputs.training_input", read)
         models = {
-            "old": SimpleNamespace(caution="few arms [tried]", horizon_days=90),
+            "old": SimpleNamespace(caution="few arms [tried]", horizon_days=90, days_past_due=60),
             "new": NO_CAUTION,
         }
         monkeypatch.setattr("relimit.serving.models.open_model", lambda uri, _: models[uri])

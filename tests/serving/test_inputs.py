@@ -8,7 +8,7 @@ import pytest
 from relimit.data.errors import DataError
 from relimit.data.schema import DETAIL, TIME, WORD, decisions_log_schema
 from relimit.data.tables import write_parquet
-from relimit.serving.inputs import say_horizon, training_input
+from relimit.serving.inputs import say_label, training_input
 
 DAY = 86_400_000_000
 
@@ -69,18 +69,43 @@ def test_observations_say_over_how_many_days_they_were_labelled(log, tmp_path, r
         training_input(files, horizon_days=90)
 
 
+def test_observations_say_from_how_many_days_past_due_an_account_is_bad(log, tmp_path, relimit):
+    out = tmp_path / "observed.parquet"
+    assert relimit("observe", log, "--dpd", 31, "--out", out).exit_code == 0
+    files = log / "events.parquet", out
+    for asked in (None, 31):
+        found = training_input(files, days_past_due=asked)
+        assert found.days_past_due == 31
+        assert found.observations["bad"].to_pylist() == [False]
+    with pytest.raises(DataError, match=r"labelled by 31 days past due, not 30.*--dpd"):
+        training_input(files, days_past_due=30)
+
+
+@pytest.mark.parametrize(("days", "bad"), [(30, True), (31, False)])
+def test_a_books_log_is_observed_by_the_days_past_due_that_are_asked_for(log, days, bad):
+    found = training_input(log, days_past_due=days)
+    assert found.observations["bad"].to_pylist() == [bad]
+    assert found.days_past_due == days
+
+
 def test_observations_that_say_nothing_are_believed_to_be_as_asked(log, tmp_path):
     write_parquet(training_input(log).observations, tmp_path / "observed.parquet")
     files = log / "events.parquet", tmp_path / "observed.parquet"
     assert training_input(files).horizon_days == 180
     assert training_input(files, horizon_days=90).horizon_days == 90
+    assert training_input(files).days_past_due == 30
+    assert training_input(files, days_past_due=60).days_past_due == 60
+    assert "over 180 days and by 30 days past due is assumed" in training_input(files).assumed
+    assert training_input(files, days_past_due=60).assumed.endswith("Give --horizon")
+    assert training_input(files, horizon_days=90, days_past_due=60).assumed is None
+    assert training_input(log).assumed is None
 
 
 def test_parts_of_unlike_horizons_are_refused(log, tmp_path):
     folder = tmp_path / "parts"
     folder.mkdir()
     for days in (90, 120):
-        part = say_horizon(training_input(log, horizon_days=days).observations, days)
+        part = say_label(training_input(log, horizon_days=days).observations, days, 30)
         write_parquet(part, folder / f"{days}.parquet")
     with pytest.raises(DataError, match="labelled over 120, 90 days"):
         training_input((log / "events.parquet", folder))

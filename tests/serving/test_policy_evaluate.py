@@ -59,18 +59,19 @@ def test_the_summary_says_what_borrowers_see(relimit, book: Path, model_folder: 
     assert kept.split()[-1] == "known"  # nothing restored, nothing promised
 
 
-def test_the_log_is_read_with_the_horizon_of_the_model(
+def test_the_log_is_read_by_what_the_model_calls_bad(
     relimit, book: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read(*_: Any, assumptions: Any, **__: Any) -> Any:
-        raise DataError(f"read over {assumptions.horizon_days} days", where="decisions")
+        what = f"read over {assumptions.horizon_days} days at {assumptions.days_past_due}"
+        raise DataError(what, where="decisions")
 
-    model = SimpleNamespace(feature_names=("tenure_days",), horizon_days=75)
+    model = SimpleNamespace(feature_names=("tenure_days",), horizon_days=75, days_past_due=60)
     monkeypatch.setattr(models, "open_model", lambda *_: model)
     monkeypatch.setattr(training, "read_log_rows", read)
     result = relimit("policy", "evaluate", book, "--model", "of-75-days")
     assert result.exit_code == 1
-    assert "read over 75 days" in result.output
+    assert "read over 75 days at 60" in result.output
 
 
 def test_a_book_without_a_log_is_refused(

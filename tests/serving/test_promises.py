@@ -118,7 +118,7 @@ def test_named_causes_are_true_of_the_model_itself(
     true = asked = 0
     for cause in CAUSES:
         rows = np.flatnonzero([cause in codes for codes in reasons])
-        speaks = [cause_of(POLICY, name, families.get(name)) == cause for name in names]
+        speaks = [cause_of(POLICY.causes, name, families.get(name)) == cause for name in names]
         without = np.where(speaks, usual, matrix[rows])
         risk = scorer.model.restoration_risk(without)
         asked += len(rows)

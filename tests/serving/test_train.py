@@ -28,7 +28,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict:
     def read(_, **options):
         seen["read"] = options
         days = options["horizon_days"] or 365
-        return SimpleNamespace(events=None, observations=None, accounts=None, horizon_days=days)
+        due = options["days_past_due"] or 45
+        return SimpleNamespace(
+            events=None, observations=None, accounts=None, horizon_days=days, days_past_due=due,
+            assumed=None if options["days_past_due"] else "nobody said",
+        )  # fmt: skip
 
     monkeypatch.setattr("relimit.serving.inputs.training_input", read)
     monkeypatch.setattr("relimit.training.train", train)
@@ -43,12 +47,20 @@ def test_minutes_to_tune_and_months_to_backtest_are_handed_on(asked, relimit_jso
 
 
 def test_what_is_observed_is_what_is_purged_between_the_slices(asked, relimit_json):
-    relimit_json("train", "book", "--family", "lightgbm", "--horizon", 90)
-    assert asked["read"] == {"horizon_days": 90, "accounts": None}
+    relimit_json("train", "book", "--family", "lightgbm", "--horizon", 90, "--dpd", 60)
+    assert asked["read"] == {"horizon_days": 90, "days_past_due": 60, "accounts": None}
     assert asked["horizon_days"] == 90
+    assert asked["days_past_due"] == 60
     relimit_json("train", "book", "--family", "lightgbm")
-    assert asked["read"]["horizon_days"] is None
+    assert asked["read"]["horizon_days"] is asked["read"]["days_past_due"] is None
     assert asked["horizon_days"] == 365
+    assert asked["days_past_due"] == 45
+
+
+def test_what_nobody_said_of_the_labels_is_told(asked, relimit):
+    words = "train", "book", "--family", "lightgbm"
+    assert "warning: nobody said" in relimit(*words).stderr
+    assert "warning" not in relimit(*words, "--dpd", 30).stderr
 
 
 def test_accounts_of_ones_own_are_read(asked, relimit_json):
@@ -126,7 +138,7 @@ def again(monkeypatch: pytest.MonkeyPatch, asked: dict) -> list:
         result = TrainResult("models:/restoration-risk/2", "2", "run", {"auc": 0.7}, (), ROWS, ())
         return Repetition(result, () if uri.endswith("1") else ("model.txt",))
 
-    recorded = SimpleNamespace(horizon_days=120)
+    recorded = SimpleNamespace(horizon_days=120, days_past_due=60)
     monkeypatch.setattr("relimit.serving.models.open_model", lambda *_: recorded)
     monkeypatch.setattr("relimit.training.repeat_training", repeat)
     return seen
@@ -143,7 +155,7 @@ def test_a_version_is_trained_again_from_its_record(again, asked, relimit, relim
     ]
     found = relimit_json("train", "book", *words)
     assert again == [("models:/restoration-risk/1", "sqlite:///x", 1)]
-    assert asked == {"read": {"horizon_days": 120}}
+    assert asked == {"read": {"horizon_days": 120, "days_past_due": 60}}
     assert found["repeats"] == "models:/restoration-risk/1"
     assert found["model_uri"] == "models:/restoration-risk/2"
     assert found["differences"] == []

@@ -85,11 +85,20 @@ def test_rows_that_were_all_learnt_from_cannot_compare(versions, history, decide
         compare(model, model, history[0], early, load_policy())
 
 
-def test_models_of_unlike_outcome_windows_cannot_compare(versions, history, decided, versions_uri):
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"horizon_days": 90}, "30 days past due in 180 days, b who falls 30 days past due in 90"),
+        ({"days_past_due": 60}, "30 days past due in 180 days, b who falls 60 days past due in"),
+    ],
+)
+def test_models_of_unlike_outcomes_cannot_compare(
+    versions, history, decided, versions_uri, change, said
+):
     model = load(versions[0], versions_uri)
-    settings = {**model.manifest["settings"], "horizon_days": 90}
+    settings = {**model.manifest["settings"], **change}
     other = replace(model, manifest={**model.manifest, "settings": settings})
-    with pytest.raises(ModelError, match=r"who goes bad in 180 days, b in 90"):
+    with pytest.raises(ModelError, match=said):
         compare(model, other, history[0], decided, load_policy())
 
 

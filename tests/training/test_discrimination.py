@@ -13,9 +13,10 @@ from relimit.training.discrimination import (
     auc,
     auc_difference,
     auc_interval,
-    average_precision,
+    average_precision_at,
     ks,
     roc_points,
+    weight_by_threshold,
 )
 
 
@@ -50,7 +51,8 @@ def test_weighted_metrics_agree_with_scikit_learn(seed):
     bad, risk, weight = rows(seed)
     for w in (None, weight):
         assert auc(bad, risk, w) == pytest.approx(roc_auc_score(bad, risk, sample_weight=w))
-        assert average_precision(bad, risk, w) == pytest.approx(
+        by_risk = weight_by_threshold(bad, risk, np.ones(bad.size) if w is None else w)
+        assert average_precision_at(*by_risk) == pytest.approx(
             average_precision_score(bad, risk, sample_weight=w)
         )
         false, true, _ = roc_curve(bad, risk, sample_weight=w, drop_intermediate=False)

@@ -75,6 +75,12 @@ def test_cells_are_shown_as_people_read_them():
     assert show(Interval(float("nan"), 0.0, 1.0)) == "–"
 
 
+def test_what_is_nearly_nothing_has_no_sign():
+    assert show(-0.00001) == show(0.0) == "0.0000"
+    assert show(-0.001) == "-0.0010"
+    assert show(Interval(0.0, -0.00001, 0.00001)) == "0.0000 (0.0000 to 0.0000)"
+
+
 def test_texts_are_written_whole_or_not_at_all(tmp_path):
     write_texts({"a.md": "¥ 还款"}, tmp_path / "new")
     assert (tmp_path / "new" / "a.md").read_text(encoding="utf-8") == "¥ 还款"

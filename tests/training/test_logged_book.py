@@ -21,6 +21,7 @@ class Model:
 
     feature_names = ("tenure_days",)
     horizon_days = 180
+    days_past_due = 30
 
     def __init__(self, **manifest):
         self.manifest = manifest
@@ -108,10 +109,37 @@ def test_outcomes_are_told_over_the_horizon_of_the_model(read, book, monkeypatch
     lines = found.lines.lines
     days = np.abs(lines.log.day[lines.by] - lines.log.day[lines.on])
     assert 0 < days.max() < 60
-    owed = line_fit.owed_of(opened.events, came, 60)
+    owed = line_fit.owed_of(opened.events, came, 60, 30)
     assert ((owed > 0) <= (given["bad"] > 0)).all()
     longer = read(Model(), all_rows=True)
     assert len(longer) < len(found)
+
+
+def test_outcomes_are_told_by_the_days_past_due_of_the_model(read, book, monkeypatch):
+    """At 7 days more go bad than at 30, and lines are looked at longer before they do."""
+
+    class Early(Model):
+        days_past_due = 7
+
+    given = {}
+
+    def kept(X, share, days, outcomes, account, **how):
+        given.update(bad=outcomes.bad)
+        return made_up(X, share, days, outcomes, account, **how)
+
+    monkeypatch.setattr(logged_book, "fit_arm_outcomes", kept)
+    late = read(Model(), all_rows=True)
+    usual = given["bad"]
+    early = read(Early(), all_rows=True)
+    came = realised(book[0].events, book[1], days_past_due=7)
+    came = came.filter(pc.and_(came["bad"].is_valid(), pc.greater(came["freed"], 0)))
+    assert given["bad"].tolist() == numbers(came, "bad").tolist()
+    assert given["bad"].sum() > usual.sum()
+    owed = [line_fit.owed_of(book[0].events, came, 180, days) for days in (30, 7)]
+    assert (owed[1] > 0).sum() > (owed[0] > 0).sum()
+    pairs = [found.lines.lines for found in (late, early)]
+    assert pairs[0].by.tolist() == pairs[1].by.tolist()
+    assert (pairs[0].part != pairs[1].part).any()
 
 
 def test_where_too_few_went_bad_unseen_all_rows_are_taken_with_a_warning(read):
@@ -145,7 +173,7 @@ def test_what_bad_borrowers_owed_explains_what_was_lost(book):
     opened, decisions = book
     log = realised(opened.events, decisions)
     log = log.filter(pc.and_(log["loss"].is_valid(), log["limit"].is_valid()))
-    owed = line_fit.owed_of(opened.events, log, 180)
+    owed = line_fit.owed_of(opened.events, log, 180, 30)
     bad, freed, limit = (numbers(log, name) for name in ("bad", "freed", "limit"))
     assert ((owed > 0) <= (bad > 0)).all()
     lost = LOSS_GIVEN_DEFAULT * np.maximum(owed - (limit - freed), 0)

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score, roc_curve
 
 from relimit.training import metric_limits
-from relimit.training.discrimination import average_precision
+from relimit.training.discrimination import average_precision_at, weight_by_threshold
 from relimit.training.h_measure import h_measure as own_h_measure
 from relimit.training.metric_limits import RESAMPLED
 from relimit.training.metrics import METRICS, evaluate
@@ -126,7 +126,7 @@ def test_thresholds_that_only_good_rows_lie_between_change_no_figure(rows):
     assert figures._levels < len(np.unique(risk))
     times = np.random.default_rng(0).poisson(1.0, ACCOUNTS)[account].astype(float)
     drawn = bad, risk, weight * times
-    alone = (ks(*drawn), average_precision(*drawn), own_h_measure(*drawn))
+    alone = (ks(*drawn), average_precision_at(*weight_by_threshold(*drawn)), own_h_measure(*drawn))
     assert figures(times)[:3] == pytest.approx(alone, rel=1e-12)
 
 

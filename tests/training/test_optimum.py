@@ -299,7 +299,7 @@ def test_a_gates_cost_is_what_the_same_tiers_bring_without_it():
     policy = with_value(loss_budget=1.0, group_share=0.0, group_loss=1.0)
     found = optimise_book(policy, held)
     (gate,) = found.gates
-    assert (gate.gate, gate.rows) == ("unsettled_interest", 0.25)
+    assert (gate.gate, gate.part) == ("unsettled_interest", 0.25)
     assert gate.loss_rate < gate.loss_rate_elsewhere  # the safest rows are held
     assert gate.restored_yuan == pytest.approx(book.freed[:100].sum() / 100)
     opened = worth_over_nights(policy, book).net(policy)

@@ -37,6 +37,7 @@ class Model:
     feature_names = ("tenure_days",)
     version = "stub"
     horizon_days = HORIZON
+    days_past_due = 30
     manifest: dict = {}  # noqa: RUF012
 
     def restoration_risk(self, X):
@@ -197,13 +198,24 @@ def test_rows_that_the_model_learnt_from_are_left_out(rows):
         evaluate_policy(rows, Trained(), load_policy())
 
 
-def test_a_model_of_another_horizon_is_refused(rows, found):
-    class Longer(Model):
-        horizon_days = 180
+def test_a_log_without_interest_is_said_to_know_only_the_cost_of_funds(rows, found):
+    assert not any("cost of funds" in warning for warning in found.warnings)
+    margin = -np.abs(rows.outcomes.margin)
+    poor = replace(rows, outcomes=replace(rows.outcomes, margin=margin))
+    warnings = evaluate_policy(poor, Model(), load_policy()).warnings
+    assert sum("the events seem to lack interest_payment" in one for one in warnings) == 1
 
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"horizon_days": 180}, "30 days past due in 180"), ({"days_past_due": 60}, "60 days past")],
+)
+def test_a_model_of_another_outcome_is_refused(rows, found, change, said):
+    other = type("Other", (Model,), change)()
     assert found.horizon_days == HORIZON
-    with pytest.raises(ModelError, match="bad in 180 days, the log's outcomes are of 120"):
-        evaluate_policy(rows, Longer(), load_policy())
+    assert found.days_past_due == 30
+    with pytest.raises(ModelError, match=f"{said}.*outcomes are of 30 days past due in 120"):
+        evaluate_policy(rows, other, load_policy())
 
 
 def test_returning_nothing_counts_whatever_delay_the_log_gave_it(rows):

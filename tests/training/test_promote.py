@@ -68,6 +68,13 @@ def test_calibration_is_judged_unweighted_where_nothing_was_weighted():
     assert evidence[2] == "calibration error 0.010"
 
 
+def test_calibration_of_a_constant_risk_is_refused_in_words():
+    metrics = {"calibration_slope": float("nan"), "calibration_intercept": 0.0, "ece": 0.01}
+    found, evidence = _calibration(metrics)
+    assert found == ["calibration slope is not known: its risk hardly varies"]
+    assert not any("nan" in line for line in evidence)
+
+
 @pytest.fixture
 def recorded(monkeypatch):
     """Change figures that the versions' manifests hold."""
