@@ -215,7 +215,7 @@ def _shown(policy: Policy, cases: Cases, redrawn: Floats) -> Bools:
     """
     every = np.ones(len(cases.freed), bool)
     first = np.column_stack([evidence(policy, cases), every]).argmax(axis=1)
-    shown = np.eye(len(CAUSES) + 1, dtype=bool)[first]
+    shown: Bools = np.eye(len(CAUSES) + 1, dtype=bool)[first]
     shown[:, CAUSES.index("cycling")] |= redrawn > 0.0
     return shown
 

@@ -65,7 +65,7 @@ class Looks:
     @property
     def last(self) -> Bools:
         """Which looks no other follows."""
-        return self.until == NEVER
+        return np.asarray(self.until == NEVER)
 
 
 def looks_of(policy: Policy, book: LoggedBook) -> Looks:
