@@ -50,16 +50,16 @@ class Guardrails:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The decisions that a policy is optimised on, `[n]` rows.
+    """What a policy is optimised on: decisions, or the nights on which they are read, `[n]` rows.
 
     Attributes
     ----------
     ratio
         Expected loss over freed limit, as the policy's tiers read it.
     freed
-        Fen, above 0.
+        Fen; 0 where another row is of the same decision and has it.
     worth
-        `[n, 25]`.
+        `[n, 25]`; those of one decision add up.
     guardrails
         None to guard no group.
     """
