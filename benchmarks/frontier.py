@@ -51,9 +51,10 @@ from relimit.serving.scorer import Scorer
 from relimit.training import resolve_model, train
 from relimit.training.figures import figures_of
 from relimit.training.gate_costs import gate_costs
+from relimit.training.guards import FULL
 from relimit.training.logged_book import LoggedBook, read_logged_book
 from relimit.training.optimum import logged_worth
-from relimit.training.settle import FULL, Settled, settle
+from relimit.training.settle import Settled, settle
 from relimit.training.splits import HoldOut
 
 Floats = NDArray[np.float64]
@@ -193,7 +194,7 @@ def later(world: Lived) -> str:
     nothing, some = (more[of].sum() / rows["freed"].sum() for of in first)
     return (
         f"later nights gave {nothing:.1%} of what was freed where nothing was back at first, "
-        f"{some:.1%} where a part was, which no loss budget counts"
+        f"{some:.1%} where a part was"
     )
 
 
@@ -268,7 +269,7 @@ def print_found(found: Found, given: argparse.Namespace) -> None:
     )
     for tier in best.policy.tiers:
         print(f"up to {tier.up_to:.2%}: {tier.share:.0%} after {tier.delay_days} days")
-    for gate in gate_costs(best.policy, best.book, best.found.arm):
+    for gate in gate_costs(best.policy, best.book):
         print(
             f"gate {gate.gate}: holds {gate.rows:.1%}, expected loss {gate.loss_rate:.2%} beside "
             f"{gate.loss_rate_elsewhere:.2%} elsewhere, costs {gate.net_yuan:,.0f} yuan net"

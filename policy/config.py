@@ -108,7 +108,8 @@ def load_policy(path: Path | None = None) -> Policy:
 
     Every key must be in the file: a policy that is published says all that it decides by. Without
     `service.better_by` a later score counts as it is, without `wording.currency` amounts are in ¥.
-    `[value]` may be absent: it says what the policy was optimised for, and no decision reads it.
+    `[value]` may be absent, or its `group_rise`: it says what the policy was optimised for, and no
+    decision reads it.
 
     Raises
     ------

@@ -77,9 +77,13 @@ def pool(bounds: Floats, ratio: Floats, values: Floats) -> Floats:
     A bin takes the ratios above the bound before it, up to and with its own, as tiers do.
     """
     place = np.searchsorted(bounds[:-1], ratio, side="left")
-    sums = np.zeros((len(bounds), values.shape[1]))
-    np.add.at(sums, place, values)
-    return sums
+    return sums_by(place, values, len(bounds))
+
+
+def sums_by(place: Ints, values: Floats, count: int) -> Floats:
+    """Return `[count, k]` sums of `[n, k]` values by place, added in the order of the rows."""
+    sums = [np.bincount(place, column, minlength=count) for column in values.T]
+    return np.stack(sums, axis=1).astype(np.float64)
 
 
 def best_path(score: Floats) -> Ints:

@@ -34,8 +34,8 @@ class Guardrails:
     ----------
     names
         Of the G groups.
-    group
-        `[n]` the place of each row's group; -1 for rows in none.
+    member
+        `[n, G]` which groups each row is in: none, one or several.
     least_share
         `[G]` of what the group freed, so much must return.
     most_loss
@@ -43,23 +43,23 @@ class Guardrails:
     """
 
     names: tuple[str, ...]
-    group: Ints
+    member: Bools
     least_share: Floats
     most_loss: Floats
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The decisions that a policy is optimised on, `[n]` rows.
+    """What a policy is optimised on: decisions, or the nights on which they are read, `[n]` rows.
 
     Attributes
     ----------
     ratio
         Expected loss over freed limit, as the policy's tiers read it.
     freed
-        Fen, above 0.
+        Fen; 0 where another row is of the same decision and has it.
     worth
-        `[n, 25]`.
+        `[n, 25]`; those of one decision add up.
     guardrails
         None to guard no group.
     """
@@ -180,7 +180,7 @@ def _guarded(sample: Sample, guard: Guardrails, bounds: Floats) -> list[tuple[st
     """Return the name, the use by bins and the most of it of every group's limits."""
     found = []
     for place, name in enumerate(guard.names):
-        rows = guard.group == place
+        rows = guard.member[:, place]
         freed, ratio = float(sample.freed[rows].sum()), sample.ratio[rows]
         returned = pool(bounds, ratio, -sample.worth.restored[rows])
         lost = pool(bounds, ratio, sample.worth.loss[rows])
@@ -197,7 +197,7 @@ def _check_kept(plan: Plan, limits: Floats, names: Sequence[str]) -> None:
         raise PolicyError(
             f"no tiers were found that keep every limit; short are {', '.join(short)}",
             where="[value]",
-            mend="Raise `loss_budget` or `group_loss`, or lower `group_share`",
+            mend="Raise `loss_budget`, `group_loss` or `group_rise`, or lower `group_share`",
         )
 
 

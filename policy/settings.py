@@ -90,13 +90,15 @@ class ValueSettings:
 
     `waiting` is in fen per 1,000 yuan withheld or delayed for a day; `loss_budget` and
     `group_loss` are expected loss over freed limit; `group_share` is a part of what a group of
-    borrowers got before.
+    borrowers got before, and `group_rise` how many times what was lost of it may be lost now if
+    that is above the budget.
     """
 
     waiting: int = yuan()
     loss_budget: float = number(0.0, 1.0)
     group_share: float = number(0.0, 1.0)
     group_loss: float = number(0.0, 1.0)
+    group_rise: float = number(0.0, 100.0, absent=100.0)  # as files say that don't limit it
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def trace_frontier(policy: Policy, book: LoggedBook, budgets: Sequence[float]) -
             Point(
                 budget=budget,
                 figures=best.figures,
-                ranges=ranges_of(policy, book, best.worth, best.found.arm),
+                ranges=ranges_of(policy, book, best.worth, best.arm),
                 shadow_price=best.found.shadow_price,
                 bound_yuan=best.found.bound * total,
                 free_bound_yuan=best.found.free_bound * total,

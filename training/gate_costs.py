@@ -3,13 +3,12 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from relimit.data.vocabulary import FEN_PER_YUAN
 from relimit.policy import Policy
 from relimit.policy.gates import GATES
 from relimit.training.logged_book import LoggedBook
-from relimit.training.waiting import worth_over_nights
+from relimit.training.waiting import tier_arm, worth_over_nights
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +37,9 @@ class GateCost:
     net_yuan: float
 
 
-def gate_costs(policy: Policy, book: LoggedBook, arm: NDArray[np.int64]) -> list[GateCost]:
-    """Return what each gate that holds something costs under `[n]` tiers' arms."""
-    rows = np.arange(len(book))
-    now = worth_over_nights(policy, book)
+def gate_costs(policy: Policy, book: LoggedBook) -> list[GateCost]:
+    """Return what each gate that holds something costs under a policy's tiers."""
+    now = _come_to(policy, book)
     held = book.situation.closed
     lost = book.situation.loss_ratio * book.freed
     free = ~held.any(axis=1)
@@ -51,16 +49,19 @@ def gate_costs(policy: Policy, book: LoggedBook, arm: NDArray[np.int64]) -> list
         if not held[:, place].any():
             continue
         its = held[:, place]
-        then = worth_over_nights(policy, _without(book, place))
-        changes = (
-            then.restored - now.restored,
-            then.loss - now.loss,
-            then.net(policy) - now.net(policy),
-        )
-        sums = [float(change[rows, arm].sum()) / FEN_PER_YUAN for change in changes]
+        then = _come_to(policy, _without(book, place))
+        sums = [(after - before) / FEN_PER_YUAN for after, before in zip(then, now, strict=True)]
         rate = float(lost[its].sum() / book.freed[its].sum())
         found.append(GateCost(name, float(its.mean()), rate, float(elsewhere), *sums))
     return found
+
+
+def _come_to(policy: Policy, book: LoggedBook) -> tuple[float, float, float]:
+    """Return what a policy restores, loses and is worth net, fen."""
+    worth, own = worth_over_nights(policy, book), (np.arange(len(book)), tier_arm(policy, book))
+    parts = (worth.restored, worth.loss, worth.net(policy))
+    restored, loss, net = (float(part[own].sum()) for part in parts)
+    return restored, loss, net
 
 
 def _without(book: LoggedBook, gate: int) -> LoggedBook:

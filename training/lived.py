@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from relimit.policy import Policy
 from relimit.policy.arms import tier_of
-from relimit.training.line_outcomes import WITHHELD, LineOutcomes
+from relimit.training.line_outcomes import LineOutcomes
 from relimit.training.logged_book import LoggedBook
-from relimit.training.waiting import arms_over_nights, tier_arm
+from relimit.training.waiting import share_back
 
 Floats = NDArray[np.float64]
 
@@ -22,8 +22,7 @@ def withheld_by(policy: Policy, book: LoggedBook, lines: LineOutcomes) -> Floats
     """
     shares = np.array([tier.share for tier in policy.tiers])
     withheld = 1.0 - shares[tier_of(policy, lines.lines.log.ratio)]
-    became = arms_over_nights(policy, book)[1][np.arange(len(book)), tier_arm(policy, book)]
-    withheld[book.place] = WITHHELD[became]
+    withheld[book.place] = 1.0 - share_back(policy, book)
     return withheld
 
 

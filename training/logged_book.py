@@ -45,6 +45,7 @@ Progress = Callable[[str], None]
 
 WAITS = DELAYS_DAYS[1:]
 UNTROUBLED = "none of these"
+REDRAWN: Final = "redrawn_to_prepaid_365d"
 ENOUGH_BADS: Final = 25
 """Accounts that went bad without the model having learnt from it; with fewer, tiers are found on
 all decisions: too few rows would say how risks are spread."""
@@ -102,8 +103,9 @@ class LoggedBook:
         other decisions as they were logged.
     situation
         What the rules look at, under the model.
-    group
-        `[n]` place in `groups`: the first cause that the account's history shows.
+    shown
+        `[n, G]` which of `groups` each row is in: the first cause that the account's history shows,
+        and cycling wherever it shows that at all.
     groups
         The causes, and last the name of those who show none.
     signals
@@ -127,7 +129,7 @@ class LoggedBook:
     arm: Ints
     outcomes: ArmOutcomes
     situation: Situation
-    group: Ints
+    shown: Bools
     groups: tuple[str, ...]
     signals: Signals
     came: Came
@@ -198,7 +200,7 @@ def read_logged_book(
         arm=arm[rows],
         outcomes=outcomes.take(rows),
         situation=situation_of(policy, cases),
-        group=_shown(policy, cases),
+        shown=_shown(policy, cases, X[rows, names.index(REDRAWN)]),
         groups=(*CAUSES, UNTROUBLED),
         signals=part.signals(),
         came=came,
@@ -209,10 +211,17 @@ def read_logged_book(
     )
 
 
-def _shown(policy: Policy, cases: Cases) -> Ints:
-    """Return `[n]` the place of the first cause that a history shows; the last if it shows none."""
+def _shown(policy: Policy, cases: Cases, redrawn: Floats) -> Bools:
+    """Return `[n, G]` the first cause that a history shows, or last that it shows none.
+
+    Whoever borrowed again soon after prepaying even once is guarded, too, as one who cycles: hardly
+    anybody does so as often as it takes to be given it as a reason.
+    """
     every = np.ones(len(cases.freed), bool)
-    return np.asarray(np.column_stack([evidence(policy, cases), every]).argmax(axis=1))
+    first = np.column_stack([evidence(policy, cases), every]).argmax(axis=1)
+    shown: Bools = np.eye(len(CAUSES) + 1, dtype=bool)[first]
+    shown[:, CAUSES.index("cycling")] |= redrawn > 0.0
+    return shown
 
 
 def _line_outcomes(

@@ -18,9 +18,10 @@ from relimit.training.figure_ranges import Ranges, ranges_of
 from relimit.training.figures import Figures, figures_of
 from relimit.training.frontier import Point, trace_frontier
 from relimit.training.gate_costs import GateCost, gate_costs
+from relimit.training.guards import FULL, guardrails_of, loss_as_logged, mean_share
 from relimit.training.lived import lived
 from relimit.training.logged_book import LoggedBook, Progress, read_logged_book
-from relimit.training.settle import FULL, Settled, mean_share, settle
+from relimit.training.settle import Settled, settle
 from relimit.training.untried import log_cautions
 from relimit.training.waiting import Wait, tier_arm, worth_over_nights
 
@@ -32,17 +33,20 @@ POINTS: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One group of borrowers: share restored before and after, and what guarding it costs.
+    """One group of borrowers: share and loss rate before and after, and what guarding it costs.
 
-    `price_of_share` is the net yuan that a yuan less of its floor would bring; `price_of_loss`
-    that of a yuan more of its largest loss; NaN where the group is too small to be guarded.
+    `most_loss` is its largest loss rate, `price_of_share` the net yuan that a yuan less of its
+    floor would bring, `price_of_loss` that of a yuan more of its largest loss; NaN where the group
+    is too small to be guarded.
     """
 
     name: str
     rows: int
     share_logged: float
     share: float
+    loss_logged: float
     loss_rate: float
+    most_loss: float
     price_of_share: float
     price_of_loss: float
 
@@ -57,6 +61,8 @@ class Optimum:
         The given policy with the tiers that were found, and the budget they were found for.
     found
         The tiers with their prices and bounds.
+    arm
+        `[rows]` the place in `ARMS` of each decision's tier once its gates are open.
     rows, horizon_days
         Decisions that it was found on, and over how many days their outcomes are told: those of the
         model.
@@ -79,6 +85,7 @@ class Optimum:
 
     policy: Policy
     found: Optimised
+    arm: Ints
     rows: int
     horizon_days: int
     named: dict[str, Figures]
@@ -158,14 +165,15 @@ def optimise_book(
     return Optimum(
         policy=best.policy,
         found=best.found,
+        arm=best.arm,
         rows=len(book),
         horizon_days=book.horizon_days,
         named=named,
         ranges={n: ranges_of(policy, book, worth, arm) for n, (worth, arm) in arms.items()},
         frontier=tuple(trace_frontier(policy, book, budgets)),
-        groups=tuple(_groups(best, arms["optimised"][0])),
+        groups=tuple(_groups(best, book)),
         waits=best.waits,
-        gates=tuple(gate_costs(best.policy, best.book, best.found.arm)),
+        gates=tuple(gate_costs(best.policy, best.book)),
         line_effect=None if book.lines is None else book.lines.effect,
         warnings=(
             *book.warnings,
@@ -185,7 +193,7 @@ def _named_arms(policy: Policy, best: Settled, book: LoggedBook) -> dict[str, tu
     return {
         "as logged": (logged_worth(policy, book), book.arm),
         "given policy": (given, tier_arm(policy, book)),
-        "optimised": (best.worth, best.found.arm),
+        "optimised": (best.worth, best.arm),
         "restore all": (everything, np.full(len(book), FULL)),
     }
 
@@ -216,13 +224,26 @@ def _required_room(policy: Policy, book: LoggedBook) -> tuple[str, ...]:
     return (cap,) if cap else ()
 
 
-def _groups(best: Settled, worth: Worth) -> list[Group]:
-    groups, book, found = [], best.book, best.found
+def _groups(best: Settled, book: LoggedBook) -> list[Group]:
+    """Return what each group has of the settled tiers, and had of the log's own arms."""
+    guard = guardrails_of(best.policy, book, best.policy.stated_value.loss_budget)
+    most = dict(zip(guard.names, guard.most_loss.tolist(), strict=True))
+    lost, unknown, groups = loss_as_logged(book), float("nan"), []
     for place, name in enumerate(book.groups):
-        rows = book.group == place
+        rows = book.shown[:, place]
         if rows.any():
-            its = figures_of(best.policy, worth.take(rows), book.freed[rows], found.arm[rows])
-            before = mean_share(book.share, book.freed, rows)
-            prices = found.group_prices.get(name, (float("nan"), float("nan")))
-            groups.append(Group(name, int(rows.sum()), before, its.share, its.loss_rate, *prices))
+            freed = book.freed[rows]
+            its = figures_of(best.policy, best.worth.take(rows), freed, best.arm[rows])
+            groups.append(
+                Group(
+                    name,
+                    int(rows.sum()),
+                    mean_share(book.share, book.freed, rows),
+                    its.share,
+                    float(lost[place] / freed.sum()),
+                    its.loss_rate,
+                    most.get(name, unknown),
+                    *best.found.group_prices.get(name, (unknown, unknown)),
+                )
+            )
     return groups

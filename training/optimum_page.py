@@ -40,9 +40,10 @@ GATE_COSTS: Final = (
     "policy's: nothing here changes them."
 )
 LIVED: Final = (
-    "Each policy is valued as if it took every one of these decisions. What one of them withholds "
-    "is missing from the line on which the account's other decisions lose, and lowers the odds of "
-    "bad. Decisions are taken to come as they were logged."
+    "Each policy is valued as if it took every one of these decisions, and again on the nights "
+    "until its review: what a better score brings back later is counted, at the loss that it then "
+    "expects. What a decision withholds is missing from the line on which the account's other "
+    "decisions lose, and lowers the odds of bad. Decisions are taken to come as they were logged."
 )
 RANGES: Final = (
     "Limits are of 95%, with accounts drawn anew, and with them the level of losses and margins. "
@@ -52,7 +53,8 @@ RANGES: Final = (
 WIDTH: Final = 98
 GROUPS: Final = (
     "Each group keeps its share of what was restored before, as far as the gates leave it, and "
-    "its largest loss. A price is what keeping that limit costs, in yuan for a yuan."
+    "its largest loss: of what it freed, and against what the log lost of it by the same estimate. "
+    "A price is what keeping that limit costs, in yuan for a yuan."
 )
 
 
@@ -144,7 +146,7 @@ def _head(found: Optimum) -> list[str]:
 def _notes(found: Optimum) -> list[str]:
     """Return for each tier how many of the decisions it takes."""
     counts = [
-        int((found.found.arm == ARMS.index((tier.share, tier.delay_days))).sum())
+        int((found.arm == ARMS.index((tier.share, tier.delay_days))).sum())
         for tier in found.policy.tiers
     ]
     return [f"{count / found.rows:.1%} of the decisions" for count in counts]
@@ -166,7 +168,16 @@ def _document(found: Optimum, picture: bytes) -> Document:
         Section("The frontier", frontier),
         Section("Waiting", (WAITING, _grid("Each wait in each tier", _dicts(found.waits)))),
         Section("Gates", (GATE_COSTS, _grid("Each hard gate", _dicts(found.gates)))),
-        Section("Groups", (GROUPS, _grid("By what the history shows", _dicts(found.groups)))),
+        Section(
+            "Groups",
+            (
+                GROUPS,
+                _grid(
+                    "By what the history shows, cyclers also elsewhere",
+                    _dicts(found.groups),
+                ),
+            ),
+        ),
     )
     return Document(f"Optimised policy {found.policy.version}", sections)
 

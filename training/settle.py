@@ -13,20 +13,25 @@ from relimit.policy import Guardrails, Optimised, Policy, Sample, Worth, optimis
 from relimit.policy.optimise import sample_bounds
 from relimit.policy.settings import Tier
 from relimit.training.figures import Figures, figures_of
+from relimit.training.guards import guardrails_of, loss_rates
 from relimit.training.lived import lived, with_spill, withheld_by
 from relimit.training.logged_book import LoggedBook
-from relimit.training.waiting import Wait, waits_of, worth_over_nights
+from relimit.training.nights import looks_of
+from relimit.training.waiting import (
+    Wait,
+    tier_arm,
+    waits_of,
+    worth_of_looks,
+    worth_over_nights,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-LEAST_GROUP: Final = 0.01
-"""Groups with a smaller part of the freed limit are reported but not guarded: chance rules them."""
 MOST_TURNS: Final = 12
 """Tiers and what others withhold under them agree after five or six."""
 LEAST_LOSS: Final = 1e-9
-FULL: Final = ARMS.index((1.0, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,8 @@ class Settled:
         The given policy with the tiers, and how they were found.
     book
         With outcomes as they are if the policy takes all decisions.
+    arm
+        `[n]` the place in `ARMS` of each row's tier on the first night that finds its gates open.
     worth, figures
         What every arm is worth in it, and what the tiers come to.
     waits
@@ -48,6 +55,7 @@ class Settled:
     policy: Policy
     found: Optimised
     book: LoggedBook
+    arm: Ints
     worth: Worth
     figures: Figures
     waits: tuple[Wait, ...]
@@ -58,89 +66,84 @@ def settle(policy: Policy, book: LoggedBook, budget: float, *, guarded: bool = T
 
     Tiers are chosen where the account's other decisions are between what the log and what the last
     tiers have of them, with what each arm loses on these counted in its loss, until nothing changes
-    or `MOST_TURNS` are over. Tiers that come out over the budget are chosen again for less; of
-    those that keep it, the ones worth most are taken. Groups' largest losses are kept to first
-    order.
+    or `MOST_TURNS` are over. Tiers that come out over the budget, or over a guarded group's largest
+    loss, are chosen again for less; of those that keep them, the ones worth most are taken.
 
     Raises
     ------
     PolicyError
         No tiers keep the limits.
     """
+    guard = guardrails_of(policy, book, budget) if guarded else None
+    limits = np.append(budget, guard.most_loss if guard else [])
     if book.lines is None:
-        return _chosen(policy, book, book, budget, guarded)
-    best, last, inner = None, None, budget
+        return _chosen(policy, book, book, guard, limits)
+    best, last, inner = None, None, limits
     withheld = book.lines.lines.log.withheld
     for turn in range(MOST_TURNS):
         priced = with_spill(book, book.lines, withheld)
         try:
-            now = _chosen(policy, book, priced, inner, guarded)
+            now = _chosen(policy, book, priced, guard, inner)
         except PolicyError:
-            if inner == budget:
+            if (inner == limits).all():
                 break
-            inner = float(np.sqrt(inner * budget))
+            inner = np.sqrt(inner * limits)
             continue
-        loss = now.figures.loss_rate
-        if loss <= budget and (best is None or now.figures.net_yuan > best.figures.net_yuan):
+        rates = _rates(now, guard)
+        better = best is None or now.figures.net_yuan > best.figures.net_yuan
+        if better and (rates <= limits).all():
             best = now
-        its, this = withheld_by(now.policy, book, book.lines), (now.policy.tiers, inner)
+        its, this = withheld_by(now.policy, book, book.lines), (now.policy.tiers, inner.tolist())
         if this == last and np.array_equal(its, withheld):
             break
         withheld = its if this == last else withheld + (its - withheld) / (1.0 + turn / 2.0)
         last = this
-        inner = min(inner * float(np.sqrt(budget / max(loss, LEAST_LOSS))), budget)
+        inner = np.minimum(inner * np.sqrt(limits / np.maximum(rates, LEAST_LOSS)), limits)
     if best is None:
         raise PolicyError(
             f"no tiers were found that keep a loss budget of {budget:.3%} and every group's limits "
             "when they take all decisions",
             where="[value]",
-            mend="Raise `loss_budget` or `group_loss`, or lower `group_share`",
+            mend="Raise `loss_budget`, `group_loss` or `group_rise`, or lower `group_share`",
         )
     return best
 
 
+def _rates(found: Settled, guard: Guardrails | None) -> Floats:
+    """Return the loss rate of all, and of each guarded group, as the tiers are lived."""
+    if guard is None:
+        return np.array([found.figures.loss_rate])
+    loss = found.worth.loss[np.arange(len(found.arm)), found.arm]
+    return np.append(found.figures.loss_rate, loss_rates(guard, found.book.freed, loss))
+
+
 def _chosen(
-    policy: Policy, book: LoggedBook, priced: LoggedBook, budget: float, guarded: bool
+    policy: Policy, book: LoggedBook, priced: LoggedBook, guard: Guardrails | None, limits: Floats
 ) -> Settled:
-    """Return the best tiers where arms lose what a priced book says, as they are lived."""
-    sample = sample_of(policy, priced)
-    if guarded:
+    """Return the best tiers where arms lose what a priced book says, as they are lived.
+
+    `limits` are loss rates: the budget, and the most of each guarded group.
+    """
+    sample = sample_of(policy, priced, guard and replace(guard, most_loss=limits[1:]))
+    budget = float(limits[0])
+    if guard is not None:
         best, found, waits = _tiers_that_wait_for_something(policy, priced, sample, budget)
     else:
-        found = optimise_tiers(policy, replace(sample, guardrails=None), budget=budget)
+        found = optimise_tiers(policy, sample, budget=budget)
         best, waits = replace(policy, tiers=found.tiers), []
     after = lived(best, book)
-    worth = worth_over_nights(best, after)
-    figures = figures_of(best, worth, after.freed, found.arm)
-    return Settled(best, found, after, worth, figures, tuple(waits))
+    worth, arm = worth_over_nights(best, after), tier_arm(best, after)
+    figures = figures_of(best, worth, after.freed, arm)
+    return Settled(best, found, after, arm, worth, figures, tuple(waits))
 
 
-def sample_of(policy: Policy, book: LoggedBook) -> Sample:
-    """Return what tiers are chosen on: worths over later nights, and what groups are kept from."""
-    worth = worth_over_nights(policy, book)
-    weighed = policy.stated_value
-    left = worth.restored[:, FULL] / book.freed
-    part = np.bincount(book.group, weights=book.freed, minlength=len(book.groups))
-    guarded = np.flatnonzero(part >= LEAST_GROUP * part.sum()).tolist()
-    floors = []
-    for place in guarded:
-        rows = book.group == place
-        before, most = (mean_share(share, book.freed, rows) for share in (book.share, left))
-        floors.append(weighed.group_share * min(before, most))
-    guardrails = Guardrails(
-        names=tuple(book.groups[place] for place in guarded),
-        group=np.array([guarded.index(g) if g in guarded else -1 for g in range(len(part))])[
-            book.group
-        ],
-        least_share=np.array(floors),
-        most_loss=np.full(len(guarded), weighed.group_loss),
-    )
-    return Sample(book.situation.loss_ratio, book.freed, worth, guardrails)
-
-
-def mean_share(share: Floats, freed: Ints, rows: Bools) -> float:
-    """Return the share restored of what some rows freed."""
-    return float(np.average(share[rows], weights=freed[rows]))
+def sample_of(policy: Policy, book: LoggedBook, guard: Guardrails | None) -> Sample:
+    """Return what tiers are chosen on: each look with what it is worth until the next."""
+    looks = looks_of(policy, book)
+    worth = worth_of_looks(policy, book, looks)
+    freed = np.where(np.arange(len(looks.row)) < len(book), book.freed[looks.row], 0)
+    guard = guard and replace(guard, member=guard.member[looks.row])
+    return Sample(looks.ratio, freed, worth, guard)
 
 
 def _tiers_that_wait_for_something(
@@ -157,7 +160,7 @@ def _tiers_that_wait_for_something(
     found = optimise_tiers(policy, sample, budget=budget, allowed=allowed)
     while True:
         best = replace(policy, tiers=found.tiers)
-        waits = waits_of(best, book, sample.worth, found.shadow_price)
+        waits = waits_of(best, book, worth_over_nights(best, book), found.shadow_price)
         idle = sorted((w for w in waits if w.chosen and w.net <= 0.0), key=lambda wait: wait.net)
         for some in (idle, *([wait] for wait in idle)):
             left = allowed & ~_bins_of(some, found.tiers, bounds)

@@ -118,7 +118,7 @@ def guard(book, least, most):
         book,
         guardrails=Guardrails(
             names=("risky", "others"),
-            group=np.where(risky(book), 0, 1),
+            member=np.column_stack([risky(book), ~risky(book)]),
             least_share=np.array(least),
             most_loss=np.array(most),
         ),

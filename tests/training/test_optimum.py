@@ -14,10 +14,12 @@ from relimit.policy.outcome import Situation
 from relimit.training import settle as settling
 from relimit.training.arm_outcomes import ArmOutcomes
 from relimit.training.figure_ranges import ranges_of
+from relimit.training.guards import guardrails_of
 from relimit.training.line_outcomes import Decisions, LineOutcomes, Lines
 from relimit.training.logged_book import Came, LoggedBook, Signals
 from relimit.training.optimum import logged_worth, optimise_book
 from relimit.training.optimum_page import optimum_dict, write_optimum
+from relimit.training.settle import settle
 from relimit.training.waiting import worth_over_nights
 
 SHARE, DAYS = np.array(ARMS).T
@@ -48,7 +50,7 @@ def make_book(*, closing=0.0, seed=0, **changes):
         elapsed_days=nothing,
     )
     # Whoever's gate closes is the one that goes bad: the rest of the risky are as good as safe.
-    known = np.where(closes, ratio / max(closing, 1e-9), 0.0 if closing else ratio)
+    known = np.where(closes, ratio / max(closing, 1e-9), ratio)
     book = LoggedBook(
         decision_id=np.arange(N).astype(str),
         account=np.arange(N),
@@ -57,7 +59,7 @@ def make_book(*, closing=0.0, seed=0, **changes):
         arm=logged,
         outcomes=ArmOutcomes(loss * 0, loss, margin, 0),
         situation=situation,
-        group=(np.arange(N) % 2).astype(np.int64),
+        shown=np.eye(2, dtype=bool)[np.arange(N) % 2],
         groups=("distress", "none of these"),
         signals=Signals(
             closed=np.repeat(closes, 12).reshape(N, 4, 3) & [True, False, False],
@@ -169,7 +171,8 @@ def test_the_budget_is_kept_by_the_policy_as_its_file_decides():
 
 
 def test_a_group_keeps_what_it_had_and_pays_a_price():
-    book = make_book(group=np.where(np.arange(N) > 330, 0, 1))
+    risky = np.arange(N) > 330
+    book = make_book(shown=np.column_stack([risky, ~risky]))
     open_policy = with_value(loss_budget=0.08, group_share=0.0, group_loss=1.0)
     free = {g.name: g for g in optimise_book(open_policy, book).groups}
     kept = {
@@ -180,6 +183,39 @@ def test_a_group_keeps_what_it_had_and_pays_a_price():
     assert kept["distress"].price_of_share > 0
     assert kept["distress"].share_logged == 0.75
     assert kept["none of these"].price_of_share == 0
+
+
+def with_middle_group(book):
+    """The same book, its fairly risky rows a group of which the log restored a quarter."""
+    middle = (np.arange(N) > 120) & (np.arange(N) < 200)
+    return replace(
+        book,
+        shown=np.column_stack([middle, ~middle]),
+        arm=np.where(middle, arm(0.25, 7), book.arm),
+        share=np.where(middle, 0.25, book.share),
+    )
+
+
+def rates_of(book, arms):
+    """Loss over freed of each group, by hand."""
+    lost, freed = book.outcomes.loss[np.arange(N), arms], book.freed
+    return [sum(lost[its]) / sum(freed[its]) for its in book.shown.T]
+
+
+@pytest.mark.parametrize(("budget", "rise"), [(0.016, 1.0), (0.008, 1.0), (0.008, 1.5)])
+def test_no_group_loses_more_than_the_budget_and_what_it_lost_before(budget, rise):
+    book = with_middle_group(make_book())
+    before = rates_of(book, book.arm)[0]
+    limit = max(budget, rise * before)
+    given = {"loss_budget": budget, "group_share": 0.0, "group_loss": 1.0}
+    free = settle(with_value(group_rise=100.0, **given), book, budget)
+    kept = settle(with_value(group_rise=rise, **given), book, budget)
+    assert rates_of(book, free.arm)[0] > 1.05 * limit
+    assert 0.5 * limit < rates_of(book, kept.arm)[0] <= limit
+    assert kept.figures.net_yuan < free.figures.net_yuan
+    assert sum(kept.found.group_prices["distress"]) > 0
+    strict = with_value(group_rise=rise, **{**given, "group_loss": 0.5 * limit})
+    assert guardrails_of(strict, book, budget).most_loss[0] == 0.5 * limit
 
 
 def test_the_frontier_rises_and_the_optimised_policy_lies_on_it():
@@ -243,7 +279,7 @@ def test_tiers_that_the_log_never_tried_are_said_to_be_a_guess():
     (warning,) = tried_once.warnings
     assert "These tiers give 100% of the decisions an arm that the log took fewer than 5" in warning
     assert "100% back at once" in warning
-    as_it_gives = make_book(arm=tried_once.found.arm)
+    as_it_gives = make_book(arm=tried_once.arm)
     assert optimise_book(with_value(loss_budget=0.02, group_share=0.0), as_it_gives).warnings == ()
 
 
@@ -305,7 +341,7 @@ def test_a_gates_cost_is_what_the_same_tiers_bring_without_it():
     opened = worth_over_nights(policy, book).net(policy)
     shut = worth_over_nights(policy, held).net(policy)
     rows = np.arange(N)
-    assert gate.net_yuan == pytest.approx((opened - shut)[rows, found.found.arm].sum() / 100)
+    assert gate.net_yuan == pytest.approx((opened - shut)[rows, found.arm].sum() / 100)
 
 
 def make_shared_book(effect=2.0):
@@ -319,7 +355,9 @@ def make_shared_book(effect=2.0):
     lines = LineOutcomes(Lines.of(log), effect, odds, np.full(20, 0.9), np.ones(N))
     bad, loss = lines.by_arm(lines.lines.others(log.withheld), np.arange(N))
     outcomes = ArmOutcomes(bad, loss, book.outcomes.margin, 0)
+    came = replace(book.came, loss=np.zeros(N))
     changes = {"account": account, "arm": np.full(N, arm(0.0, 0)), "share": np.zeros(N)}
+    changes["came"] = came
     return replace(book, outcomes=outcomes, lines=lines, **changes)
 
 
@@ -342,7 +380,7 @@ def test_the_budget_is_kept_when_the_tiers_take_all_decisions_of_an_account():
     policy = with_value(loss_budget=budget, group_share=0.0, group_loss=1.0)
     book = make_shared_book()
     found = optimise_book(policy, book)
-    rate = lived_loss_rate(book, SHARE[found.found.arm])
+    rate = lived_loss_rate(book, SHARE[found.arm])
     assert found.named["optimised"].loss_rate == pytest.approx(rate)
     assert 0.7 * budget < rate <= budget
     everything = lived_loss_rate(book, np.ones(N))
@@ -353,4 +391,4 @@ def test_the_budget_is_kept_when_the_tiers_take_all_decisions_of_an_account():
     # One at a time, the others withheld as the log did, hardly anything is lost.
     alone = optimise_book(policy, replace(book, lines=None))
     assert alone.named["optimised"].loss_rate < 0.1 * budget
-    assert lived_loss_rate(book, SHARE[alone.found.arm]) > 2 * budget
+    assert lived_loss_rate(book, SHARE[alone.arm]) > 2 * budget
