@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from relimit.data.events import EventBlock
 from relimit.data.vocabulary import KINDS, MICROSECONDS_PER_DAY, PLACE
 from relimit.features.bits import Bools, Cut, Ints
-from relimit.features.ends import AnyWindow, Before, around, at
+from relimit.features.ends import AnyWindow, Before, Ends, around, part_of
 from relimit.features.kinds import ByKind, Kind
 from relimit.features.once import once
 from relimit.features.select import Select, Window
@@ -60,10 +60,11 @@ class History:
         self.as_of = as_of
         self.size = len(as_of)
         self.few = self.size <= FEW
-        self._cuts: dict[int | None, Cut] = {}
+        self._cuts: dict[Ends, Cut] = {}
         self._series: dict[Events, Series] = {}
         self._amounts: dict[Events, Series] = {}
         self._timeline = Timeline(block, account, as_of)
+        self._rows = Before(self._timeline.rows_at)
         self._ranked: dict[Events, Before] = {}
         self._summed: dict[Events, Before] = {}
         self._counts: dict[Events, Usual] = {}
@@ -90,12 +91,12 @@ class History:
         """Return the row after the last one known `ago` days before each snapshot."""
         return self.cut(ago).row
 
-    def cut(self, ago: int | None) -> Cut:
+    def cut(self, ago: Ends) -> Cut:
         """Return the ends that lie some days ago; None is the account's start."""
         found = self._cuts.get(ago)
         if found is None:
-            row = self.start if ago is None else self._timeline.rows(ago)
-            found = self._cuts[ago] = Cut(row)
+            known = part_of(self._cuts, ago)
+            found = self._cuts[ago] = Cut(self._rows[ago]) if known is None else known
         return found
 
     def _ranks(self, events: Events) -> Before:
@@ -116,7 +117,18 @@ class History:
             return Before(lambda ago: number.take(whole[ago]), usual)
         me = weakref.proxy(self)  # a cycle would keep the block until the collector runs
         usual = self._rank_usual(series) if self.few else None
-        return Before(lambda ago: series.before(me.cut(ago)), usual)
+        return Before(lambda ago: me.before(series, ago), usual)
+
+    def before(self, series: Series, ago: Ends) -> Ints:
+        """Return how many rows of a series come before some ends."""
+        if ago is None and len(self._heads.row) < self.size:
+            return series.before(self._heads).take(self.account)
+        return series.before(self.cut(ago))
+
+    @once
+    def _heads(self) -> Cut:
+        """Where the accounts begin, and 0 for those without events, whose place is -1."""
+        return Cut(np.append(self.block.starts[:-1], 0))
 
     def _usual_ranks(self, events: Events) -> Ints:
         """Return `[usual, snapshots]` how many of some events come before each usual end."""
@@ -290,7 +302,7 @@ class History:
         if place is not None:
             return self._usual_sums(events).before[place]
         totals = self._totals(events)
-        return at(totals, ago) - totals[None]
+        return totals[ago] - totals[None]
 
     def _totals(self, events: Events) -> Before:
         """Return what the amounts or values before each end add up to."""
@@ -357,7 +369,7 @@ class History:
             return self.last_amount(events)
         series = self.amounts(events)
         ranks = self._ranks(series)
-        place = at(ranks, ago) - 1
+        place = ranks[ago] - 1
         return pick(series.value, place, place >= ranks[None], np.nan)
 
     def last_value(self, events: str | Select) -> Floats:

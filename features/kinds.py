@@ -39,7 +39,7 @@ class ByKind:
     @once
     def starts(self) -> Ints:
         """`[kinds + 1]`: where each kind begins in `order`."""
-        return self._kind.take(self.order).searchsorted(_PLACES)
+        return self._kind.searchsorted(_PLACES, sorter=self.order)
 
     @once
     def values(self) -> Ints:
