@@ -28,15 +28,19 @@ def words_of(chosen: Bools) -> Words:
     Parameters
     ----------
     chosen
-        `[..., padded(events)]` which rows have a bit.
+        `[padded(events)]` which rows have a bit.
     """
-    packed = np.packbits(chosen.reshape(-1), bitorder="little").view("<u4")
-    packed = packed.reshape(*chosen.shape[:-1], -1)
-    words = packed.astype(np.uint64)
-    bits = np.bitwise_count(words[..., :-1]).astype(
-        np.uint64
-    )  # adding bytes holds up other threads
-    words[..., 1:] += np.add.accumulate(bits, axis=-1, out=bits) << _HALF
+    return counted(np.packbits(chosen, bitorder="little"))
+
+
+def counted(bits: NDArray[np.uint8]) -> Words:
+    """Return the words of bit vectors, `[..., bytes]` with the first row in the lowest bit."""
+    words = bits.view("<u4").astype(np.uint64)
+    count = np.bitwise_count(words).astype(np.uint64)  # to add up bytes holds up all threads
+    before = np.add.accumulate(count, axis=-1)
+    before -= count
+    before <<= _HALF
+    words |= before
     return words
 
 
