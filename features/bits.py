@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from relimit.features.once import once
-
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Words = NDArray[np.uint64]
@@ -30,13 +28,19 @@ def words_of(chosen: Bools) -> Words:
     Parameters
     ----------
     chosen
-        `[..., padded(events)]` which rows have a bit.
+        `[padded(events)]` which rows have a bit.
     """
-    packed = np.packbits(chosen.reshape(-1), bitorder="little").view("<u4")
-    packed = packed.reshape(*chosen.shape[:-1], -1)
-    words = packed.astype(np.uint64)
-    bits = np.bitwise_count(packed[..., :-1])
-    words[..., 1:] += np.add.accumulate(bits, axis=-1, dtype=np.uint64) << _HALF
+    return counted(np.packbits(chosen, bitorder="little"))
+
+
+def counted(bits: NDArray[np.uint8]) -> Words:
+    """Return the words of bit vectors, `[..., bytes]` with the first row in the lowest bit."""
+    words = bits.view("<u4").astype(np.uint64)
+    count = np.bitwise_count(words).astype(np.uint64)  # to add up bytes holds up all threads
+    before = np.add.accumulate(count, axis=-1)
+    before -= count
+    before <<= _HALF
+    words |= before
     return words
 
 
@@ -49,25 +53,27 @@ class Cut:
         int64, rows of the block, or one after its last.
     """
 
-    def __init__(self, row: Ints) -> None:
+    def __init__(self, row: Ints, bits: tuple[Ints, Words] | None = None) -> None:
         self.row = row
+        self._known_bits = bits
 
-    @once
-    def _word(self) -> Ints:
-        """The word that has each row's bit."""
-        word: Ints = self.row >> 5
-        return word
+    @property
+    def _bits(self) -> tuple[Ints, Words]:
+        """The word that has each row's bit, and the bits of the rows before it in that word."""
+        if self._known_bits is None:
+            self._known_bits = self.row >> 5, _BELOW.take(self.row & (_WORD - 1))
+        return self._known_bits
 
-    @once
-    def _below(self) -> Words:
-        """The bits of the rows of that word that come before each row."""
-        below: Words = _BELOW.take(self.row & (_WORD - 1))
-        return below
+    def __getitem__(self, place: int | slice | list[int]) -> "Cut":
+        """Return some of several cuts `[ends, rows]`."""
+        word, below = self._bits
+        return Cut(self.row[place], (word[place], below[place]))
 
     def count(self, words: Words) -> Ints:
         """Return how many bits come before each row."""
-        word = words.take(self._word)
+        place, below = self._bits
+        word = words.take(place)
         count: Ints = (word >> _HALF).view(np.int64)
-        word &= self._below
+        word &= below
         count += np.bitwise_count(word).astype(np.int64)  # adding bytes as they are takes longer
         return count

@@ -17,7 +17,7 @@ from relimit.data.events import EventBlock
 from relimit.data.vocabulary import KINDS, MICROSECONDS_PER_DAY, PLACE
 from relimit.features.arithmetic import pick, ratio, variation_of_recent
 from relimit.features.bits import Bools, Cut, Ints
-from relimit.features.ends import AnyWindow, Before, around, at
+from relimit.features.ends import AnyWindow, Before, Ends, around, part_of
 from relimit.features.kinds import ByKind, Kind
 from relimit.features.once import once
 from relimit.features.select import Select, Window
@@ -60,7 +60,7 @@ class History:
         self.as_of = as_of
         self.size = len(as_of)
         self.few = self.size <= FEW
-        self._cuts: dict[int | None, Cut] = {}
+        self._cuts: dict[Ends, Cut] = {}
         self._series: dict[Events, Series] = {}
         self._amounts: dict[Events, Series] = {}
         self._timeline = Timeline(block, account, as_of)
@@ -90,19 +90,17 @@ class History:
         """Return the row after the last one known `ago` days before each snapshot."""
         return self.cut(ago).row
 
-    def cut(self, ago: int | None) -> Cut:
+    def cut(self, ago: Ends) -> Cut:
         """Return the ends that lie some days ago; None is the account's start."""
         found = self._cuts.get(ago)
         if found is None:
-            row = self._row(ago)
-            found = self._cuts[ago] = Cut(row)
+            known = part_of(self._cuts, ago)
+            found = self._cuts[ago] = Cut(self._rows[ago]) if known is None else known
         return found
 
-    def _row(self, ago: int | None) -> Ints:
-        place = place_of_end(ago) if self.few else None
-        if place is not None:
-            return self._usual_ends[place]
-        return self.start if ago is None else self._timeline.rows(ago)
+    @once
+    def _rows(self) -> Before:
+        return Before(self._timeline.rows_at, self._usual_ends if self.few else None)
 
     def _ranks(self, events: Events) -> Before:
         """Return how many of some events come before each end."""
@@ -121,7 +119,18 @@ class History:
             return Before(lambda ago: number.take(whole[ago]))
         me = weakref.proxy(self)  # a cycle would keep the block until the collector runs
         usual = self._rank_usual(series) if self.few else None
-        return Before(lambda ago: series.before(me.cut(ago)), usual)
+        return Before(lambda ago: me.before(series, ago), usual)
+
+    def before(self, series: Series, ago: Ends) -> Ints:
+        """Return how many rows of a series come before some ends."""
+        if ago is None and len(self._heads.row) < self.size:
+            return series.before(self._heads).take(self.account)
+        return series.before(self.cut(ago))
+
+    @once
+    def _heads(self) -> Cut:
+        """Where the accounts begin, and 0 for those without events, whose place is -1."""
+        return Cut(np.append(self.block.starts[:-1], 0))
 
     def _usual_ranks(self, events: Events) -> Ints:
         """Return `[usual, snapshots]` how many of some events come before each usual end."""
@@ -142,32 +151,21 @@ class History:
     def _usual_kinds(self) -> UsualKinds:
         return UsualKinds(self._by_kind, self._usual_ends)
 
-    def _usual_counts(self, events: Events) -> Usual:
-        """Return how many events lie around the usual ends, of few snapshots."""
-        found = self._counts.get(events)
+    def _usual(self, events: Events, *, sums: bool) -> Usual:
+        """Return how many events lie around the usual ends, of few snapshots, or their sums."""
+        known = self._sums if sums else self._counts
+        found = known.get(events)
         if found is None:
             series = events if isinstance(events, str) else self.series(events)
             if isinstance(series, str | Kind):
-                found = self._usual_kinds.counts.of_kind(series)
+                kinds = self._usual_kinds.sums if sums else self._usual_kinds.counts
+                found = kinds.of_kind(series)
             elif series is events:
-                found = Usual.of(self._usual_ranks(series))
+                ranks = self._usual_ranks(series)
+                found = Usual.of(series.total.take(ranks) if sums else ranks)
             else:
-                found = self._usual_counts(series)
-            self._counts[events] = found
-        return found
-
-    def _usual_sums(self, events: Events) -> Usual:
-        """Return what amounts or values around the usual ends add up to, of few snapshots."""
-        found = self._sums.get(events)
-        if found is None:
-            series = events if isinstance(events, str) else self.series(events)
-            if isinstance(series, str | Kind):
-                found = self._usual_kinds.sums.of_kind(series)
-            elif series is events:
-                found = Usual.of(series.total.take(self._usual_ranks(series)))
-            else:
-                found = self._usual_sums(series)
-            self._sums[events] = found
+                found = self._usual(series, sums=sums)
+            known[events] = found
         return found
 
     def series(self, events: Events) -> Series:
@@ -266,7 +264,7 @@ class History:
         """Return how many events are visible in a window; None is ever."""
         place = place_of_window(window) if self.few else None
         if place is not None:
-            return self._usual_counts(events).after[place]
+            return self._usual(events, sums=False).after[place]
         first, last = self.span(events, window)
         return last - first
 
@@ -274,7 +272,7 @@ class History:
         """Return the sum of the visible amounts (fen) or values in a window; None is ever."""
         place = place_of_window(window) if self.few else None
         if place is not None:
-            return self._usual_sums(events).after[place]
+            return self._usual(events, sums=True).after[place]
         first, last = around(self._totals(events), window)
         return last - first
 
@@ -285,9 +283,9 @@ class History:
         """
         place = place_of_end(ago) if self.few else None
         if place is not None:
-            return self._usual_sums(events).before[place]
+            return self._usual(events, sums=True).before[place]
         totals = self._totals(events)
-        return at(totals, ago) - totals[None]
+        return totals[ago] - totals[None]
 
     def _totals(self, events: Events) -> Before:
         """Return what the amounts or values before each end add up to."""
@@ -350,7 +348,7 @@ class History:
             return self.last_amount(events)
         series = self.amounts(events)
         ranks = self._ranks(series)
-        place = at(ranks, ago) - 1
+        place = ranks[ago] - 1
         return pick(series.value, place, place >= ranks[None], np.nan)
 
     def last_value(self, events: str | Select) -> Floats:

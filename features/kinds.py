@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relimit.data.vocabulary import KINDS, PLACE
-from relimit.features.bits import Bools, Ints, Words, padded, words_of
+from relimit.features.bits import Bools, Ints, Words, counted, padded
 from relimit.features.once import once
 from relimit.features.series import Series, running
 
-_PLACES: Final = np.arange(len(KINDS) + 1, dtype=np.int8)
+_PLACES: Final = np.arange(len(KINDS) + 1, dtype=np.uint8)
 _EACH: Final = np.arange(len(KINDS))[:, np.newaxis, np.newaxis]
 _NONE: Final = np.empty(0, np.int64)
 
@@ -28,7 +28,7 @@ class ByKind:
 
     def __init__(self, kind: NDArray[np.int8], amount: Ints) -> None:
         self.size = len(kind)
-        self._kind = kind
+        self._kind = kind.view(np.uint8)  # sorted in three quarters of the time; no kind comes last
         self._amount = amount
 
     @once
@@ -39,7 +39,7 @@ class ByKind:
     @once
     def starts(self) -> Ints:
         """`[kinds + 1]`: where each kind begins in `order`."""
-        return self._kind.take(self.order).searchsorted(_PLACES)
+        return self._kind.searchsorted(_PLACES, sorter=self.order)
 
     @once
     def values(self) -> Ints:
@@ -64,15 +64,7 @@ class ByKind:
 
     def chosen(self, kind: str) -> Bools:
         """Return `[events]` whether each row is of a kind."""
-        chosen: Bools = self._flags[PLACE[kind], : self.size]
-        return chosen
-
-    @once
-    def _flags(self) -> Bools:
-        flags = np.empty((len(KINDS), padded(self.size)), np.bool_)
-        np.equal(self._kind, _PLACES[:-1, np.newaxis], out=flags[:, : self.size])
-        flags[:, self.size :] = False
-        return flags
+        return np.asarray(self._kind == PLACE[kind])
 
     def words(self, kind: str) -> Words:
         """Return a kind's bit vector."""
@@ -81,8 +73,16 @@ class ByKind:
 
     @once
     def _words(self) -> Words:
-        """The bit vectors of all kinds: one call each for what would be one a kind."""
-        return words_of(self._flags)
+        """The bit vectors of all kinds, counted together.
+
+        The flags of one kind at a time stay in the processor's cache until they are packed.
+        """
+        flags = np.zeros(padded(self.size), np.bool_)
+        bits = np.empty((len(KINDS), len(flags) // 8), np.uint8)
+        for place, mine in enumerate(bits):
+            np.equal(self._kind, place, out=flags[: self.size])
+            mine[:] = np.packbits(flags, bitorder="little")
+        return counted(bits)
 
 
 class Kind(Series):

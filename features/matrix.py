@@ -1,4 +1,4 @@
-"""Features at the snapshots of one block: many column by column, few by families of windows."""
+"""Features at the snapshots of one block, those that differ by their window alone together."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -8,6 +8,7 @@ import numpy as np
 
 from relimit.data.events import EventBlock, blocks_from_table
 from relimit.data.schema import events_schema
+from relimit.features.ends import Place, as_slice
 from relimit.features.history import Floats, History, Ints
 from relimit.features.registry import Feature, catalogue, feature_names, find_features
 from relimit.features.select import Windows
@@ -76,19 +77,15 @@ def _needed_of(names: tuple[str, ...], needed: frozenset[str]) -> tuple[Ints, tu
 def matrix_of(history: History, features: Sequence[Feature]) -> Floats:
     """Return `[snapshots, features]`, column after column in memory: so they are written."""
     columns = np.empty((len(features), history.size))
-    if history.few:
-        for place, compute in _calls(tuple(features)):
-            columns[place] = compute(history)
-        return columns.T
-    for column, known in zip(columns, features, strict=True):
-        column[:] = known.compute(history)
+    for place, compute in _calls(tuple(features)):
+        columns[place] = compute(history)
     return columns.T
 
 
 @lru_cache(16)
 def _calls(
     features: tuple[Feature, ...],
-) -> tuple[tuple[int | slice | list[int], Callable[[History], Floats | Ints]], ...]:
+) -> tuple[tuple[Place, Callable[[History], Floats | Ints]], ...]:
     """Return which columns to compute by which calls: those that can be had together, together."""
     groups: dict[Any, list[int]] = {}
     for place, known in enumerate(features):
@@ -98,15 +95,13 @@ def _calls(
 
 def _call(
     features: Sequence[Feature], places: list[int]
-) -> tuple[int | slice | list[int], Callable[[History], Floats | Ints]]:
-    known = features[places[0]]
-    together = known.together
+) -> tuple[Place, Callable[[History], Floats | Ints]]:
+    first = features[places[0]]
+    together = first.together
     if together is None or len(places) == 1:
-        return places[0], known.compute
+        return places[0], first.compute
     windows = Windows(tuple(features[place].window or 0 for place in places))
-    first, end = places[0], places[-1] + 1
-    adjoin = end - first == len(places)  # numpy writes to a list of places in three times the time
-    return slice(first, end) if adjoin else places, lambda history: together(history, windows)
+    return as_slice(places), lambda history: together(history, windows)
 
 
 def empty_block() -> EventBlock:

@@ -110,8 +110,8 @@ def feature(
     choices
         Whatever else the function is computed for, one feature each.
     together
-        The function may be asked for several windows at once, where snapshots are few: it then
-        takes `Windows`, whose `days` are a tuple, and returns `[windows, snapshots]`.
+        The function may be asked for several windows at once: it then takes `Windows`, whose
+        `days` are a tuple, and returns `[windows, snapshots]`.
     window
         The days that a function without `windows` looks back, or what tells them for each choice;
         for the catalogue alone.

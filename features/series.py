@@ -143,9 +143,10 @@ class Part(Series):
 
 def running(values: Ints | Bools) -> Ints:
     """Return `[m + 1]` int64: the sum of the values before each place."""
-    total = np.zeros(len(values) + 1, np.int64)
-    np.add.accumulate(values, dtype=np.int64, out=total[1:])
-    return total
+    total = np.empty(len(values) + 1, np.int64)
+    total[0] = 0
+    total[1:] = values  # to cast as they are added takes thrice as long, and holds up all threads
+    return np.add.accumulate(total, out=total)
 
 
 class SparseTable:

@@ -12,7 +12,8 @@ from relimit.features.once import once
 MANY: Final = 1_000
 """From so many snapshots on, they are searched together: a call then costs less than its work."""
 
-_ABOVE: Final = np.iinfo(np.int64).max
+_ABOVE: Final = 2**62
+"""More than any key, and less than half of what int64 holds: the difference of two keys fits."""
 
 
 class Timeline:
@@ -51,8 +52,8 @@ class Timeline:
         """The events' keys; the first time, how many there may be, and the times if ranked.
 
         A key of account and microsecond overflows int64 for many accounts over many years; then
-        the place among the block's distinct times, which come last, stands for the time. One more
-        key than there are events lies above them all.
+        the place among the block's distinct times, which come last, stands for the time. After
+        those of the events come as many keys above them all as the first step is long.
         """
         block = self._block
         accounts, size = len(block.account_ids), len(block.known_at)
@@ -61,16 +62,16 @@ class Timeline:
         if accounts == 1:
             return block.known_at, first - 1, span, None
         times, place = None, block.known_at
-        if span * (accounts + 1) >= 2**62:
+        if span * (accounts + 1) >= _ABOVE:
             times, place = np.unique(block.known_at, return_inverse=True)
             first, span = 0, len(times) + 1
-        key = np.empty(size + 1, np.int64)
+        key = np.empty(size + self._steps[0], np.int64)
         np.add(
             np.repeat(np.arange(accounts) * span - (first - 1), np.diff(block.starts)),
             place,
-            out=key[:-1],
+            out=key[:size],
         )
-        key[-1] = _ABOVE
+        key[size:] = _ABOVE
         return key, first - 1, span, times
 
     @once
@@ -84,6 +85,15 @@ class Timeline:
         """What each snapshot's keys are above."""
         return self._account * self._key[2]
 
+    def rows_at(self, ago: int | tuple[int, ...] | None) -> Ints:
+        """Return the rows after those known some days ago, `[ends, snapshots]` for several days.
+
+        None is the account's start.
+        """
+        if ago is None:
+            return self.start
+        return self.rows(np.array(ago)[:, np.newaxis] if isinstance(ago, tuple) else ago)
+
     def rows(self, days: int | Ints) -> Ints:
         """Return the row after the last one known so many days before each snapshot."""
         moment: Ints = self._as_of - days * MICROSECONDS_PER_DAY
@@ -94,21 +104,29 @@ class Timeline:
             rows = key.searchsorted(moment, side="right")
             return np.where(self._account >= 0, rows, 0)
         if times is None:
-            place = np.minimum(np.maximum(moment - first, 0), span - 1)
+            moment -= first
+            place = np.minimum(np.maximum(moment, 0, out=moment), span - 1, out=moment)
         else:
             place = np.searchsorted(times, moment, side="right")
         place += self._least
         return self._after(place) if place.size >= MANY else key.searchsorted(place, side="right")
 
-    def _after(self, least: Ints) -> Ints:
-        """Return the first row whose key is above each, by steps within the accounts alone.
+    def _after(self, most: Ints) -> Ints:
+        """Return the first row whose key is above each.
 
-        All are searched in the same steps (a uniform binary search, Knuth 1998, 6.2.1): half as
-        long as one after another through the whole block, where each step is a guess.
+        All are searched in the same steps within the accounts (a uniform binary search, Knuth 1998,
+        6.2.1), in half the time of one after another through the whole block, where each step is a
+        guess. A step is taken where the difference is below zero, by its sign bit: a comparison
+        would have to be widened to the numbers that it is added to.
         """
         key = self._key[0]
-        row = self.start - 1
+        row = np.empty_like(most)
+        row[...] = self.start
+        above = most + 1
         for step in self._steps:
-            row += (key.take(row + step, mode="clip") <= least) * step
-        row += 1
+            below = key[step - 1 :].take(row, mode="wrap")  # the quickest mode; none is beyond
+            below -= above
+            below >>= 63
+            below &= step
+            row += below
         return row

@@ -58,16 +58,17 @@ def test_a_faulty_feature_of_a_users_own_is_named(
         feature_matrix(history, ["ours"])
 
 
-def test_windows_asked_for_together_need_a_column_each() -> None:
+@pytest.mark.parametrize("snapshots", [2, FEW + 1])
+def test_windows_asked_for_together_need_a_column_each(snapshots: int) -> None:
     @feature("ours_{w}d", windows=(7, 30), together=True, unit="count", risk=0)
     def ours(h: History, w: Window | Windows) -> np.ndarray:
         """Forget that there are several windows."""
         return np.zeros(h.size)
 
-    few = History(empty_block(), np.full(2, -1), np.arange(2))
+    history = History(empty_block(), np.full(snapshots, -1), np.arange(snapshots))
     with pytest.raises(DataError, match=r"feature ours_\{w\}d: does not return one number per win"):
-        feature_matrix(few, ["ours_7d", "ours_30d"])
-    assert feature_matrix(few, ["ours_7d"]).shape == (2, 1)
+        feature_matrix(history, ["ours_7d", "ours_30d"])
+    assert feature_matrix(history, ["ours_7d"]).shape == (snapshots, 1)
 
 
 def test_numbers_of_any_type_are_welcome() -> None:

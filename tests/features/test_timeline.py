@@ -58,6 +58,17 @@ def test_the_rows_known_by_a_moment_are_found(
     assert found.tolist() == expected
 
 
+@pytest.mark.parametrize("asked", [1, MANY // 2, MANY])
+@pytest.mark.parametrize("accounts", [0, 1, 9])
+def test_several_ends_at_once_are_those_found_one_by_one(asked: int, accounts: int) -> None:
+    rng = np.random.default_rng(asked + accounts)
+    block = a_block([5, 60] * accounts, 400, rng)
+    account = rng.integers(-1, 2 * accounts, asked) if accounts else np.full(asked, -1)
+    timeline = Timeline(block, account, rng.integers(0, 500, asked) * DAY)
+    found = timeline.rows_at((0, 30, 400))
+    assert found.tolist() == [timeline.rows_at(ago).tolist() for ago in (0, 30, 400)]
+
+
 @pytest.mark.parametrize("asked", [1, MANY])
 def test_without_events_no_row_is_known(asked: int) -> None:
     block = a_block([], 1, np.random.default_rng(0))
