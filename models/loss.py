@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import lightgbm as lgb
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from relimit.data.errors import ModelError
@@ -53,6 +54,7 @@ def fit_loss(
     loss: ArrayLike,
     share: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
     settings: LossSettings | None = None,
     random_state: int = 0,
 ) -> LossHead:
@@ -71,6 +73,9 @@ def fit_loss(
         nothing say nothing about severity.
     sample_weight
         [n], at least 0.
+    groups
+        [n] ids of accounts: bads of one account are held out together, since trees know an account
+        again by its features. Each row is its own if absent.
     settings
         The assumption, and how many bads it weighs.
     random_state
@@ -95,6 +100,7 @@ def fit_loss(
         restored[usable],
         np.clip(lost[usable] / restored[usable], 0.0, 1.0),
         weight[usable] * restored[usable],
+        pd.factorize(np.arange(len(matrix)) if groups is None else np.asarray(groups))[0][usable],
     )
     heads = _heads_for(bads, settings)
     if len(heads) > 1:
@@ -191,21 +197,28 @@ def _numbers(values: ArrayLike) -> Float:
 
 @dataclass(frozen=True, slots=True)
 class _Bads:
-    """Bads that tell a severity: features, fen restored, the part of it lost, and its weight."""
+    """Bads that tell a severity: features, fen restored, the part of it lost, weight, account."""
 
     columns: tuple[str, ...]
     matrix: Float
     restored: Float
     ratio: Float
     exposure: Float
+    group: NDArray[np.intp]
 
     def __len__(self) -> int:
         return len(self.ratio)
 
     def take(self, rows: NDArray[Any]) -> "_Bads":
         """Return some rows, by index or by mask."""
-        parts = (self.matrix, self.restored, self.ratio, self.exposure)
-        return _Bads(self.columns, *(part[rows] for part in parts))
+        return _Bads(
+            self.columns,
+            self.matrix[rows],
+            self.restored[rows],
+            self.ratio[rows],
+            self.exposure[rows],
+            self.group[rows],
+        )
 
     @property
     def part(self) -> Float:
@@ -230,7 +243,7 @@ def _heads_for(bads: _Bads, settings: LossSettings) -> list[_Fit]:
 
 def _held_out_error(fit: _Fit, bads: _Bads, settings: LossSettings, random_state: int) -> float:
     """Return the squared error, weighted by exposure, on bads that a head was not fitted on."""
-    fold, error = np.arange(len(bads)) % FOLDS, 0.0
+    fold, error = pd.factorize(bads.group)[0] % FOLDS, 0.0
     for held in range(FOLDS):
         out = bads.take(fold == held)
         head = fit(bads.take(fold != held), settings, random_state)

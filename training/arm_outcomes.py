@@ -138,7 +138,7 @@ def fit_arm_outcomes(
         stop = rows.known & (fold == (held + 1) % folds)
         part = _Part(rows.known & (fold != held) & ~stop, stop, np.flatnonzero(fold == held), seed)
         log_odds[part.asked] = _log_odds(rows, part, names, directions)
-        loss[part.asked] = _lost_if_bad(rows, part, names[:-3])
+        loss[part.asked] = _lost_if_bad(rows, part, names[:-3], account)
         margin[part.asked] = _margin(rows, part)
     risk = _scaled(rows, fold, log_odds)
     return ArmOutcomes(risk, risk * loss, margin, int((~rows.known).sum()))
@@ -287,7 +287,7 @@ def _scaled(rows: _Rows, fold: Ints, log_odds: Floats) -> Floats:
     return risk
 
 
-def _lost_if_bad(rows: _Rows, part: _Part, names: tuple[str, ...]) -> Floats:
+def _lost_if_bad(rows: _Rows, part: _Part, names: tuple[str, ...], account: NDArray[Any]) -> Floats:
     """Return `[asked, 25]` fen that are lost of what an arm restores if the borrower goes bad."""
     features, learn = rows.matrix[:, :-3], part.grow | part.stop
     head = fit_loss(
@@ -296,6 +296,7 @@ def _lost_if_bad(rows: _Rows, part: _Part, names: tuple[str, ...]) -> Floats:
         freed=rows.freed[learn],
         loss=rows.loss[learn],
         share=rows.matrix[learn, -2],
+        groups=account[learn],
         random_state=part.seed,
     )
     asked, restored = features[part.asked], rows.restored_by_arm(part.asked)

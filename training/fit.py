@@ -360,6 +360,7 @@ def _fit_loss(
         loss=labelled.loss[bads],
         share=None if rows.weight is None else labelled.share[bads],
         sample_weight=rows.weights(bads),
+        groups=labelled.account_id[bads],
         settings=settings,
         random_state=seed,
     )

@@ -124,3 +124,16 @@ def test_it_reads_back_to_the_last_bit(rows: int) -> None:
 def test_a_loss_head_that_makes_no_sense_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ModelError, match=r"loss\.json: not a loss head"):
         loss_from_json({**assumed_loss().to_json(), **change}, {}, ("x",), "loss.json")
+
+
+def test_bads_of_one_account_are_held_out_together() -> None:
+    # Each account loses what it loses, ten times over; nothing tells another account's part.
+    rng = np.random.default_rng(2)
+    account = np.repeat(np.arange(40), 10)
+    X = pd.DataFrame({"x": rng.normal(size=40)[account], "noise": rng.normal(size=400)})
+    freed = np.full(400, 1_000)
+    known = {"bad": np.ones(400), "freed": freed, "loss": rng.random(40)[account] * freed}
+    assert isinstance(fit_loss(X, **known), TreeSeverity)
+    assert isinstance(fit_loss(X, **known, groups=account), ConstantSeverity)
+    names = np.array([f"a{place}" for place in account], dtype=object)
+    assert isinstance(fit_loss(X, **known, groups=names), ConstantSeverity)
