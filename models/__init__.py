@@ -28,10 +28,6 @@ from relimit.models.calibration import (
 from relimit.models.catalogue import installed_features
 from relimit.models.families import FAMILIES, Family, family_named
 from relimit.models.loss import (
-    ConstantSeverity,
-    LossHead,
-    LossSettings,
-    TreeSeverity,
     assumed_loss,
     expected_loss,
     fit_loss,
@@ -41,6 +37,8 @@ from relimit.models.prediction import PREDICTORS, Predictor
 from relimit.models.reference import Distribution, Reference
 from relimit.models.risk import RiskModel
 from relimit.models.scorecard import Scorecard
+from relimit.models.severity import ConstantSeverity, LossHead, LossSettings, TreeSeverity
+from relimit.models.severity_curve import CurveSeverity
 
 __all__ = [
     "ARM_COLUMNS",
@@ -54,6 +52,7 @@ __all__ = [
     "Calibration",
     "CalibrationChoice",
     "ConstantSeverity",
+    "CurveSeverity",
     "Distribution",
     "Family",
     "Frame",

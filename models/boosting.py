@@ -145,16 +145,17 @@ class BoostedTrees(RiskEstimator):
         *,
         eval_set: EvalSet | None = None,
         arm_effect: NDArray[np.float64] | None = None,
+        trees: int | None = None,
         each_tree: Callable[[], None] | None = None,
     ) -> Self:
-        """Grow trees until the later slice stops improving.
+        """Grow trees until the later slice stops improving, or so many.
 
         Parameters
         ----------
         X
             [n, F]; NaN is missing. Arm columns are optional.
         y
-            1 or true for bad; none null.
+            1 or true for bad, between 0 and 1 for a part of a bad; none null.
         sample_weight
             [n], at least 0.
         eval_set
@@ -162,6 +163,8 @@ class BoostedTrees(RiskEstimator):
         arm_effect
             `[25]` log-odds that each of `ARMS` adds, where they are known: the trees then leave the
             arm columns alone. Without it they learn what they can from these columns.
+        trees
+            Grow so many, at least 1, on all rows: no slice stops them.
         each_tree
             Called after each tree; what it raises ends the fit.
 
@@ -177,29 +180,36 @@ class BoostedTrees(RiskEstimator):
                 where="BoostedTrees",
                 mend="Give a share between 0 and 1.",
             )
-        matrix, bad, weight, columns = self._start_fit(X, y, sample_weight)
+        whole, parts = _whole_bads(y)
+        matrix, bad, weight, columns = self._start_fit(X, whole, sample_weight)
+        target = bad.astype(np.float64) if parts is None else parts
         _check_names(columns)
-        if eval_set is None:
+        later = None if eval_set is None else _read_slice(eval_set, columns)
+        if later is None and trees is None:
             kept = self._kept(bad)
-            later = matrix[~kept], bad[~kept], weight[~kept]
-            matrix, bad, weight = matrix[kept], bad[kept], weight[kept]
-        else:
-            later = _read_slice(eval_set, columns)
-        train = lgb.Dataset(matrix, bad, weight=weight, feature_name=[*columns])
+            later = matrix[~kept], target[~kept], weight[~kept]
+            matrix, target, weight = matrix[kept], target[kept], weight[kept]
+        train = lgb.Dataset(matrix, target, weight=weight, feature_name=[*columns])
         settings, first = self._settings(columns, len(matrix)), None
+        if _has_parts(target) or (later is not None and _has_parts(later[1])):
+            settings |= {"objective": "cross_entropy", "metric": "cross_entropy"}
         if arm_effect is not None:
-            first = _first_tree(columns, matrix, bad, weight, arm_effect)
+            first = _first_tree(columns, matrix, target, weight, arm_effect)
             # A gain of 0 is no split: the arm's columns are left to the first tree.
             settings["feature_contri"] = [float(name not in ARM_COLUMNS) for name in columns]
-        callbacks = [lgb.early_stopping(self.early_stopping_rounds, verbose=False)]
+        callbacks: list[Callable[[Any], None]] = []
+        stopped_on: list[lgb.Dataset] = []
+        if trees is None and later is not None:
+            callbacks.append(lgb.early_stopping(self.early_stopping_rounds, verbose=False))
+            stopped_on.append(lgb.Dataset(later[0], later[1], weight=later[2], reference=train))
         if each_tree is not None:
             callbacks.append(lambda _: each_tree())
         grown = lgb.train(
             settings,
             train,
-            num_boost_round=self.max_trees,
+            num_boost_round=trees or self.max_trees,
             init_model=first,
-            valid_sets=[lgb.Dataset(later[0], later[1], weight=later[2], reference=train)],
+            valid_sets=stopped_on,
             callbacks=callbacks,
         )
         # LightGBM leaves out the trees after the best iteration by itself.
@@ -242,7 +252,7 @@ class BoostedTrees(RiskEstimator):
 def _first_tree(
     columns: tuple[str, ...],
     matrix: NDArray[np.float64],
-    bad: NDArray[np.bool_],
+    target: NDArray[np.float64],
     weight: NDArray[np.float64],
     effect: NDArray[np.float64],
 ) -> lgb.Booster:
@@ -251,7 +261,7 @@ def _first_tree(
         raise ModelError(
             "an effect of the arm, and no arm", mend=f"Give the columns {', '.join(ARM_COLUMNS)}"
         )
-    bads, goods = float(weight @ bad), float(weight @ ~bad)
+    bads, goods = float(weight @ target), float(weight @ (1.0 - target))
     taken = np.asarray(arm_tree(columns, effect).predict(matrix, raw_score=True, num_threads=1))
     # Half a row more of each, for weights that are 0 on all of one kind.
     level = np.log((bads + 0.5) / (goods + 0.5)) - np.average(taken, weights=weight)
@@ -284,10 +294,29 @@ def parse_booster(content: bytes, where: str, columns: tuple[str, ...]) -> lgb.B
 
 def _read_slice(
     eval_set: EvalSet, columns: tuple[str, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     X, y, *rest = eval_set
-    matrix = design_matrix(X, columns)
-    return matrix, outcomes(y, len(matrix)), weights(rest[0] if rest else None, len(matrix))
+    matrix, (whole, parts) = design_matrix(X, columns), _whole_bads(y)
+    bad = outcomes(whole, len(matrix))
+    target = bad.astype(np.float64) if parts is None else parts
+    return matrix, target, weights(rest[0] if rest else None, len(matrix))
+
+
+def _whole_bads(y: ArrayLike) -> tuple[ArrayLike, NDArray[np.float64] | None]:
+    """Return which outcomes are bads and, where some are parts of one, the parts.
+
+    What is neither comes back as it was, to be refused with all that are no outcomes.
+    """
+    values = np.asarray(y)
+    if values.dtype.kind != "f" or not (
+        _has_parts(values) and ((values >= 0) & (values <= 1)).all()
+    ):
+        return y, None
+    return values >= 1.0, values
+
+
+def _has_parts(target: NDArray[np.float64]) -> bool:
+    return bool(((target > 0.0) & (target < 1.0)).any())
 
 
 def _check_names(columns: tuple[str, ...]) -> None:

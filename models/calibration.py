@@ -187,6 +187,7 @@ def choose_calibration(
     bad: NDArray[np.bool_],
     weight: Float | None = None,
     *,
+    stretch: bool = False,
     folds: int = 5,
     random_state: int = 0,
 ) -> CalibrationChoice:
@@ -201,6 +202,9 @@ def choose_calibration(
     ----------
     log_odds, bad, weight
         The calibration slice, [n]: rows that the head was not fitted on.
+    stretch
+        The head was fitted to another outcome, whose spread is not this one's: Platt's line, not
+        the level alone, is what a freer map must do better than.
     folds
         Parts of the slice; each is predicted by maps fitted on the others. With fewer than this
         many bads or goods nothing can be measured, and nothing is changed.
@@ -216,8 +220,9 @@ def choose_calibration(
     part = _parts(sample[1], folds, random_state)
     by_row = {name: _cross_validated(fit, *sample, part) for name, fit in _FITS.items()}
     means = {name: float(loss.mean()) for name, loss in by_row.items()}
-    shown = [name for name in by_row if _is_lower(by_row[name], by_row[LEVEL])]
-    best = min(shown, key=means.__getitem__, default=LEVEL)
+    usual = PLATT if stretch else LEVEL
+    shown = [name for name in by_row if _is_lower(by_row[name], by_row[usual])]
+    best = min(shown, key=means.__getitem__, default=usual)
     return CalibrationChoice(_FITS[best](log_odds, bad, weight), means)
 
 
@@ -247,11 +252,12 @@ def row_log_loss(bad: NDArray[np.bool_], risk: Float) -> Float:
 
 Fit = Callable[[Float, NDArray[np.bool_], Float], Calibration]
 LEVEL: Final = Level.kind
+PLATT: Final = Platt.kind
 # From the simplest to the freest: a tie goes to the simpler.
 _FITS: Final[dict[str, Fit]] = {
     LEVEL: fit_level,
     "none": lambda _z, _bad, _weight: NoCalibration(),
-    "platt": fit_platt,
+    PLATT: fit_platt,
     "beta": fit_beta,
     "isotonic": fit_isotonic,
 }
@@ -369,7 +375,7 @@ def _at_least_zero(value: Any) -> float:
 _READERS: Final[dict[str, Callable[[Mapping[str, Any]], Calibration]]] = {
     NoCalibration.kind: lambda _content: NoCalibration(),
     LEVEL: lambda c: Level(float(c["intercept"])),
-    "platt": lambda c: Platt(_at_least_zero(c["slope"]), float(c["intercept"])),
+    PLATT: lambda c: Platt(_at_least_zero(c["slope"]), float(c["intercept"])),
     "beta": lambda c: Beta(_at_least_zero(c["a"]), _at_least_zero(c["b"]), float(c["c"])),
     "isotonic": _read_isotonic,
 }

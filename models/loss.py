@@ -1,126 +1,37 @@
 """Expected loss of restoring the whole freed limit: risk x severity x freed, in fen.
 
-Severity is the share of the restored amount that is lost if the borrower goes bad: loss given
-default times the part of the restored limit that is drawn by then (credit conversion). It does
-not depend on the risk, so a higher risk never means a lower expected loss, all else equal.
+Severity is learnt from the bads, and no more freely than held-out ones allow: a constant, a curve
+over the part of the limit that was restored, or trees.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Final, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import lightgbm as lgb
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from relimit.data.errors import ModelError
 from relimit.models.base import Frame, column_names, design_matrix, weights
 from relimit.models.boosting import parse_booster
 from relimit.models.prediction import Predictor, TreeScores
+from relimit.models.severity import (
+    LOSS_TREES_FILE,
+    ConstantSeverity,
+    LossHead,
+    LossSettings,
+    TreeSeverity,
+)
+from relimit.models.severity_curve import LIMIT, CurveSeverity, fit_curve, part_of_limit
 
-LOSS_TREES_FILE: Final = "loss.txt"
 JUDGED_BADS: Final = 4_000
-"""Bads on which trees are held against a constant; the better one is fitted on all."""
+"""Bads on which heads are held against each other; the best one is fitted on all."""
 
 FOLDS: Final = 3
 
 Float = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class LossSettings:
-    """What is assumed where losses were not observed, and when they count as observed.
-
-    `credit_conversion` 0.75 is the Basel II foundation approach's factor for commitments.
-    """
-
-    loss_given_default: float = 0.8
-    credit_conversion: float = 0.75
-    min_bads: int = 200
-    prior_bads: int = 50
-
-    @property
-    def severity(self) -> float:
-        """The assumed share of a restored amount that is lost when bad."""
-        return self.loss_given_default * self.credit_conversion
-
-
-class LossHead(Protocol):
-    """How much of a restored amount is lost if the borrower goes bad."""
-
-    kind: ClassVar[str]
-
-    @property
-    def columns(self) -> tuple[str, ...] | None:
-        """Names of the columns it reads, in their order; None if it reads none."""
-
-    def severity(self, X: Float) -> Float:
-        """Share of the restored amount lost when bad, float64 [n] in [0, 1]."""
-
-    def to_json(self) -> dict[str, object]:
-        """Plain values that `loss_from_json` reads."""
-
-    def files(self) -> dict[str, bytes]:
-        """Further files that hold it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConstantSeverity:
-    """One severity for all: assumed if `bads` is 0, else shrunk towards the assumption."""
-
-    kind: ClassVar[str] = "constant"
-    value: float
-    bads: int
-    settings: LossSettings
-
-    @property
-    def columns(self) -> None:
-        """It reads no column."""
-        return
-
-    def severity(self, X: Float) -> Float:
-        """Share of the restored amount lost when bad, float64 [n]."""
-        return np.full(len(X), self.value)
-
-    def to_json(self) -> dict[str, object]:
-        """Plain values that `loss_from_json` reads."""
-        settings = asdict(self.settings)
-        return {"kind": self.kind, "value": self.value, "bads": self.bads, "settings": settings}
-
-    def files(self) -> dict[str, bytes]:
-        """No further file."""
-        return {}
-
-
-@dataclass(frozen=True, slots=True)
-class TreeSeverity:
-    """Severity by small regression trees fitted on the bads, clipped to [0, 1]."""
-
-    kind: ClassVar[str] = "trees"
-    scores: TreeScores
-    bads: int
-    settings: LossSettings
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the columns it reads, in their order."""
-        return tuple(self.scores.booster.feature_name())
-
-    def severity(self, X: Float) -> Float:
-        """Share of the restored amount lost when bad, float64 [n]."""
-        if not len(X):
-            return np.empty(0)
-        return np.clip(self.scores.raw(X), 0.0, 1.0)
-
-    def to_json(self) -> dict[str, object]:
-        """Plain values that `loss_from_json` reads."""
-        trees = int(self.scores.booster.num_trees())
-        settings = asdict(self.settings)
-        return {"kind": self.kind, "trees": trees, "bads": self.bads, "settings": settings}
-
-    def files(self) -> dict[str, bytes]:
-        """Return the trees as LightGBM text."""
-        return {LOSS_TREES_FILE: self.scores.booster.model_to_string().encode()}
 
 
 def assumed_loss(settings: LossSettings | None = None) -> ConstantSeverity:
@@ -143,6 +54,7 @@ def fit_loss(
     loss: ArrayLike,
     share: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
     settings: LossSettings | None = None,
     random_state: int = 0,
 ) -> LossHead:
@@ -161,6 +73,9 @@ def fit_loss(
         nothing say nothing about severity.
     sample_weight
         [n], at least 0.
+    groups
+        [n] ids of accounts: bads of one account are held out together, since trees know an account
+        again by its features. Each row is its own if absent.
     settings
         The assumption, and how many bads it weighs.
     random_state
@@ -169,28 +84,32 @@ def fit_loss(
     Returns
     -------
     LossHead
-        The assumption if there is no usable bad; one shrunk constant below `settings.min_bads`,
-        or if trees do not predict held-out bads better; else trees.
+        The assumption if there is no usable bad; else one constant, drawn towards the assumption.
+        From `settings.curve_bads` on a curve (where `X` has the limit, `LIMIT`), and from
+        `settings.min_bads` on trees, if they predict held-out bads better.
     """
     settings = settings or LossSettings()
-    columns = column_names(X)
-    matrix = design_matrix(X, columns)
+    matrix = design_matrix(X, column_names(X))
     weight = weights(sample_weight, len(matrix))
     restored = _numbers(freed) * (1.0 if share is None else _numbers(share))
     lost = _numbers(loss)
     usable = np.asarray(bad, dtype=bool) & (restored > 0) & np.isfinite(lost) & (weight > 0)
-    exposure = weight[usable] * restored[usable]
-    ratio = np.clip(lost[usable] / restored[usable], 0.0, 1.0)
-    constant = _constant(ratio, exposure, settings)
-    if usable.sum() < settings.min_bads:
-        return constant
-    rows = matrix[usable]
-    judged = np.random.default_rng(random_state).permutation(len(rows))[:JUDGED_BADS]
-    part = np.arange(len(judged)) % FOLDS
-    if not _trees_predict_better(rows[judged], ratio[judged], exposure[judged], part, random_state):
-        return constant
-    booster = _grow(rows, ratio, exposure, random_state, columns)
-    return TreeSeverity(TreeScores(booster), len(rows), settings)
+    bads = _Bads(
+        column_names(X),
+        matrix[usable],
+        restored[usable],
+        np.clip(lost[usable] / restored[usable], 0.0, 1.0),
+        weight[usable] * restored[usable],
+        pd.factorize(np.arange(len(matrix)) if groups is None else np.asarray(groups))[0][usable],
+    )
+    heads = _heads_for(bads, settings)
+    if len(heads) > 1:
+        judged = np.random.default_rng(random_state).permutation(len(bads))[:JUDGED_BADS]
+        # Without the assumption: it is what level to expect, not how losses are spread.
+        alone = replace(settings, prior_bads=0)
+        errors = [_held_out_error(fit, bads.take(judged), alone, random_state) for fit in heads]
+        heads = [heads[int(np.argmin(errors))]]
+    return heads[0](bads, settings, random_state)
 
 
 def expected_loss(risk: Float, severity: Float, freed: ArrayLike) -> Float:
@@ -206,10 +125,21 @@ def expected_loss(risk: Float, severity: Float, freed: ArrayLike) -> Float:
     >>> expected_loss(np.array([0.1]), np.array([0.5]), [100_000])
     array([5000.])
     """
+    return risk * severity * freed_amounts(freed, len(risk))
+
+
+def freed_amounts(freed: ArrayLike, rows: int) -> Float:
+    """Return amounts in fen as float64 [rows].
+
+    Raises
+    ------
+    ModelError
+        If there is not one for each row, or one is negative or not finite.
+    """
     amount = _numbers(freed)
-    if amount.shape != risk.shape:
+    if amount.shape != (rows,):
         raise ModelError(
-            f"{amount.shape} freed amounts for {risk.shape} rows", mend="Give one for each row."
+            f"{amount.shape} freed amounts for {rows} rows", mend="Give one for each row."
         )
     if not np.isfinite(amount).all() or (amount < 0).any():
         raise ModelError(
@@ -217,7 +147,7 @@ def expected_loss(risk: Float, severity: Float, freed: ArrayLike) -> Float:
             where="freed",
             mend="Give fen of at least 0 for each row.",
         )
-    return risk * severity * amount
+    return amount
 
 
 def loss_from_json(
@@ -238,9 +168,11 @@ def loss_from_json(
         settings = LossSettings(**content["settings"])
         bads = int(content["bads"])
         if content["kind"] == ConstantSeverity.kind:
-            if not 0.0 <= content["value"] <= 1.0:
-                raise ValueError(f"severity {content['value']}")
-            return ConstantSeverity(float(content["value"]), bads, settings)
+            return ConstantSeverity(_fraction(content["value"]), bads, settings)
+        if content["kind"] == CurveSeverity.kind:
+            level, slope = float(content["level"]), float(content["slope"])
+            unknown = _fraction(content["unknown"])
+            return CurveSeverity(columns, level, slope, unknown, bads, settings)
         if content["kind"] != TreeSeverity.kind:
             raise ValueError(f"kind {content['kind']!r}")
         booster = parse_booster(files[LOSS_TREES_FILE], LOSS_TREES_FILE, columns)
@@ -253,37 +185,93 @@ def loss_from_json(
     return TreeSeverity(TreeScores(booster, predictor), bads, settings)
 
 
+def _fraction(value: Any) -> float:
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"severity {value}")
+    return float(value)
+
+
 def _numbers(values: ArrayLike) -> Float:
     return np.asarray(values, dtype=np.float64)
 
 
-def _constant(ratio: Float, exposure: Float, settings: LossSettings) -> ConstantSeverity:
+@dataclass(frozen=True, slots=True)
+class _Bads:
+    """Bads that tell a severity: features, fen restored, the part of it lost, weight, account."""
+
+    columns: tuple[str, ...]
+    matrix: Float
+    restored: Float
+    ratio: Float
+    exposure: Float
+    group: NDArray[np.intp]
+
+    def __len__(self) -> int:
+        return len(self.ratio)
+
+    def take(self, rows: NDArray[Any]) -> "_Bads":
+        """Return some rows, by index or by mask."""
+        return _Bads(
+            self.columns,
+            self.matrix[rows],
+            self.restored[rows],
+            self.ratio[rows],
+            self.exposure[rows],
+            self.group[rows],
+        )
+
+    @property
+    def part(self) -> Float:
+        """`[n]` the part of the limit that was restored, NaN where no limit is known."""
+        if LIMIT not in self.columns:
+            return np.full(len(self), np.nan)
+        return part_of_limit(self.restored, self.matrix[:, self.columns.index(LIMIT)])
+
+
+_Fit = Callable[[_Bads, LossSettings, int], LossHead]
+
+
+def _heads_for(bads: _Bads, settings: LossSettings) -> list[_Fit]:
+    """Return what so many bads can tell, from the simplest: of equal errors it is taken."""
+    heads: list[_Fit] = [_constant]
+    if np.isfinite(bads.part).sum() >= settings.curve_bads:
+        heads.append(_curve)
+    if len(bads) >= settings.min_bads:
+        heads.append(_trees)
+    return heads
+
+
+def _held_out_error(fit: _Fit, bads: _Bads, settings: LossSettings, random_state: int) -> float:
+    """Return the squared error, weighted by exposure, on bads that a head was not fitted on."""
+    fold, error = pd.factorize(bads.group)[0] % FOLDS, 0.0
+    for held in range(FOLDS):
+        out = bads.take(fold == held)
+        head = fit(bads.take(fold != held), settings, random_state)
+        said = head.severity(out.matrix, out.restored)
+        error += float(out.exposure @ (said - out.ratio) ** 2)
+    return error
+
+
+def _constant(bads: _Bads, settings: LossSettings, _: int) -> ConstantSeverity:
     """Total loss over total exposure, with the assumption as so many more average bads."""
-    if not len(ratio):
+    if not len(bads):
         return assumed_loss(settings)
-    prior = settings.prior_bads * exposure.mean()
-    value = (ratio @ exposure + settings.severity * prior) / (exposure.sum() + prior)
-    return ConstantSeverity(float(value), len(ratio), settings)
+    prior = settings.prior_bads * bads.exposure.mean()
+    lost = bads.ratio @ bads.exposure + settings.severity * prior
+    return ConstantSeverity(float(lost / (bads.exposure.sum() + prior)), len(bads), settings)
 
 
-def _trees_predict_better(
-    rows: Float, ratio: Float, exposure: Float, part: NDArray[np.intp], random_state: int
-) -> bool:
-    """Compare squared errors, weighted by exposure, on bads that neither was fitted on."""
-    by_trees, by_mean = np.empty(len(rows)), np.empty(len(rows))
-    names = column_names(rows)
-    for held in range(int(part.max()) + 1):
-        out = part == held
-        booster = _grow(rows[~out], ratio[~out], exposure[~out], random_state, names)
-        by_trees[out] = np.clip(booster.predict(rows[out], num_threads=1), 0.0, 1.0)
-        by_mean[out] = np.average(ratio[~out], weights=exposure[~out])
-    return bool(exposure @ (by_trees - ratio) ** 2 < exposure @ (by_mean - ratio) ** 2)
+def _curve(bads: _Bads, settings: LossSettings, random_state: int) -> CurveSeverity:
+    """Spread the constant over parts of the limit: in total both expect the same."""
+    mean = _constant(bads, settings, random_state).value
+    known = np.isfinite(bads.part)
+    some = bads.take(known)
+    level, slope = fit_curve(some.part, some.ratio, some.exposure, mean)
+    return CurveSeverity(bads.columns, level, slope, mean, int(known.sum()), settings)
 
 
-def _grow(
-    rows: Float, ratio: Float, exposure: Float, random_state: int, columns: tuple[str, ...]
-) -> lgb.Booster:
-    settings = {
+def _trees(bads: _Bads, settings: LossSettings, random_state: int) -> TreeSeverity:
+    grown = {
         "objective": "regression",
         "learning_rate": 0.05,
         "num_leaves": 7,
@@ -296,6 +284,7 @@ def _grow(
         "seed": random_state,
         "verbosity": -1,
     }
-    scaled = exposure / exposure.mean()
-    data = lgb.Dataset(rows, ratio, weight=scaled, feature_name=list(columns))
-    return lgb.train(settings, data, num_boost_round=60)
+    scaled = bads.exposure / bads.exposure.mean()
+    data = lgb.Dataset(bads.matrix, bads.ratio, weight=scaled, feature_name=list(bads.columns))
+    booster = lgb.train(grown, data, num_boost_round=60)
+    return TreeSeverity(TreeScores(booster), len(bads), settings)

@@ -14,10 +14,11 @@ from relimit.models.arms import ARM_COLUMNS, Arm, arms_tried, at_arm, bound_by_t
 from relimit.models.base import Frame, Head, RiskEstimator, design_matrix
 from relimit.models.boosting import BoostedHead
 from relimit.models.calibration import Calibration, NoCalibration
-from relimit.models.loss import LossHead, TreeSeverity, expected_loss
+from relimit.models.loss import expected_loss, freed_amounts
 from relimit.models.points import ScorecardHead
 from relimit.models.prediction import TreeScores
 from relimit.models.reference import Reference
+from relimit.models.severity import LossHead, TreeSeverity
 
 Float = NDArray[np.float64]
 REFERENCE_ROWS: Final = 20_000
@@ -118,8 +119,7 @@ class RiskModel:
         """The features that anything depends on that is returned here: trees leave some out."""
         if not isinstance(self.head, BoostedHead):
             return frozenset(self.feature_names)
-        read = frozenset[str]().union(*(scores.reads for scores in self._tree_scores()))
-        return read.difference(ARM_COLUMNS)
+        return (self.head.scores.reads | self.loss.reads).difference(ARM_COLUMNS)
 
     def _tree_scores(self) -> list[TreeScores]:
         holders = (self.head, self.loss)
@@ -213,7 +213,9 @@ class RiskModel:
             If a freed amount is negative or missing.
         """
         matrix = design_matrix(X, self.feature_names)
-        return expected_loss(self.restoration_risk(matrix), self.loss.severity(matrix), freed)
+        amount = freed_amounts(freed, len(matrix))
+        severity = self.loss.severity(matrix, amount)
+        return expected_loss(self.restoration_risk(matrix), severity, amount)
 
     def contributions(self, X: Frame) -> Float:
         """Return what each feature adds to the log-odds of bad at arm (1, 0), [n, F].

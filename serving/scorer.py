@@ -189,7 +189,7 @@ class Scorer:
         """Return the scores at a history's snapshots, with one prediction for both."""
         matrix = self.matrix_of(history)
         risk = self.model.restoration_risk(matrix)
-        severity = self.model.loss.severity(matrix)
+        severity = self.model.loss.severity(matrix, freed.astype(np.float64))
         return Scored(matrix, risk, expected_loss(risk, severity, freed))
 
     def matrix_of(self, history: History) -> Floats:

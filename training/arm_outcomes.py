@@ -138,8 +138,7 @@ def fit_arm_outcomes(
         stop = rows.known & (fold == (held + 1) % folds)
         part = _Part(rows.known & (fold != held) & ~stop, stop, np.flatnonzero(fold == held), seed)
         log_odds[part.asked] = _log_odds(rows, part, names, directions)
-        severity = _severity(rows, part)[:, None]
-        loss[part.asked] = severity * rows.restored_by_arm(part.asked)
+        loss[part.asked] = _lost_if_bad(rows, part, names[:-3], account)
         margin[part.asked] = _margin(rows, part)
     risk = _scaled(rows, fold, log_odds)
     return ArmOutcomes(risk, risk * loss, margin, int((~rows.known).sum()))
@@ -288,18 +287,20 @@ def _scaled(rows: _Rows, fold: Ints, log_odds: Floats) -> Floats:
     return risk
 
 
-def _severity(rows: _Rows, part: _Part) -> Floats:
-    """Return `[asked]` share of a restored amount that is lost if the borrower goes bad."""
+def _lost_if_bad(rows: _Rows, part: _Part, names: tuple[str, ...], account: NDArray[Any]) -> Floats:
+    """Return `[asked, 25]` fen that are lost of what an arm restores if the borrower goes bad."""
     features, learn = rows.matrix[:, :-3], part.grow | part.stop
     head = fit_loss(
-        features[learn],
+        pd.DataFrame(features[learn], columns=list(names)),
         bad=rows.bad[learn],
         freed=rows.freed[learn],
         loss=rows.loss[learn],
         share=rows.matrix[learn, -2],
+        groups=account[learn],
         random_state=part.seed,
     )
-    return head.severity(features[part.asked])
+    asked, restored = features[part.asked], rows.restored_by_arm(part.asked)
+    return restored * np.column_stack([head.severity(asked, amount) for amount in restored.T])
 
 
 def _margin(rows: _Rows, part: _Part) -> Floats:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relimit.training.discrimination import Floats, Interval
 from relimit.training.expected import months
@@ -44,6 +45,7 @@ def walk_forward(
     names: Sequence[str],
     labelled: Labelled,
     *,
+    late: NDArray[np.bool_] | None = None,
     horizon_days: int,
     most_months: int,
     parameters: Parameters | None = None,
@@ -57,7 +59,7 @@ def walk_forward(
 
     Parameters
     ----------
-    family, X, names, labelled, parameters, workers, seed
+    family, X, names, labelled, late, parameters, workers, seed
         As for `fit_model`.
     horizon_days
         Length of the outcome window: a row is learnt from only if its window had ended by the
@@ -84,6 +86,7 @@ def walk_forward(
             names,
             labelled,
             split,
+            late=late,
             horizon_days=horizon_days,
             parameters=parameters,
             workers=workers,

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from relimit.data import observe
 from relimit.data.vocabulary import BAD_HORIZON_DAYS
 from relimit.features import iter_features, model_feature_names
 from relimit.training.fit import Progress
@@ -27,6 +29,8 @@ class TrainingData:
         `[n, F]` features and their names.
     labelled, split
         `[n]` outcomes, and the slices.
+    late
+        `[n]` whether any arrears, however short, came within the horizon, as far as events tell.
     not_matured, without_arm
         Observations left out: `bad` is null, or the arm is where others have one.
     without_events
@@ -39,6 +43,7 @@ class TrainingData:
     names: tuple[str, ...]
     labelled: Labelled
     split: Split
+    late: NDArray[np.bool_]
     not_matured: int
     without_arm: int
     without_events: int
@@ -110,11 +115,17 @@ def read_training_data(
         names=names,
         labelled=labelled,
         split=split,
+        late=_late(events, snapshots, horizon_days),
         not_matured=not_matured,
         without_arm=observations.num_rows - not_matured - len(labelled),
         without_events=without_events,
         horizon_days=horizon_days,
     )
+
+
+def _late(events: Path, points: pa.Table, horizon_days: int) -> NDArray[np.bool_]:
+    came = observe(events, points, horizon_days=horizon_days, days_past_due=1)["bad"]
+    return np.asarray(pc.fill_null(came, False).to_numpy(), dtype=np.bool_)
 
 
 def _slice(rows: Labelled) -> dict[str, object]:

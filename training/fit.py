@@ -1,8 +1,9 @@
 """From features and outcomes to a calibrated risk model with its expected-loss head."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -19,13 +20,13 @@ from relimit.models import (
     LossSettings,
     RiskEstimator,
     RiskModel,
-    Scorecard,
     choose_calibration,
     family_named,
     fit_loss,
 )
 from relimit.models.arms import with_arms
 from relimit.training.arm_effect import ArmEffect, estimate_arm_effect
+from relimit.training.growth import grow, part_of_a_bad
 from relimit.training.labelled import Labelled
 from relimit.training.loss_check import LossRows, loss_metrics, loss_rows
 from relimit.training.metrics import evaluate
@@ -59,13 +60,18 @@ class Fitted:
     Attributes
     ----------
     model
-        Fitted on the first slice and calibrated on the second. It is not fitted again on all rows:
-        the model that is registered is the one that was tested.
+        Learnt from the first slice and calibrated on the second, or both by both. It is not fitted
+        again on the third: the model that is registered is the one that was tested.
     propensities
         None if the observations have no arms, or just one.
     arm_effect
         What restoring does to the odds of bad, as trees were given it; None without arms, if too
         few bads can tell it, or for another family.
+    cross_fitted
+        Whether the first two slices together taught trees, and calibrated them, each account by
+        trees grown without it: see `grow`.
+    part_of_bad
+        How much of a bad arrears counted as that did not become one; None where they didn't.
     calibration
         The chosen map and what each candidate scored.
     test_risk
@@ -87,6 +93,8 @@ class Fitted:
     model: RiskModel
     propensities: Propensities | None
     arm_effect: ArmEffect | None
+    cross_fitted: bool
+    part_of_bad: float | None
     calibration: CalibrationChoice
     test_risk: Floats
     views: dict[str, dict[str, float]]
@@ -104,6 +112,7 @@ def fit_model(
     labelled: Labelled,
     split: Split,
     *,
+    late: NDArray[np.bool_] | None = None,
     horizon_days: int = BAD_HORIZON_DAYS,
     loss: LossSettings | None = None,
     parameters: Parameters | None = None,
@@ -113,6 +122,8 @@ def fit_model(
     progress: Progress | None = None,
 ) -> Fitted:
     """Fit a family on the first slice, calibrate it on the second, test it on the third.
+
+    Trees learn from the second, too, where bads are few: see `grow`.
 
     Parameters
     ----------
@@ -125,6 +136,9 @@ def fit_model(
         none, as `read_labelled` sees to.
     split
         The three slices.
+    late
+        `[n]` whether any arrears, however short, came within the horizon: what trees learn from
+        beside the bads, see `part_of_a_bad`.
     horizon_days
         Length of the window in which `bad` was observed.
     loss
@@ -149,24 +163,40 @@ def fit_model(
     rows = _Rows(X, names, labelled, split, None if propensities is None else propensities.weight)
     effect = _restoring(estimator, rows, horizon_days, seed, report)
     by_arm = None if effect is None else effect.by_arm(horizon_days)
-    early, later = rows.take(split.fit, by_arm), rows.take(split.calibrate, by_arm)
     tuning = None
     if budget is not None:
-        tuning = _tune(estimator, rows, early, by_arm, budget=budget, seed=seed, progress=report)
+        tuning = _tune(estimator, rows, by_arm, budget=budget, seed=seed, progress=report)
         estimator.set_params(**tuning.parameters)
+    target = None
+    if isinstance(estimator, BoostedTrees) and late is not None:
+        target = part_of_a_bad(labelled.bad, late, learn=np.r_[split.fit, split.calibrate])
+    rows = replace(rows, target=target)
     report(f"fitting {family}")
     to_come = len(split.calibrate) + len(split.test) + SCORED_BESIDE
-    _grow(estimator, early, later, by_arm, labelled.account_id[split.fit], to_come=to_come)
+    grown = grow(
+        estimator,
+        partial(rows.take, by_arm=by_arm),
+        split,
+        labelled.bad,
+        labelled.account_id,
+        arm_effect=by_arm,
+        to_come=to_come,
+    )
     report("calibrating")
+    calibrates = grown.calibrates
     calibration = choose_calibration(
-        estimator.log_odds(later[0]), later[1], rows.weights(split.calibrate), random_state=seed
+        grown.log_odds,
+        labelled.bad[calibrates],
+        rows.weights(calibrates),
+        stretch=target is not None,
+        random_state=seed,
     )
     model = RiskModel.assemble(
         estimator,
         calibration=calibration.calibration,
-        loss=_fit_loss(rows, loss, seed),
-        reference_rows=early[0],
-        arms_taken=labelled.arms[split.fit] if labelled.names_arms else None,
+        loss=_fit_loss(rows, grown.learnt, loss, seed),
+        reference_rows=rows.take(grown.learnt, by_arm)[0],
+        arms_taken=labelled.arms[grown.learnt] if labelled.names_arms else None,
     )
     report("testing")
     test = labelled.take(split.test)
@@ -177,6 +207,8 @@ def fit_model(
         model=model,
         propensities=propensities,
         arm_effect=effect,
+        cross_fitted=grown.cross_fitted,
+        part_of_bad=None if target is None else float(target[target < 1.0].max()),
         calibration=calibration,
         test_risk=risk,
         views=views,
@@ -226,13 +258,18 @@ def _estimator(family: str, workers: int, seed: int) -> RiskEstimator:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What slices are taken from; `weight` `[n]` is of the decisions, None if arms don't vary."""
+    """What slices are taken from.
+
+    `weight` `[n]` is of the decisions, None if arms don't vary; `target` `[n]` what is learnt in
+    place of the outcomes, None if these are.
+    """
 
     X: Floats
     names: Sequence[str]
     labelled: Labelled
     split: Split
     weight: Floats | None
+    target: Floats | None = None
 
     def take(self, rows: NDArray[np.int64], by_arm: Floats | None) -> Slice:
         """Return some rows with their arms, outcomes and weights; no other row is copied.
@@ -247,7 +284,8 @@ class _Rows:
             matrix = with_arms(self.X, self.labelled.arms, rows)
             columns += ARM_COLUMNS
         frame = pd.DataFrame(matrix, columns=columns, copy=False)
-        return frame, self.labelled.bad[rows], self.weights(rows) if by_arm is None else None
+        learnt = self.labelled.bad if self.target is None else self.target
+        return frame, learnt[rows], self.weights(rows) if by_arm is None else None
 
     def weights(self, rows: NDArray[np.int64]) -> Floats | None:
         """Return the weights of some rows."""
@@ -285,7 +323,6 @@ def _restoring(
 def _tune(
     estimator: RiskEstimator,
     rows: _Rows,
-    early: Slice,
     by_arm: Floats | None,
     *,
     budget: TuneBudget,
@@ -302,7 +339,7 @@ def _tune(
     calibrate = rows.split.calibrate
     first = halve_by_account(rows.labelled.account_id, calibrate)
     wanted = TuneRows(
-        learn=early,
+        learn=rows.take(rows.split.fit, by_arm),
         stop=rows.take(calibrate[first], by_arm),
         judge=rows.take(calibrate[~first], by_arm),
         arm_effect=by_arm,
@@ -310,32 +347,12 @@ def _tune(
     return tune(estimator, wanted, budget, seed=seed, progress=progress)
 
 
-def _grow(
-    estimator: RiskEstimator,
-    early: Slice,
-    later: Slice,
-    by_arm: Floats | None,
-    accounts: NDArray[Any],
-    *,
-    to_come: int,
-) -> None:
-    """Fit on the early slice; trees stop when the later one no longer improves.
-
-    `to_come` is how many rows are then to be scored, about.
-    """
-    if isinstance(estimator, BoostedTrees):
-        estimator.fit(*early, eval_set=later, arm_effect=by_arm)
-        estimator.head_.scores.expect(to_come)
-    elif isinstance(estimator, Scorecard):
-        estimator.fit(*early, groups=accounts)
-    else:
-        estimator.fit(*early)
-
-
-def _fit_loss(rows: _Rows, settings: LossSettings | None, seed: int) -> LossHead:
+def _fit_loss(
+    rows: _Rows, learnt: NDArray[np.int64], settings: LossSettings | None, seed: int
+) -> LossHead:
     """Fit severity; only the bads can tell it, so the other rows are not copied for it."""
-    labelled, fit = rows.labelled, rows.split.fit
-    bads = fit[labelled.bad[fit]]
+    labelled = rows.labelled
+    bads = learnt[labelled.bad[learnt]]
     return fit_loss(
         pd.DataFrame(rows.X[bads], columns=list(rows.names)),
         bad=labelled.bad[bads],
@@ -343,6 +360,7 @@ def _fit_loss(rows: _Rows, settings: LossSettings | None, seed: int) -> LossHead
         loss=labelled.loss[bads],
         share=None if rows.weight is None else labelled.share[bads],
         sample_weight=rows.weights(bads),
+        groups=labelled.account_id[bads],
         settings=settings,
         random_state=seed,
     )

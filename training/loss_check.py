@@ -89,9 +89,11 @@ def loss_rows(
     if not test.loss[known].any():
         return None
     places = known if rows is None else rows[known]
-    blocks = [places[start : start + BLOCK] for start in range(0, len(places), BLOCK)]
-    severity = np.concatenate([model.loss.severity(X[block]) for block in blocks])
-    expected = risk[known] * severity * exposure[known]
+    restored, severity = exposure[known], np.empty(len(known))
+    for start in range(0, len(known), BLOCK):
+        block = slice(start, start + BLOCK)
+        severity[block] = model.loss.severity(X[places[block]], restored[block])
+    expected = risk[known] * severity * restored
     account = pd.factorize(test.account_id[known])[0].astype(np.int64)
     return LossRows(known, test.loss[known], expected, account)
 

@@ -135,7 +135,12 @@ def trained_on(judged: Judged) -> Section:
         ("features that vary in the rows fitted on", _varying(model)),
         ("arms as features", "yes" if model.has_arms else "no"),
         ("settings tried", _tried(tuning)),
+        ("short arrears count as so much of a bad", judged.fitted.part_of_bad),
         ("calibration", judged.fitted.calibration.calibration.kind),
+        (
+            "calibrated on",
+            "both slices, folds apart" if judged.fitted.cross_fitted else "calibrate",
+        ),
         ("expected-loss head", model.loss.kind),
         ("SHA-256 of the observations", str(about["observations_sha256"])),
         ("SHA-256 of the features", str(about["matrix_sha256"])),

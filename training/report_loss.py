@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from relimit.models import CurveSeverity, LossHead
 from relimit.training.document import Block, Grid, Section
 from relimit.training.expected import Groups, months, named
 from relimit.training.judged import Judged
@@ -14,6 +15,8 @@ from relimit.training.views import views_of
 
 TITLE: Final = "Expected loss"
 ALL: Final = "all rows"
+PARTS: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
+"""Parts of a limit that severity is shown for."""
 ASSUMED: Final = (
     "No loss is known on the test rows: the expected-loss head rests on its assumption, and "
     "nothing here checks it."
@@ -40,7 +43,17 @@ def expected_loss(judged: Judged) -> Section:
         ),
         _grid("Loss observed over expected by month", judged, found, month),
     ]
-    return Section(TITLE, tuple(blocks))
+    return Section(TITLE, (*blocks, *_severity(judged.fitted.model.loss)))
+
+
+def _severity(head: LossHead) -> tuple[Grid, ...]:
+    """Return the severity that a curve says; a constant or trees have none to show."""
+    if not isinstance(head, CurveSeverity):
+        return ()
+    said = head.at(np.array(PARTS)).tolist()
+    rows = tuple((f"{part:.0%}", lost) for part, lost in zip(PARTS, said, strict=True))
+    caption = f"Severity by the part of the limit that is restored, learnt from {head.bads:,} bads"
+    return (Grid(caption, ("restored, of the limit", "lost of it if bad"), rows),)
 
 
 def _grid(caption: str, judged: Judged, found: LossRows, labels: Groups) -> Grid:

@@ -28,8 +28,8 @@ constraints above all."""
 
 Parameters = Mapping[str, Any]
 """Settings of an estimator by name: numbers, and mappings such as a scorecard's special codes."""
-Slice = tuple[pd.DataFrame, Bools, Floats | None]
-"""Features with their arms, outcomes and, if any, weights."""
+Slice = tuple[pd.DataFrame, Bools | Floats, Floats | None]
+"""Features with their arms, outcomes or parts of a bad, and, if any, weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ def _try(
         *rows.learn, eval_set=rows.stop, arm_effect=rows.arm_effect, each_tree=watch
     )
     X, bad, weight = rows.judge
-    return Trial(parameters, fitted.best_iteration_, log_loss(bad, _risk(fitted, X), weight))
+    return Trial(parameters, fitted.best_iteration_, log_loss(bad == 1.0, _risk(fitted, X), weight))
 
 
 def _risk(fitted: BoostedTrees, X: pd.DataFrame) -> Floats:

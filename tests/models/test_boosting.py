@@ -136,3 +136,53 @@ def test_the_rows_held_out_are_the_same_share_of_bads_and_goods() -> None:
     bad = np.arange(1000) < 40
     held = ~BoostedTrees(validation_share=0.25)._kept(bad)
     assert (held[bad].sum(), held[~bad].sum()) == (10, 240)
+
+
+def test_so_many_trees_are_grown_on_all_rows(make_table: Callable[..., pd.DataFrame]) -> None:
+    table = make_table(400, 1)
+    X, bad = table.drop(columns="bad"), table["bad"]
+    fitted = BoostedTrees(max_trees=9, bagging_fraction=1.0).fit(X, bad, trees=25)
+    assert fitted.best_iteration_ == fitted.head_.size == 25
+    root = fitted.head_.scores.booster.dump_model()["tree_info"][0]["tree_structure"]
+    assert root["internal_count"] == 400
+
+
+def test_a_part_of_a_bad_counts_as_that_part_of_a_row(
+    make_table: Callable[..., pd.DataFrame],
+) -> None:
+    table = make_table(600, 2)
+    X, bad = table.drop(columns="bad"), table["bad"].to_numpy()
+    part = np.where(bad, 1.0, np.where(X["count"] > 3, 0.25, 0.0))
+    soft = BoostedTrees(bagging_fraction=1.0).fit(X, part, trees=20)
+    # The same rows twice, once as bads and once as goods, by weight.
+    twice = pd.concat([X, X], ignore_index=True)
+    weight = np.concatenate([part, 1.0 - part])
+    hard = BoostedTrees(bagging_fraction=1.0, min_child_samples=100).fit(
+        twice, np.repeat([True, False], 600), weight, trees=20
+    )
+    gap = np.abs(soft.log_odds(X) - hard.log_odds(X))
+    assert np.quantile(gap, 0.9) < 0.15
+    risk = soft.predict_proba(X)[:, 1]
+    assert risk.mean() == pytest.approx(part.mean(), rel=0.05)
+
+
+def test_parts_of_bads_stop_the_growth_too(make_table: Callable[..., pd.DataFrame]) -> None:
+    table = make_table(600, 2)
+    X, part = table.drop(columns="bad"), np.where(table["bad"], 1.0, 0.1)
+    stopped = BoostedTrees(learning_rate=0.3).fit(
+        X[:400], part[:400], eval_set=(X[400:], part[400:])
+    )
+    assert 1 <= stopped.best_iteration_ < 300
+    alone = BoostedTrees(learning_rate=0.3).fit(X, part)
+    assert 1 <= alone.best_iteration_ < 300
+
+
+@pytest.mark.parametrize("wrong", [-0.5, 1.5, np.nan])
+def test_parts_that_are_none_are_refused(
+    make_table: Callable[..., pd.DataFrame], wrong: float
+) -> None:
+    table = make_table(50, 2)
+    part = np.where(table["bad"], 1.0, 0.1)
+    part[3] = wrong
+    with pytest.raises(ModelError, match="outcomes"):
+        BoostedTrees().fit(table.drop(columns="bad"), part)

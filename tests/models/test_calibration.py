@@ -277,3 +277,14 @@ def test_the_level_makes_the_mean_risk_what_the_targets_ask_for(rows) -> None:
     bads, goods = weight[bad].sum(), weight[~bad].sum()
     wanted = (bads * (bads + 1) / (bads + 2) + goods / (goods + 2)) / (bads + goods)
     assert np.average(risk, weights=weight) == pytest.approx(wanted, abs=1e-9)
+
+
+def test_a_head_of_another_outcome_is_stretched_where_few_bads_show_it() -> None:
+    rng = np.random.default_rng(3)
+    log_odds = rng.normal(-1.0, 0.7, 400)
+    bad = rng.random(400) < expit(1.5 * log_odds - 1.0)
+    plain = choose_calibration(log_odds, bad)
+    stretched = choose_calibration(log_odds, bad, stretch=True)
+    assert isinstance(plain.calibration, Level)
+    assert stretched.calibration == fit_platt(log_odds, bad)
+    assert stretched.log_loss == plain.log_loss

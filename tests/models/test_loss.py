@@ -28,7 +28,7 @@ def test_without_losses_the_assumption_is_lgd_times_conversion() -> None:
     X, freed, _ = bads(50)
     fitted = fit_loss(X, bad=np.ones(50), freed=freed, loss=np.full(50, np.nan))
     assert fitted == assumed_loss()
-    np.testing.assert_allclose(fitted.severity(X.to_numpy()), 0.8 * 0.75)
+    np.testing.assert_allclose(fitted.severity(X.to_numpy(), freed), 0.8 * 0.75)
     other = LossSettings(loss_given_default=0.5, credit_conversion=0.4)
     assert assumed_loss(other).value == pytest.approx(0.2)
 
@@ -65,7 +65,7 @@ def test_trees_are_used_where_they_predict_held_out_bads_better() -> None:
     fitted = fit_loss(X, bad=np.ones(1500), freed=freed, loss=loss)
     assert isinstance(fitted, TreeSeverity)
     new, freed, loss = bads(500, seed=1)
-    severity = fitted.severity(new.to_numpy())
+    severity = fitted.severity(new.to_numpy(), freed)
     assert np.abs(severity - loss / freed).mean() < 0.1
     assert (severity @ freed) == pytest.approx(loss.sum(), rel=0.08)
     assert ((severity >= 0) & (severity <= 1)).all()
@@ -82,7 +82,7 @@ def test_one_constant_is_kept_where_nothing_predicts_severity() -> None:
 def test_losses_out_of_range_are_clipped() -> None:
     X, freed, _ = bads(300)
     fitted = fit_loss(X, bad=np.ones(300), freed=freed, loss=freed * 3)
-    assert fitted.severity(X.to_numpy()).max() <= 1.0
+    assert fitted.severity(X.to_numpy(), freed).max() <= 1.0
 
 
 def test_weights_count() -> None:
@@ -91,7 +91,7 @@ def test_weights_count() -> None:
     fitted = fit_loss(
         X, bad=[1, 1], freed=[100, 100], loss=[0, 100], sample_weight=[3.0, 1.0], settings=settings
     )
-    assert fitted.severity(X.to_numpy())[0] == pytest.approx(0.25)
+    assert fitted.severity(X.to_numpy(), np.array([100, 100]))[0] == pytest.approx(0.25)
 
 
 def test_more_risk_never_means_less_expected_loss() -> None:
@@ -113,7 +113,8 @@ def test_it_reads_back_to_the_last_bit(rows: int) -> None:
     fitted = fit_loss(X, bad=np.ones(rows), freed=freed, loss=loss)
     stored = decode(encode(fitted.to_json()), "loss.json")
     again = loss_from_json(stored, fitted.files(), ("x", "noise"), "loss.json")
-    np.testing.assert_array_equal(again.severity(X.to_numpy()), fitted.severity(X.to_numpy()))
+    before, after = (head.severity(X.to_numpy(), freed) for head in (fitted, again))
+    np.testing.assert_array_equal(after, before)
     assert again.bads == fitted.bads
 
 
@@ -123,3 +124,16 @@ def test_it_reads_back_to_the_last_bit(rows: int) -> None:
 def test_a_loss_head_that_makes_no_sense_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ModelError, match=r"loss\.json: not a loss head"):
         loss_from_json({**assumed_loss().to_json(), **change}, {}, ("x",), "loss.json")
+
+
+def test_bads_of_one_account_are_held_out_together() -> None:
+    # Each account loses what it loses, ten times over; nothing tells another account's part.
+    rng = np.random.default_rng(2)
+    account = np.repeat(np.arange(40), 10)
+    X = pd.DataFrame({"x": rng.normal(size=40)[account], "noise": rng.normal(size=400)})
+    freed = np.full(400, 1_000)
+    known = {"bad": np.ones(400), "freed": freed, "loss": rng.random(40)[account] * freed}
+    assert isinstance(fit_loss(X, **known), TreeSeverity)
+    assert isinstance(fit_loss(X, **known, groups=account), ConstantSeverity)
+    names = np.array([f"a{place}" for place in account], dtype=object)
+    assert isinstance(fit_loss(X, **known, groups=names), ConstantSeverity)

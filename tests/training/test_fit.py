@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from relimit.data.vocabulary import ARMS
-from relimit.models import BoostedTrees, choose_calibration
+from relimit.data.vocabulary import ARMS, MICROSECONDS_PER_DAY
+from relimit.models import BoostedTrees, Level, choose_calibration
 from relimit.models.prediction import TreeScores
 from relimit.training.dataset import read_training_data
 from relimit.training.fit import fit_model, logged_risk
@@ -235,3 +236,78 @@ def test_other_accounts_can_be_held_out_where_time_could(history, observations):
     learnt = np.concatenate([data.split.fit, data.split.calibrate])
     account = data.labelled.account_id
     assert set(account[data.split.test]).isdisjoint(account[learnt])
+
+
+def test_any_arrears_in_the_window_are_read_from_the_events(history, observations):
+    data = read(history, observations)
+    events = pq.read_table(history[0]).to_pandas()
+    overdue = events[events["kind"] == "overdue"]
+    micro = overdue["ts"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
+    account, horizon = overdue["account_id"].to_numpy(), 180 * MICROSECONDS_PER_DAY
+    labelled = data.labelled
+    ends = events["ts"].astype("datetime64[us, UTC]").astype("int64").max()
+    for row in range(0, len(labelled), 7):
+        its = micro[account == labelled.account_id[row]]
+        since = its - labelled.as_of[row]
+        came = ((since > 0) & (since <= horizon)).any()
+        assert data.late[row] == (came and labelled.as_of[row] + horizon <= ends)
+    assert 0 < data.late.sum() < len(labelled)
+
+
+def test_short_arrears_teach_trees_alone_and_the_risk_stays_that_of_a_bad(decisions, monkeypatch):
+    seen = []
+    grow = BoostedTrees.fit
+
+    def spy(self, X, y, weight=None, *, eval_set=None, **more):
+        seen.append((y, None if eval_set is None else eval_set[1]))
+        return grow(self, X, y, weight, eval_set=eval_set, **more)
+
+    monkeypatch.setattr(BoostedTrees, "fit", spy)
+    late = np.random.default_rng(0).random(len(decisions.labelled)) < 0.3
+    split, labelled = decisions.split, decisions.labelled
+    learn = np.concatenate([split.fit, split.calibrate])
+    fitted = fit_model(
+        "lightgbm", decisions.X, decisions.names, labelled, split, late=late, workers=1
+    )
+    bad = labelled.bad
+    rate = bad[learn].sum() / (bad | late)[learn].sum()
+    ((early, stop),) = seen
+    target = np.where(bad, 1.0, np.where(late, rate, 0.0))
+    np.testing.assert_allclose(early, target[split.fit])
+    np.testing.assert_allclose(stop, target[split.calibrate])
+    assert not isinstance(fitted.calibration.calibration, Level)
+    assert abs(fitted.test_risk.mean() - bad[split.test].mean()) < 0.06
+    seen.clear()
+    card = fit_model(
+        "scorecard", decisions.X, decisions.names, labelled, split, late=late, workers=1
+    )
+    assert not seen
+    X = decisions.X[:99]
+    np.testing.assert_array_equal(
+        card.model.log_odds(X), fit(decisions, "scorecard").model.log_odds(X)
+    )
+
+
+def test_arrears_of_the_test_slice_do_not_reach_the_model(plain):
+    first = np.random.default_rng(0).random(len(plain.labelled)) < 0.3
+    other = first.copy()
+    other[plain.split.test] = True
+    by = [
+        fit_model(
+            "lightgbm", plain.X, plain.names, plain.labelled, plain.split, late=late, workers=1
+        ).model.restoration_risk(plain.X)
+        for late in (first, other)
+    ]
+    np.testing.assert_array_equal(*by)
+
+
+def test_few_bads_held_out_by_account_calibrate_trees_that_learnt_from_all(history, decided):
+    data = read_training_data(
+        history[0], decided, hold_out="account", workers=1, progress=lambda _: None
+    )
+    fitted = fit(data, "lightgbm")
+    learnt = np.sort(np.concatenate([data.split.fit, data.split.calibrate]))
+    assert fitted.cross_fitted
+    assert fitted.model.loss.bads == (data.labelled.bad & (data.labelled.share > 0))[learnt].sum()
+    assert fitted.metrics["auc"] > 0.6
+    assert not fit(data, "scorecard").cross_fitted

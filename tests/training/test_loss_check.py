@@ -15,10 +15,10 @@ from relimit.training.loss_check import (
 
 
 class Head:
-    """Loses a tenth of what is restored per unit of the first feature."""
+    """Loses a tenth of what is restored per unit of the first feature, half that of a small sum."""
 
-    def severity(self, X):
-        return X[:, 0] / 10.0
+    def severity(self, X, restored):
+        return X[:, 0] / np.where(restored < 600.0, 20.0, 10.0)
 
 
 class Model:
@@ -44,11 +44,11 @@ def test_what_is_expected_is_risk_times_severity_times_what_was_restored():
     X = np.array([[2.0], [2.0], [4.0], [4.0], [1.0]])
     found = loss_rows(Model(), X, test, np.array([0.1, 0.1, 0.2, 0.2, 0.5]))
     assert found.place.tolist() == [0, 2, 4]
-    assert found.expected == pytest.approx([0.1 * 0.2 * 500, 0.2 * 0.4 * 300, 0.5 * 0.1 * 50])
-    assert loss_metrics(found)["loss_observed_expected"] == pytest.approx(12.0 / 36.5)
+    assert found.expected == pytest.approx([0.1 * 0.1 * 500, 0.2 * 0.2 * 300, 0.5 * 0.05 * 50])
+    assert loss_metrics(found)["loss_observed_expected"] == pytest.approx(12.0 / 18.25)
     first = loss_groups(found, np.array(["b", "a", "b"]), np.array([2.0, 1.0, 4.0]))
     assert [(g.group, g.rows, g.observed_yuan) for g in first] == [("a", 1, 0.07), ("b", 2, 0.10)]
-    assert first[1].ratio.value == pytest.approx(10.0 / (2 * 10.0 + 4 * 2.5))
+    assert first[1].ratio.value == pytest.approx(10.0 / (2 * 5.0 + 4 * 1.25))
 
 
 def test_nothing_is_told_where_no_loss_is_known():

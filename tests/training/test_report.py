@@ -232,8 +232,7 @@ def expected(tested, views, trained, history, decided, tracking_uri):
     model = load_model(resolve_model(trained[0].model_uri, tracking_uri)[0])
     points = pa.table({"account_id": rows.account_id, "as_of": pa.array(rows.as_of, TIME)})
     X = compute_features(history[0], points, names=model.feature_names)
-    severity = model.expected_loss(X, rows.freed) / (model.restoration_risk(X) * rows.freed)
-    return risk * severity * rows.freed * rows.share
+    return risk / model.restoration_risk(X) * model.expected_loss(X, rows.freed * rows.share)
 
 
 def test_losses_over_expected_ones_stand_in_three_views_as_pandas_counts_them(
