@@ -150,7 +150,10 @@ def _last_prepayment(block: EventBlock) -> int:
     """
     known_at = block.known_at[block.kind == KINDS.index(PREPAYMENT)]
     if not known_at.size:
-        raise DataError("no prepayment", where=WHERE, mend="Give the account's prepayment")
+        unknown = int(np.count_nonzero(block.kind < 0))
+        also = f", but {unknown} event(s) of an unknown kind" if unknown else ""
+        mend = f"Give the account's prepayment, of kind {PREPAYMENT!r}"
+        raise DataError(f"no prepayment{also}", where=WHERE, mend=mend)
     return int(known_at.max())
 
 

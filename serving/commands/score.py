@@ -131,6 +131,9 @@ def _warn(events: Path, manifest: Mapping[str, Any], policy: "Policy") -> None:
     capped, decided = manifest["binding"].get(REGULATORY_CAP, 0), manifest["counts"]["decided"]
     if caution := cap_caution(policy, capped, decided):
         click.echo(f"warning: {caution}", err=True)
+    if not manifest["counts"]["prepayments"]:
+        nothing = "nothing was to be decided: see whether the export reaches to this night"
+        click.echo(f"warning: {events}: {nothing}", err=True)
 
 
 def _show(console: Console, out: Path, payload: Mapping[str, Any], currency: str) -> None:

@@ -137,7 +137,16 @@ def test_a_night_says_which_rule_binds_and_asks_about_a_cap_that_binds_most(
     alone = write_events(tmp_path / "alone.parquet", lines[3:])
     capped = relimit("score", "--model", model_folder, "--events", alone, *NIGHT, "--out",
                      tmp_path / "capped")  # fmt: skip
-    assert "warning: the regulatory cap of 200,000 yuan holds back limit in 1 of 1" in capped.output
+    assert "warning: the regulatory cap of ¥200,000 holds back limit in 1 of 1" in capped.output
+
+
+def test_a_night_that_the_export_does_not_reach_is_said_to_be_empty(
+    events: Path, tmp_path: Path, model_folder: Path, relimit: Run
+) -> None:
+    later = ["--since", "2030-01-01T00:00Z", "--as-of", "2030-01-02T00:00Z"]
+    words = ["score", "--model", model_folder, "--events", events]
+    assert "nothing was to be decided" in relimit(*words, *later, "--out", tmp_path / "a").stderr
+    assert "nothing was" not in relimit(*words, *NIGHT, "--out", tmp_path / "b").stderr
 
 
 def history(**changes: Any) -> str:
@@ -159,6 +168,7 @@ def history(**changes: Any) -> str:
         (history(ts="2026-01-01T00:00:00"), r"events[2].ts is '2026-01-01T00:00:00'"),
         (history(ts="0001-01-01T00:00:00+14:00"), r"events[2].ts is '0001"),
         (history(amuont=5), "Did you mean amount?"),
+        (history(kind="prepay"), "no prepayment, but 1 event(s) of an unknown kind"),
         (history(account_id=7), "events[2] is of account 7, not 1"),
         ('{"account_id": null, "events": []}', "account_id"),
         ('{"account_id": 1, "events": []}', "events is not a list of objects"),
