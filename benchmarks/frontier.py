@@ -271,7 +271,7 @@ def print_found(found: Found, given: argparse.Namespace) -> None:
         print(f"up to {tier.up_to:.2%}: {tier.share:.0%} after {tier.delay_days} days")
     for gate in gate_costs(best.policy, best.book):
         print(
-            f"gate {gate.gate}: holds {gate.rows:.1%}, expected loss {gate.loss_rate:.2%} beside "
+            f"gate {gate.gate}: holds {gate.part:.1%}, expected loss {gate.loss_rate:.2%} beside "
             f"{gate.loss_rate_elsewhere:.2%} elsewhere, costs {gate.net_yuan:,.0f} yuan net"
         )
     figures = best.figures
