@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -194,8 +194,9 @@ def _labelled_by(
 ) -> tuple[int, int, str | None]:
     """Return over how many days, by how many past due, and what of that nobody said."""
     files = validate_schema(path, observations_schema(), "observations").files
-    over = _stated(path, files, HORIZON, horizon)
-    by = _stated(path, files, DAYS_PAST_DUE, days_past_due)
+    footers = [_metadata(file) for file in files]
+    over = _stated(path, footers, HORIZON, horizon)
+    by = _stated(path, footers, DAYS_PAST_DUE, days_past_due)
     said = over or BAD_HORIZON_DAYS, by or BAD_DAYS_PAST_DUE
     told = ((over, HORIZON, said[0]), (by, DAYS_PAST_DUE, said[1]))
     unsaid = [(of.words.format(taken), of.option) for known, of, taken in told if not known]
@@ -206,18 +207,23 @@ def _labelled_by(
     return *said, assumed
 
 
-def _stated(path: Path, files: Sequence[Path], of: _Setting, asked: int | None) -> int | None:
-    """Return what was asked or what the files say of a setting; None if neither.
+def _metadata(file: Path) -> Mapping[bytes, bytes]:
+    """Return what a file says of itself beside its columns."""
+    with open_parquet(file) as opened:
+        return opened.schema_arrow.metadata or {}
+
+
+def _stated(
+    path: Path, footers: Sequence[Mapping[bytes, bytes]], of: _Setting, asked: int | None
+) -> int | None:
+    """Return what was asked or what the files' footers say of a setting; None if neither.
 
     Raises
     ------
     DataError
         The files don't say the same, or not what was asked.
     """
-    said = set()
-    for file in files:
-        with open_parquet(file) as opened:
-            said.add((opened.schema_arrow.metadata or {}).get(of.key, b"").decode())
+    said = {footer.get(of.key, b"").decode() for footer in footers}
     stated = {int(days) for days in said if days.isdigit()}
     if len(said) > 1 or (asked is not None and stated and stated != {asked}):
         known = of.words.format(", ".join(sorted(days or "unknown" for days in said)))

@@ -6,7 +6,7 @@ ratio, so that of all nights the one with the lowest ratio decides: a decision i
 of which has its own place among the tiers and holds until a better one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
 import numpy as np
@@ -53,14 +53,7 @@ class Looks:
 
     def take(self, some: NDArray[Any] | slice) -> Self:
         """Return some looks, by index or by mask."""
-        return type(self)(
-            self.row[some],
-            self.ratio[some],
-            self.night[some],
-            self.until[some],
-            self.seen[some],
-            self.seen_next[some],
-        )
+        return type(self)(**{f.name: getattr(self, f.name)[some] for f in fields(self)})
 
     @property
     def last(self) -> Bools:
