@@ -40,6 +40,7 @@ class Model:
     feature_names = (FEATURE,)
     reads = (FEATURE,)
     horizon_days = 180
+    days_past_due = 30
     version = "stub"
     loss = Severity()
 
