@@ -12,6 +12,10 @@ there the optimised policy is held against the best arms that somebody could cho
 arm's probability of bad, at the incumbent's loss (margins as the sample's averages by arm,
 severities by share and by part of the limit freed, as the bads of both lived worlds show).
 
+What a budget spends is known afterwards alone, so that the tiers of the budget that would have
+spent the incumbent's loss are lived as well: what they restore is printed beside, and decides
+nothing.
+
 Who learns sees the tables alone. A 30-month book loses most of its bads to a split in time, so that
 accounts are held out here. `--tables` says how far that could be taken: what tiers would capture by
 risk learnt from all decisions of a far larger third world, chosen with the truth at hand, which
@@ -169,8 +173,13 @@ def optimised(policy: Policy, model: RiskModel, book: Path, budget: float | None
     worth = logged_worth(policy, logged)
     incumbent = figures_of(policy, worth, logged.freed, logged.arm).loss_rate
     rate = incumbent if budget is None else budget
+    return Found(logged, settled(policy, logged, rate), rate)
+
+
+def settled(policy: Policy, logged: LoggedBook, rate: float) -> Settled:
+    """Return the tiers that are found in a book at a loss budget."""
     value = replace(policy.stated_value, loss_budget=rate)
-    return Found(logged, settle(replace(policy, value=value), logged, rate), rate)
+    return settle(replace(policy, value=value), logged, rate)
 
 
 def waits(world: Lived) -> str:
@@ -204,11 +213,30 @@ def line(text: str, met: bool) -> bool:
     return met
 
 
-def verdicts(ours: Lived, theirs: Lived, gap: Gap) -> bool:
+@dataclass(frozen=True)
+class InHindsight:
+    """The same book's tiers at the budget that would have spent the incumbent's loss, lived too."""
+
+    budget: float
+    first: tuple[float, float]
+    lived: tuple[float, float]
+
+    @property
+    def yuan(self) -> float:
+        """Yuan over the incumbent's at his loss, on the line through both lived points."""
+        (loss, more), (its, its_more) = self.first, self.lived
+        return more + (its_more - more) * (1.0 - loss) / (its - loss)
+
+
+def of_the_incumbents(ours: Lived, theirs: Lived) -> tuple[float, float]:
+    """Return loss rate and yuan restored, over the incumbent's."""
+    return ours.loss_rate / theirs.loss_rate, ours.total("back") / theirs.total("back")
+
+
+def verdicts(ours: Lived, theirs: Lived, gap: Gap, hindsight: InHindsight) -> bool:
     """Print every target; return whether all were met."""
-    more = ours.total("back") / theirs.total("back")
+    loss, more = of_the_incumbents(ours, theirs)
     low, high = loss_ratio_interval(ours, theirs)
-    loss = ours.loss_rate / theirs.loss_rate
     said = [
         line(
             f"loss / freed at most the incumbent's: x{loss:.2f} ({low:.2f} to {high:.2f})",
@@ -220,6 +248,11 @@ def verdicts(ours: Lived, theirs: Lived, gap: Gap) -> bool:
             ours.days <= theirs.days / 2,
         ),
     ]
+    its_loss, its_more = hindsight.lived
+    print(
+        f"        in hindsight, at a budget of {hindsight.budget:.3%}: loss x{its_loss:.2f}, yuan "
+        f"x{its_more:.3f}; on the line through both, at x1: yuan x{hindsight.yuan:.3f}"
+    )
     print(f"        {waits(ours)}")
     print(f"        {later(ours)}")
     part = gap.part(gap.policy)
@@ -301,13 +334,21 @@ def run(folder: Path, given: argparse.Namespace) -> bool:
     found = optimised(given_policy(given.tolerance), model, learn, given.budget)
     done("trained and optimised")
     policy = found.best.policy
-    candidate = CandidatePolicy(Scorer(model, policy), NIGHTS)
-    simulate(again, **lived_in, policy=candidate)
-    done("the second world lived anew")
-    print_found(found, given)
     types = read_latent_types(judge)
     days = policy.service.review_days
-    theirs, ours = lived(judge, types, days), lived(again, types, days)
+
+    def lived_under(tiers: Policy, world: Path) -> Lived:
+        simulate(world, **lived_in, policy=CandidatePolicy(Scorer(model, tiers), NIGHTS))
+        return lived(world, types, days)
+
+    theirs, ours = lived(judge, types, days), lived_under(policy, again)
+    done("the second world lived anew")
+    first = of_the_incumbents(ours, theirs)
+    budget = found.budget / first[0]
+    other = lived_under(settled(policy, found.book, budget).policy, folder / "hindsight")
+    hindsight = InHindsight(budget, first, of_the_incumbents(other, theirs))
+    done("and once more at another budget")
+    print_found(found, given)
     heads = (("yuan", -11), ("freed", 16), ("restored", 16), ("share", 8), ("days", 8))
     heads += (("loss rate", 10), ("loss", 13), ("margin", 14))
     print("".join(f"{name:<11}" if width < 0 else f"{name:>{width}}" for name, width in heads))
@@ -326,7 +367,7 @@ def run(folder: Path, given: argparse.Namespace) -> bool:
     gap = gap_of(policy, logged, truth, ratios)
     done("held against the oracle")
     print()
-    return verdicts(ours, theirs, gap)
+    return verdicts(ours, theirs, gap, hindsight)
 
 
 def main() -> None:
