@@ -13,7 +13,6 @@ from relimit.data.errors import ModelError
 from relimit.data.vocabulary import BAD_HORIZON_DAYS, FULL_ARM
 from relimit.features import catalogue
 from relimit.models import (
-    ARM_COLUMNS,
     BoostedTrees,
     CalibrationChoice,
     LossHead,
@@ -26,6 +25,7 @@ from relimit.models import (
 )
 from relimit.models.arms import with_arms
 from relimit.training.arm_effect import ArmEffect, estimate_arm_effect
+from relimit.training.fit_rows import FitRows
 from relimit.training.growth import grow, part_of_a_bad
 from relimit.training.labelled import Labelled
 from relimit.training.loss_check import LossRows, loss_metrics, loss_rows
@@ -34,7 +34,6 @@ from relimit.training.propensity import Propensities, weigh_decisions
 from relimit.training.splits import Split, sample_rows
 from relimit.training.tune import (
     Parameters,
-    Slice,
     TuneBudget,
     TuneRows,
     Tuning,
@@ -160,7 +159,7 @@ def fit_model(
     report = progress or _silent
     estimator = _estimator(family, workers, seed).set_params(**(parameters or {}))
     propensities = _weigh(X, labelled, split, seed, report)
-    rows = _Rows(X, names, labelled, split, None if propensities is None else propensities.weight)
+    rows = FitRows(X, names, labelled, split, None if propensities is None else propensities.weight)
     effect = _restoring(estimator, rows, horizon_days, seed, report)
     by_arm = None if effect is None else effect.by_arm(horizon_days)
     tuning = None
@@ -256,42 +255,6 @@ def _estimator(family: str, workers: int, seed: int) -> RiskEstimator:
     return estimator
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """What slices are taken from.
-
-    `weight` `[n]` is of the decisions, None if arms don't vary; `target` `[n]` what is learnt in
-    place of the outcomes, None if these are.
-    """
-
-    X: Floats
-    names: Sequence[str]
-    labelled: Labelled
-    split: Split
-    weight: Floats | None
-    target: Floats | None = None
-
-    def take(self, rows: NDArray[np.int64], by_arm: Floats | None) -> Slice:
-        """Return some rows with their arms, outcomes and weights; no other row is copied.
-
-        Trees that are given the arm's effect (`by_arm`) have nothing to learn from weights, which
-        halve what the rows are worth (Winship & Radbill 1994): their rows come without.
-        """
-        columns = list(self.names)
-        if self.weight is None:
-            matrix = self.X[rows]
-        else:
-            matrix = with_arms(self.X, self.labelled.arms, rows)
-            columns += ARM_COLUMNS
-        frame = pd.DataFrame(matrix, columns=columns, copy=False)
-        learnt = self.labelled.bad if self.target is None else self.target
-        return frame, learnt[rows], self.weights(rows) if by_arm is None else None
-
-    def weights(self, rows: NDArray[np.int64]) -> Floats | None:
-        """Return the weights of some rows."""
-        return None if self.weight is None else self.weight[rows]
-
-
 def _weigh(
     X: Floats, labelled: Labelled, split: Split, seed: int, report: Progress
 ) -> Propensities | None:
@@ -302,7 +265,7 @@ def _weigh(
 
 
 def _restoring(
-    estimator: RiskEstimator, rows: _Rows, horizon_days: int, seed: int, report: Progress
+    estimator: RiskEstimator, rows: FitRows, horizon_days: int, seed: int, report: Progress
 ) -> ArmEffect | None:
     """Estimate what restoring does, for trees, where the log's arms vary."""
     if rows.weight is None or not isinstance(estimator, BoostedTrees):
@@ -322,7 +285,7 @@ def _restoring(
 
 def _tune(
     estimator: RiskEstimator,
-    rows: _Rows,
+    rows: FitRows,
     by_arm: Floats | None,
     *,
     budget: TuneBudget,
@@ -348,7 +311,7 @@ def _tune(
 
 
 def _fit_loss(
-    rows: _Rows, learnt: NDArray[np.int64], settings: LossSettings | None, seed: int
+    rows: FitRows, learnt: NDArray[np.int64], settings: LossSettings | None, seed: int
 ) -> LossHead:
     """Fit severity; only the bads can tell it, so the other rows are not copied for it."""
     labelled = rows.labelled

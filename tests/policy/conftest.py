@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import strategies as st
 
-from relimit.policy import Cases, Facts, decide, load_policy
+from relimit.policy import Cases, Earlier, Facts, decide, decide_again, load_policy
 
 UNTROUBLED = {
     "overdue": 0,
@@ -42,6 +42,7 @@ TYPES = {
     "next_due": "datetime64[D]",
 }
 NOON = 1_772_338_800_000_000  # 2026-03-01 12:20 in Shanghai
+DAY = 86_400_000_000
 FEATURES = (
     "payment_returned_count_30d",
     "dpd_now",
@@ -157,5 +158,36 @@ def decided(policy):
         assert table.validate(full=True) is None
         assert isinstance(table, pa.Table)
         return table.to_pylist()
+
+    return run
+
+
+@pytest.fixture
+def again(policy, make):
+    """Decide a borrower at `NOON` and once more some days later, changed; return the second."""
+
+    def run(first, days, **change):
+        decisions = decide(policy, make.cases({"as_of": NOON} | first))
+        earlier = Earlier.from_decisions(decisions.to_table())
+        cases = make.cases(first | {"as_of": NOON + days * DAY} | change)
+        return decide_again(policy, cases, earlier).to_table().to_pylist()[0]
+
+    return run
+
+
+@pytest.fixture
+def nights(policy, make):
+    """Decide a borrower at `NOON`, then on each of some days after it, with what changed then."""
+
+    def run(first, changes, days=8, policy=policy):
+        decisions = decide(policy, make.cases({"as_of": NOON} | first))
+        earlier = Earlier.from_decisions(decisions.to_table())
+        rows = []
+        for day in range(1, days + 1):
+            tonight = first | changes.get(day, {}) | {"as_of": NOON + day * DAY}
+            night = decide_again(policy, make.cases(tonight), earlier)
+            rows += night.to_table().to_pylist()
+            earlier = earlier.then(night)
+        return rows
 
     return run
