@@ -18,9 +18,14 @@ from relimit.training.fit import Fitted
 from relimit.training.labelled import Labelled
 from relimit.training.splits import ENOUGH_PER_CLASS, sample_rows
 
+ENOUGH_TO_CALIBRATE: Final = 100
 FEW_BADS: Final = (
     f"The test slice has {{bads:,}} bads, fewer than {ENOUGH_BADS}: read the intervals; no ranking "
     "of models is claimed from them."
+)
+LOOSELY_CALIBRATED: Final = (
+    "{bads:,} accounts that went bad tell how high the risks are: by chance alone all of them may "
+    "be off by {part:.0%} of themselves, either way."
 )
 NOT_BACK_TESTED: Final = (
     "{found} of the {asked} months asked for could be back-tested: a month, and what had matured "
@@ -111,7 +116,7 @@ class Judged:
         """What to know before the figures are read: few bads, rows left out, arms never tried."""
         left_out = self.data.without_arm
         of = left_out + len(self.data.labelled)
-        found = [self.few_bads] if self.few_bads else []
+        found = [said for said in (self.few_bads, self.loosely_calibrated) if said]
         if len(self.backtest) < self.months_asked:
             months = NOT_BACK_TESTED.format(found=len(self.backtest), asked=self.months_asked)
             found.append(months)
@@ -124,3 +129,18 @@ class Judged:
         """A warning if the test slice has fewer than 500 bads."""
         bads = int(self.fitted.metrics["bads"])
         return FEW_BADS.format(bads=bads) if bads < ENOUGH_BADS else None
+
+    @property
+    def loosely_calibrated(self) -> str | None:
+        """A warning if fewer than 100 accounts that went bad calibrate the model.
+
+        A count of so many varies by twice its root, nineteen times of twenty.
+        """
+        split, labelled = self.data.split, self.data.labelled
+        rows = split.calibrate
+        if self.fitted.cross_fitted:
+            rows = np.concatenate([split.fit, rows])
+        bads = len(np.unique(labelled.account_id[rows[labelled.bad[rows]]]))
+        if bads >= ENOUGH_TO_CALIBRATE:
+            return None
+        return LOOSELY_CALIBRATED.format(bads=bads, part=2.0 / max(bads, 1) ** 0.5)

@@ -31,6 +31,25 @@ def rows():
     )
 
 
+class Labelled(SimpleNamespace):
+    def __len__(self):
+        return len(self.bad)
+
+
+def slices(bads):
+    """Two slices of as many bad accounts and a good one, two rows each."""
+    account = np.repeat(np.arange(2 * (bads + 1)), 2)
+    split = SimpleNamespace(
+        fit=np.flatnonzero(account <= bads), calibrate=np.flatnonzero(account > bads)
+    )
+    labelled = Labelled(account_id=account, bad=account % (bads + 1) > 0)
+    return SimpleNamespace(without_arm=0, labelled=labelled, split=split)
+
+
+def fitted_on(*, cross_fitted):
+    return SimpleNamespace(metrics={"bads": 600.0}, cautions=(), cross_fitted=cross_fitted)
+
+
 def judged(rows, *, has_arms):
     model = Model(has_arms)
     fitted = SimpleNamespace(model=model, test_risk=np.array([0.2, 0.3, 0.4, 0.6, 0.9]))
@@ -62,9 +81,30 @@ def test_what_is_known_of_the_slice_is_left_as_it_was(rows):
     ("asked", "said"), [(0, []), (1, []), (3, ["1 of the 3 months asked for"])]
 )
 def test_months_that_could_not_be_back_tested_are_counted(asked, said):
-    data = SimpleNamespace(without_arm=0, labelled=[None] * 9)
-    fitted = SimpleNamespace(metrics={"bads": 600.0}, cautions=())
-    about = Judged(data, fitted, {}, {}, backtest=("2025-03",), months_asked=asked)
+    about = Judged(
+        slices(100),
+        fitted_on(cross_fitted=False),
+        {},
+        {},
+        backtest=("2025-03",),
+        months_asked=asked,
+    )
     assert [caution[: len(words)] for caution, words in zip(about.cautions, said, strict=True)] == (
         said
     )
+
+
+@pytest.mark.parametrize(
+    ("bads", "cross_fitted", "said"),
+    [
+        (100, False, None),
+        (64, False, "64 accounts that went bad tell how high the risks are: by chance alone all"),
+        (64, True, None),
+        (0, True, "0 accounts"),
+    ],
+)
+def test_risks_that_few_bad_accounts_calibrate_are_said_to_be_loose(bads, cross_fitted, said):
+    about = Judged(slices(bads), fitted_on(cross_fitted=cross_fitted), {}, {})
+    assert bool(about.cautions) == bool(said)
+    assert not said or about.cautions[0].startswith(said)
+    assert bads != 64 or cross_fitted or "off by 25% of themselves" in about.cautions[0]
