@@ -308,8 +308,8 @@ def run(folder: Path, given: argparse.Namespace) -> bool:
     types = read_latent_types(judge)
     days = policy.service.review_days
     theirs, ours = lived(judge, types, days), lived(again, types, days)
-    heads = (("yuan", -11), ("freed", 16), ("restored", 16), ("share", 8), ("days", 8))
-    heads += (("loss rate", 10), ("loss", 13), ("margin", 14))
+    heads = [("yuan", -11), ("freed", 16), ("restored", 16), ("share", 8), ("days", 8)]
+    heads += [("loss rate", 10), ("loss", 13), ("margin", 14)]
     print("".join(f"{name:<11}" if width < 0 else f"{name:>{width}}" for name, width in heads))
     report("incumbent", theirs)
     report("optimised", ours)
