@@ -40,7 +40,8 @@ def lint_imports(tree: Path, planted: dict[str, str]) -> subprocess.CompletedPro
 def refused(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What is said of one tree with every import that may not be, each in a module of its own."""
     upward = {
-        f"{lower}/planted": f"import relimit.{upper}" for lower, upper in itertools.pairwise(FOLDERS)
+        f"{lower}/planted": f"import relimit.{upper}"
+        for lower, upper in itertools.pairwise(FOLDERS)
     }
     seeing = {
         f"{folder}/planted_{module.replace('.', '_')}": f"import relimit.data.{module}"
