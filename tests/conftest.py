@@ -6,9 +6,13 @@ have nothing left to do.
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+
+from relimit.policy.resample import resampled_sums
 
 LONG: Final = (
     "test_same_answers",
@@ -38,3 +42,19 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     monkeypatch.setattr(os, "fsync", spy)
     return found
+
+
+@pytest.fixture
+def roughly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few trees and resamples, where only the form of an answer is looked at and not its figures.
+
+    A log is then read and valued in a fraction of the time.
+    """
+
+    def few(columns: NDArray[np.float64], account: NDArray[Any], **_: Any) -> NDArray[np.float64]:
+        return resampled_sums(columns, account, draws=40)
+
+    for module in ("policy.support", "policy.value", "training.figure_ranges"):
+        monkeypatch.setattr(f"relimit.{module}.resampled_sums", few)
+    monkeypatch.setattr("relimit.training.arm_chances.ROUNDS", 5)
+    monkeypatch.setattr("relimit.training.arm_outcomes.MOST_TREES", 20)
