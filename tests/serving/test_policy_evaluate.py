@@ -26,6 +26,9 @@ def _once(made: Callable[..., Any]) -> Callable[..., Any]:
     return again
 
 
+pytestmark = pytest.mark.usefixtures("roughly")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _valued_once() -> Iterator[None]:
     """Value the book, which is dear, once for all tests: they look at what is printed."""

@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from relimit.policy import load_policy
 
 
+@pytest.mark.usefixtures("roughly")
 def test_the_optimised_file_is_a_policy_that_can_be_published(
     relimit_json, small_book: Path, model_folder: Path, tmp_path: Path
 ) -> None:
