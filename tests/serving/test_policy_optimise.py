@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,9 @@ from relimit.policy import load_policy
 
 @pytest.mark.usefixtures("roughly")
 def test_the_optimised_file_is_a_policy_that_can_be_published(
-    relimit_json, small_book: Path, model_folder: Path, tmp_path: Path
+    relimit_json, small_book: Path, model_folder: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
+    monkeypatch.setattr("relimit.training.optimum.POINTS", 3)
     out = tmp_path / "optimised"
     said = relimit_json(
         "policy", "optimise", small_book, "--model", model_folder,
