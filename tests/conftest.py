@@ -1,7 +1,7 @@
 """The order of the tests, and what those of several folders look at.
 
 Files that take minutes are begun first: otherwise one worker would still be at them when all others
-have nothing left to do.
+have nothing left to do. The first needs no run of the demo, which the second makes for all.
 """
 
 import os
@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from relimit.policy.resample import resampled_sums
 
 LONG: Final = (
+    "test_readme",
     "test_same_answers",
     "test_spark",
-    "test_readme",
     "test_policy_value",
-    "test_policy_evaluate",
     "test_plugins",
+    "test_fit",
+    "test_logged_book",
+    "test_tracking",
     "test_killed",
 )
 
