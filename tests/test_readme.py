@@ -18,11 +18,12 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 
 
-def run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+def run(words: list[str], folder: Path, *first: Path) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([*map(str, first), str(BIN), os.environ["PATH"]])
     return subprocess.run(
         words,
         cwd=folder,
-        env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
+        env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
         check=False,
@@ -31,10 +32,14 @@ def run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def after_the_shell(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which every shell command of the README was run."""
-    folder = tmp_path_factory.mktemp("readme")
+    """A folder in which every shell command of the README was run, each as a process."""
+    folder, first = tmp_path_factory.mktemp("readme"), tmp_path_factory.mktemp("bin")
+    relimit = first / "relimit"
+    script = Path(__file__).with_name("_roughly.py")
+    relimit.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@"\n')
+    relimit.chmod(0o755)
     for block in blocks("bash"):
-        result = run(["bash", "-euc", block], folder)
+        result = run(["bash", "-euc", block], folder, first)
         assert result.returncode == 0, result.stderr
     return folder
 
