@@ -49,9 +49,10 @@ lint: $(STAMP)  ## ruff's rules and format
 	@$(BIN)/ruff format --check .
 
 .PHONY: typecheck
-typecheck: $(STAMP) links  ## mypy --strict
+typecheck: $(STAMP) links  ## mypy --strict, on benchmarks too
 	@echo "==> types"
 	@$(BIN)/mypy --strict -p relimit
+	@MYPYPATH=benchmarks $(BIN)/mypy --strict benchmarks
 
 .PHONY: layers
 layers: $(STAMP)  ## imports go one way

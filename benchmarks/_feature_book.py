@@ -74,7 +74,9 @@ def is_made(folder: Path, accounts: int) -> bool:
 
 
 def _recipe(accounts: int) -> dict[str, object]:
-    return json.loads(json.dumps({"accounts": accounts, "kinds": KINDS, "details": DETAILS}))
+    recipe = {"accounts": accounts, "kinds": KINDS, "details": DETAILS}
+    told: dict[str, object] = json.loads(json.dumps(recipe))
+    return told
 
 
 def _chunk(rng: np.random.Generator, accounts: np.ndarray) -> pa.Table:

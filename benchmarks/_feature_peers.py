@@ -47,7 +47,7 @@ def core() -> list[str]:
 
 
 def accounts_of(folder: Path) -> int:
-    return pq.read_metadata(folder / "a.parquet").num_rows
+    return int(pq.read_metadata(folder / "a.parquet").num_rows)
 
 
 def run_duckdb(folder: Path, case: str) -> pa.Table:
@@ -112,17 +112,20 @@ def run_pandas(folder: Path, case: str) -> pa.Table:
     every = points["row"].to_numpy()
 
     def by_row(rows: pd.DataFrame, how: str, column: str = "amount") -> np.ndarray:
-        return rows.groupby("row")[column].agg(how).reindex(every).to_numpy(float, na_value=np.nan)
+        found = rows.groupby("row")[column].agg(how).reindex(every)
+        return np.asarray(found.to_numpy(float, na_value=np.nan))
 
     def within(kind: str, w: int) -> pd.DataFrame:
-        return seen[(seen["kind"] == kind) & (seen["age"] < w * unit)]
+        found: pd.DataFrame = seen[(seen["kind"] == kind) & (seen["age"] < w * unit)]
+        return found
 
     def total(kind: str, w: int, how: str = "sum") -> np.ndarray:
-        return np.nan_to_num(by_row(within(kind, w), how))
+        return np.asarray(np.nan_to_num(by_row(within(kind, w), how)))
 
     def signed(signs: dict[str, int]) -> np.ndarray:
         moved = seen["amount"] * seen["kind"].astype(object).map(signs)
-        return np.maximum(np.nan_to_num(by_row(seen.assign(amount=moved), "sum")), 0)
+        summed = np.nan_to_num(by_row(seen.assign(amount=moved), "sum"))
+        return np.asarray(np.maximum(summed, 0))
 
     out = {f"{n}_{w}d": total(k, w, "size") for n, (k, ws) in COUNTS.items() for w in ws}
     out |= {f"{n}_{w}d": total(k, w) for n, (k, ws) in SUMS.items() for w in ws}

@@ -66,7 +66,8 @@ def _in_window(entities: ft.EntitySet, cutoff: pd.DataFrame, days: int) -> pd.Da
         include_cutoff_time=True,
     )
     key = pd.MultiIndex.from_frame(cutoff[["account_id", "time"]])
-    return matrix[~matrix.index.duplicated()].reindex(key)
+    rows: pd.DataFrame = matrix[~matrix.index.duplicated()].reindex(key)
+    return rows
 
 
 if __name__ == "__main__":

@@ -88,7 +88,8 @@ def played(cases: Branched, world: World) -> pd.DataFrame:
         (world, cases.part(first, first + _TOGETHER), REPLICATES, PLAYED)
         for first in range(0, len(cases.day), _TOGETHER)
     ]
-    return pa.concat_tables(list(in_order(play_out, calls, 2))).to_pandas()
+    both: pd.DataFrame = pa.concat_tables(list(in_order(play_out, calls, 2))).to_pandas()
+    return both
 
 
 def causal(base: duckdb.DuckDBPyConnection, months: int, seed: int, each: int) -> list[Line]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import duckdb
 import numpy as np
-from _simulator_lines import Line, between, near
+from _simulator_lines import Line, between, near, one_row
 from numpy.typing import NDArray
 
 from relimit.data.simulator.settings import Settings, load_settings
@@ -158,8 +158,8 @@ def implied_counts(settings: Settings, types: Types, seen: dict[str, int]) -> di
 def faults(base: duckdb.DuckDBPyConnection) -> list[Line]:
     """Return how late payments are booked outside outages, and what of restorations gets stuck."""
     settings = load_settings()
-    late, odd, next_day = base.execute(LATE).fetchone()
-    stuck, many = base.execute(STUCK).fetchone()
+    late, odd, next_day = one_row(base, LATE)
+    stuck, many = one_row(base, STUCK)
     share = settings.product.bank_channel_share * settings.faults.bank_lag_share
     return [
         near("payments booked late, share", late, share),
@@ -177,7 +177,7 @@ def habits(base: duckdb.DuckDBPyConnection, months: int, seed: int) -> list[Line
     """
     s = load_settings().calendar
     calm = load_settings("base", {"calendar": {"festival_arrears": 1.0}})
-    (accounts,) = base.execute("select count(*) from types").fetchone()
+    (accounts,) = one_row(base, "select count(*) from types")
     last = min(accounts, TWINS)
     base.register("calm", run_block(make_world(months, seed, calm), 1, last + 1).events)
     words = {"days": s.festival_arrears_days, "last": last}
@@ -186,9 +186,9 @@ def habits(base: duckdb.DuckDBPyConnection, months: int, seed: int) -> list[Line
         name: MISSED.format(events=of, **words)
         for name, of in (("base", "events"), ("twin", "calm"))
     }
-    (arrears,) = base.execute(FESTIVAL.format(**missed)).fetchone()
+    (arrears,) = one_row(base, FESTIVAL.format(**missed))
     days = s.payday_prepayment_days
-    (early,) = base.execute(PAYDAYS.format(days=days, rest=days + 2)).fetchone()
+    (early,) = one_row(base, PAYDAYS.format(days=days, rest=days + 2))
     return [
         near("arrears after Spring Festival / without its effect", arrears, s.festival_arrears),
         near("early repayments a day after payday / other days", early, s.payday_prepayment),

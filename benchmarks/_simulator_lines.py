@@ -2,6 +2,9 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
+
+import duckdb
 
 TOLERANCE = 0.15
 
@@ -41,6 +44,13 @@ def at_least(name: str, value: float, low: float) -> Line:
 def at_most(name: str, value: float, high: float) -> Line:
     """Return a row whose value has a ceiling."""
     return Line(name, value, f"at most {high:g}", -math.inf, high)
+
+
+def one_row(base: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+    """Return the row that a query of one row finds."""
+    row = base.execute(query).fetchone()
+    assert row is not None
+    return row
 
 
 def show(title: str, lines: list[Line]) -> list[Line]:

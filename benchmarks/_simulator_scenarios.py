@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import duckdb
-from _simulator_lines import Line, between, near
+from _simulator_lines import Line, between, near, one_row
 
 from relimit.data.simulator.settings import load_settings
 
@@ -51,7 +51,7 @@ def drifted(
     first, last = _date(1.0, months) - timedelta(days=182), _date(1.0, months)
     then, now = (_window(book, first, last) for book in (base, drift))
     newcomers = NEWCOMERS.format(first=_date(settings.from_, months))
-    mix = [book.execute(newcomers).fetchone()[0] for book in (base, drift)]
+    mix = [one_row(book, newcomers)[0] for book in (base, drift)]
     return [
         between("drift: stackers among newcomers, times as many", mix[1] / mix[0], 1.5, 3.0),
         between("drift: draws an account, last half year", now[1] / then[1], 1.1, 1.6),
@@ -70,5 +70,4 @@ def _date(share: float, months: int) -> date:
 
 
 def _window(base: duckdb.DuckDBPyConnection, first: date, last: date) -> tuple[float, ...]:
-    row: tuple[float, ...] = base.execute(WINDOW.format(first=first, last=last)).fetchone()
-    return row
+    return one_row(base, WINDOW.format(first=first, last=last))

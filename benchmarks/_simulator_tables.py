@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import duckdb
-from _simulator_lines import Line, between, near
+from _simulator_lines import Line, between, near, one_row
 
 from relimit.data.simulator.settings import load_settings
 from relimit.data.simulator.writer import ORACLE_ACCOUNTS
@@ -104,9 +104,9 @@ def calibration(base: duckdb.DuckDBPyConnection, months: int) -> list[Line]:
     start = load_settings().calendar.start
     words = {"settled": start.replace(year=start.year + 1), "start": start, "months": months}
     rolls = dict(base.execute(ROLLS.format(**words)).fetchall())
-    late, later = base.execute(STOCK.format(**words)).fetchone()
+    late, later = one_row(base, STOCK.format(**words))
     gaps = {kind: days for kind, days, _ in base.execute(GAPS.format(**words)).fetchall()}
-    (hazard,) = base.execute(PREPAYING.format(**words)).fetchone()
+    (hazard,) = one_row(base, PREPAYING.format(**words))
     return [
         near("monthly roll current -> 1-29", rolls[0], 0.009),
         near("monthly roll 1-29 -> 30-59", rolls[1], 0.30),
@@ -134,7 +134,7 @@ def conversion(base: duckdb.DuckDBPyConnection) -> list[Line]:
     than a year are taken from their opening, and once more left out.
     """
     names = ("CCF, pooled", "CCF, mean", "CCF of accounts of a year, pooled", "the same, mean")
-    values = base.execute(CONVERSION).fetchone()
+    values = one_row(base, CONVERSION)
     return [between(name, value, 0.5, 0.9) for name, value in zip(names, values, strict=True)]
 
 
@@ -154,12 +154,13 @@ def seasons(base: duckdb.DuckDBPyConnection) -> list[Line]:
         " or (month(day) = 11 and day(day) > 12)"
         " or (month(day) = 10 and day(day) between 12 and 27)"
     )
-    (spring,) = base.execute(SEASON.format(window=festival, around=before)).fetchone()
-    (sales,) = base.execute(
+    (spring,) = one_row(base, SEASON.format(window=festival, around=before))
+    (sales,) = one_row(
+        base,
         SEASON.format(
             window=f"year(day) > 2023 and ({sale})", around=f"year(day) > 2023 and ({quiet})"
-        )
-    ).fetchone()
+        ),
+    )
     return [
         between("draws before Spring Festival / around it", spring, 1.40, 1.60),
         near("draws in the sales / around them", sales, 1.30),

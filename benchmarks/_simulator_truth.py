@@ -46,7 +46,7 @@ def labelled(base: duckdb.DuckDBPyConnection, months: int) -> pa.Table:
     ).to_arrow_table()
 
 
-def latent_state(accounts: int, months: int, seed: int) -> tuple[Array, Array]:
+def latent_state(accounts: int, months: int, seed: int) -> tuple[NDArray[np.int64], Array]:
     """Live the same world again, keeping what no lender sees at each decision."""
     world = make_world(months, seed, load_settings())
     block = world.block(np.arange(1, accounts + 1))

@@ -240,8 +240,8 @@ def run(folder: Path, given: argparse.Namespace) -> bool:
     hindsight = InHindsight(budget, first, of_the_incumbents(other, theirs))
     done("and once more at another budget")
     print_found(found, given)
-    heads = (("yuan", -11), ("freed", 16), ("restored", 16), ("share", 8), ("days", 8))
-    heads += (("loss rate", 10), ("loss", 13), ("margin", 14))
+    heads = [("yuan", -11), ("freed", 16), ("restored", 16), ("share", 8), ("days", 8)]
+    heads += [("loss rate", 10), ("loss", 13), ("margin", 14)]
     print("".join(f"{name:<11}" if width < 0 else f"{name:>{width}}" for name, width in heads))
     report("incumbent", theirs)
     report("optimised", ours)

@@ -142,7 +142,8 @@ def played(job: Job, out: Path) -> pd.DataFrame:
     world = make_world(MONTHS, job.seed, load_settings(job.scenario))
     sample = Sample(world, job.sampled)
     sample.offer(log_of(out))
-    return play_out(world, sample.chosen(), replicates=0).to_pandas()
+    arms: pd.DataFrame = play_out(world, sample.chosen(), replicates=0).to_pandas()
+    return arms
 
 
 def truths(
@@ -173,7 +174,7 @@ def truths(
 def log_place(log: pd.DataFrame, rows: LogRows, ids: NDArray[np.object_]) -> NDArray[np.int64]:
     """Return the rows of some decisions; -1 where a decision was left out."""
     keys = pd.MultiIndex.from_arrays([rows.labelled.account_id, rows.labelled.as_of])
-    asked = log.set_index("decision_id").loc[ids]
+    asked = log.set_index("decision_id").loc[ids.tolist()]
     when = asked.decided_at.astype("datetime64[us, UTC]").astype("int64")
     found = keys.get_indexer(pd.MultiIndex.from_arrays([asked.account_id, when]))
     return np.asarray(found, dtype=np.int64)

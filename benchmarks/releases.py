@@ -64,6 +64,7 @@ def main() -> int:
 
 def trained(book: Book) -> RiskModel:
     """Return a model of the book's own log."""
+    assert book.decisions is not None
     log = read_parquet(book.decisions, decisions_log_schema(), table="decisions")
     observations = observe(book.events, decisions=log, as_of=book.as_of)
     data = read_training_data(book.events, observations, progress=lambda _: None)

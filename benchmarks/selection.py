@@ -16,6 +16,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -64,6 +65,7 @@ def main() -> None:
 def run_scenario(scenario: str, folder: Path) -> bool:
     """Fit the three models, hold them against the oracle, and say whether the target is met."""
     book = Book.open(folder)
+    assert book.decisions is not None
     log = read_parquet(book.decisions, decisions_log_schema(), table="decisions")
     observations = observe(book.events, decisions=log, as_of=book.as_of)
     data = read_training_data(book.events, observations, progress=lambda _: None)
@@ -114,7 +116,7 @@ def even_weights(
     X: NDArray[np.float64],
     arms: NDArray[np.float64],
     logged: NDArray[np.float64],
-    **options: object,
+    **options: Any,
 ) -> Propensities:
     """Return the propensities with every weight 1."""
     found = weigh_decisions(X, arms, logged, **options)

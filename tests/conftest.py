@@ -1,22 +1,28 @@
 """The order of the tests, and what those of several folders look at.
 
 Files that take minutes are begun first: otherwise one worker would still be at them when all others
-have nothing left to do.
+have nothing left to do. The first needs no run of the demo, which the second makes for all.
 """
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+
+from relimit.policy.resample import resampled_sums
 
 LONG: Final = (
+    "test_readme",
     "test_same_answers",
     "test_spark",
-    "test_readme",
     "test_policy_value",
-    "test_policy_evaluate",
     "test_plugins",
+    "test_fit",
+    "test_logged_book",
+    "test_tracking",
     "test_killed",
 )
 
@@ -38,3 +44,19 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     monkeypatch.setattr(os, "fsync", spy)
     return found
+
+
+@pytest.fixture
+def roughly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few trees and resamples, where only the form of an answer is looked at and not its figures.
+
+    A log is then read and valued in a fraction of the time.
+    """
+
+    def few(columns: NDArray[np.float64], account: NDArray[Any], **_: Any) -> NDArray[np.float64]:
+        return resampled_sums(columns, account, draws=40)
+
+    for module in ("policy.support", "policy.value", "training.figure_ranges"):
+        monkeypatch.setattr(f"relimit.{module}.resampled_sums", few)
+    monkeypatch.setattr("relimit.training.arm_chances.ROUNDS", 5)
+    monkeypatch.setattr("relimit.training.arm_outcomes.MOST_TREES", 20)

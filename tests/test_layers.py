@@ -16,15 +16,16 @@ BLIND = ("features", "models", "policy", "training")
 """Folders that may not know what a simulated lender could not."""
 
 
-@pytest.fixture
-def copied_tree(tmp_path: Path) -> Path:
+CLOSED = ("simulator", "simulator.oracle", "simulator.writer")
+
+
+def lint_imports(tree: Path, planted: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Check a copy of the six folders, with some lines planted in modules named by their path."""
     for folder in FOLDERS:
-        shutil.copytree(ROOT / folder, tmp_path / "relimit" / folder)
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    return tmp_path
-
-
-def lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
+        shutil.copytree(ROOT / folder, tree / "relimit" / folder)
+    shutil.copy(ROOT / "pyproject.toml", tree)
+    for module, line in planted.items():
+        (tree / "relimit" / f"{module}.py").write_text(f"{line}\n")
     return subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
         cwd=tree,
@@ -35,30 +36,40 @@ def lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_layers_hold(copied_tree: Path) -> None:
-    result = lint_imports(copied_tree)
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What is said of one tree with every import that may not be, each in a module of its own."""
+    upward = {
+        f"{lower}/planted": f"import relimit.{upper}"
+        for lower, upper in itertools.pairwise(FOLDERS)
+    }
+    seeing = {
+        f"{folder}/planted_{module.replace('.', '_')}": f"import relimit.data.{module}"
+        for folder in BLIND
+        for module in CLOSED
+    }
+    result = lint_imports(tmp_path_factory.mktemp("planted"), upward | seeing)
+    assert result.returncode != 0
+    return " ".join(result.stdout.split())
+
+
+def test_the_layers_hold(tmp_path: Path) -> None:
+    result = lint_imports(tmp_path, {})
     assert result.returncode == 0, result.stdout
 
 
 @pytest.mark.parametrize(("lower", "upper"), list(itertools.pairwise(FOLDERS)))
-def test_a_planted_upward_import_is_refused(copied_tree: Path, lower: str, upper: str) -> None:
-    planted = copied_tree / "relimit" / lower / "planted.py"
-    planted.write_text(f"import relimit.{upper}\n")
-    result = lint_imports(copied_tree)
-    assert result.returncode != 0
-    assert f"relimit.{lower}.planted" in result.stdout
+def test_a_planted_upward_import_is_refused(refused: str, lower: str, upper: str) -> None:
+    assert f"relimit.{lower}.planted -> relimit.{upper} (l.1)" in refused
 
 
 @pytest.mark.parametrize("folder", BLIND)
-@pytest.mark.parametrize("module", ["simulator", "simulator.oracle", "simulator.writer"])
+@pytest.mark.parametrize("module", CLOSED)
 def test_the_simulator_is_closed_to_what_learns_and_decides(
-    copied_tree: Path, folder: str, module: str
+    refused: str, folder: str, module: str
 ) -> None:
-    planted = copied_tree / "relimit" / folder / "planted.py"
-    planted.write_text(f"import relimit.data.{module}\n")
-    result = lint_imports(copied_tree)
-    assert result.returncode != 0
-    assert f"relimit.{folder}.planted -> relimit.data.{module}" in result.stdout
+    planted = f"relimit.{folder}.planted_{module.replace('.', '_')}"
+    assert f"{planted} -> relimit.data.{module} (l.1)" in refused
 
 
 def words(source: str) -> set[str]:

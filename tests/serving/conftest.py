@@ -1,5 +1,6 @@
 """A small run of the demo, made once: its book and models serve all serving tests."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
@@ -53,11 +56,18 @@ class Demonstration:
 
 @pytest.fixture(scope="session")
 def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
-    folder = tmp_path_factory.mktemp("demo")
-    size = ["--accounts", "2500", "--months", "24", "--seed", "7"]
-    result = CliRunner().invoke(demo, ["--out", str(folder), *size])
-    assert result.exit_code == 0, result.output
-    return Demonstration(folder, result.stdout)
+    """The first worker to ask makes it, and all others wait for it: it takes most of a minute."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, printed = base / "demo", base / "demo.printed"
+    with (base / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not printed.exists():
+            size = ["--accounts", "2500", "--months", "24", "--seed", "7"]
+            result = CliRunner().invoke(demo, ["--out", str(folder), *size])
+            assert result.exit_code == 0, result.output
+            printed.write_text(result.stdout, "utf-8")
+    return Demonstration(folder, printed.read_text("utf-8"))
 
 
 @pytest.fixture(scope="session")
@@ -66,13 +76,26 @@ def book(demonstration: Demonstration) -> Path:
 
 
 @pytest.fixture(scope="session")
+def small_book(book: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The book's first 400 accounts, for what is dear and is only looked at for its form."""
+    folder = tmp_path_factory.mktemp("small")
+    shutil.copy(book / "book.json", folder)
+    for name in ("events.parquet", "decisions.parquet", "accounts.parquet"):
+        some = pq.read_table(book / name, filters=pc.field("account_id") <= 400)
+        pq.write_table(some, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def observations(demonstration: Demonstration) -> Path:
     return demonstration.folder / "observations.parquet"
 
 
 @pytest.fixture(scope="session")
-def store(demonstration: Demonstration) -> str:
-    return f"sqlite:///{demonstration.folder / 'mlflow.db'}"
+def store(demonstration: Demonstration, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The demo's store, copied: what one worker records the others don't see."""
+    copy = shutil.copy(demonstration.folder / "mlflow.db", tmp_path_factory.mktemp("store"))
+    return f"sqlite:///{copy}"
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +106,13 @@ def model_folder(store: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[Any]:
+def quick_jvm() -> str:
+    """Options for Java that runs a minute: its second compiler costs more than it brings."""
+    return "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
+
+@pytest.fixture(scope="session")
+def spark(quick_jvm: str) -> Iterator[Any]:
     """A cluster of two executors, each a process of its own with one core."""
     sql = pytest.importorskip("pyspark.sql", reason="the extra `spark` is not installed")
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
@@ -97,7 +126,9 @@ def spark() -> Iterator[Any]:
         "spark.sql.session.timeZone": "UTC",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.task.maxFailures": "8",
+        "spark.driver.extraJavaOptions": quick_jvm,
+        "spark.executor.extraJavaOptions": quick_jvm,
+        "spark.task.maxFailures": "4",
         "spark.sql.adaptive.enabled": "false",
     }.items():
         builder = builder.config(name, value)

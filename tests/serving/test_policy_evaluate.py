@@ -1,4 +1,4 @@
-"""`relimit policy evaluate` on the demo's book: the summary, the files and the messages."""
+"""`relimit policy evaluate` on part of the demo's book: the summary, the files, the messages."""
 
 import json
 import shutil
@@ -26,9 +26,12 @@ def _once(made: Callable[..., Any]) -> Callable[..., Any]:
     return again
 
 
+pytestmark = pytest.mark.usefixtures("roughly")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _valued_once() -> Iterator[None]:
-    """Value the demo's book, which is dear, once for all tests: they look at what is printed."""
+    """Value the book, which is dear, once for all tests: they look at what is printed."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("read_log_rows", "evaluate_policy"):
             patch.setattr(training, name, _once(getattr(training, name)))
@@ -36,9 +39,18 @@ def _valued_once() -> Iterator[None]:
 
 
 def test_a_candidate_is_valued_beside_the_incumbent(
-    relimit_json, book: Path, model_folder: Path, tmp_path: Path
+    relimit_json, small_book: Path, model_folder: Path, tmp_path: Path
 ) -> None:
-    words = ("policy", "evaluate", book, "--model", model_folder, "--all-rows", "--out", tmp_path)
+    words = (
+        "policy",
+        "evaluate",
+        small_book,
+        "--model",
+        model_folder,
+        "--all-rows",
+        "--out",
+        tmp_path,
+    )
     said = relimit_json(*words)
     names = [valued["name"] for valued in said["policies"]]
     assert names == ["candidate", "incumbent", "restore all", "restore nothing"]
@@ -49,8 +61,13 @@ def test_a_candidate_is_valued_beside_the_incumbent(
     assert "Where history can answer" in page
 
 
-def test_the_summary_says_what_borrowers_see(relimit, book: Path, model_folder: Path) -> None:
-    files = ("--events", book / "events.parquet", "--decisions", book / "decisions.parquet")
+def test_the_summary_says_what_borrowers_see(relimit, small_book: Path, model_folder: Path) -> None:
+    files = (
+        "--events",
+        small_book / "events.parquet",
+        "--decisions",
+        small_book / "decisions.parquet",
+    )
     result = relimit("policy", "evaluate", *files, "--model", model_folder, "--all-rows")
     assert result.exit_code == 0, result.output
     for words in ("share_24h", "mean_days", "restore nothing", "measured for the incumbent"):

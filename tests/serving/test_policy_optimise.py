@@ -2,17 +2,23 @@
 
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from relimit.policy import load_policy
 
 
+@pytest.mark.usefixtures("roughly")
 def test_the_optimised_file_is_a_policy_that_can_be_published(
-    relimit_json, book: Path, model_folder: Path, tmp_path: Path
+    relimit_json, small_book: Path, model_folder: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
+    monkeypatch.setattr("relimit.training.optimum.POINTS", 3)
     out = tmp_path / "optimised"
     said = relimit_json(
-        "policy", "optimise", book, "--model", model_folder, "--loss-budget", 0.02, "--out", out
-    )
+        "policy", "optimise", small_book, "--model", model_folder,
+        "--loss-budget", 0.02, "--out", out,
+    )  # fmt: skip
     policy = load_policy(out / "policy.toml")
     assert policy.version == said["policy_version"]
     assert policy.value is not None

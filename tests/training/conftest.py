@@ -1,5 +1,6 @@
-"""A small book, and one tracking store for each module: making its tables takes two seconds."""
+"""A small book, and one tracking store for each module, all copies of one with empty tables."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,22 @@ from relimit.data.tables import write_parquet
 from relimit.features import model_feature_names
 from relimit.training.run import train
 from relimit.training.store import SQLITE
+from relimit.training.tracking import open_client
 
 DAY = 86_400_000_000
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory) -> Path:
+    """A store whose tables MLflow has made, which takes it seconds."""
+    store = tmp_path_factory.mktemp("empty") / "mlflow.db"
+    open_client(f"{SQLITE}{store}", create=True)
+    return store
+
+
 @pytest.fixture(scope="module")
-def tracking_uri(tmp_path_factory) -> str:
-    return f"{SQLITE}{tmp_path_factory.mktemp('store') / 'made' / 'mlflow.db'}"
+def tracking_uri(tmp_path_factory, empty_store) -> str:
+    return f"{SQLITE}{shutil.copy(empty_store, tmp_path_factory.mktemp('store'))}"
 
 
 @pytest.fixture(autouse=True)
@@ -100,8 +110,8 @@ def decided(history) -> pa.Table:
 
 
 @pytest.fixture(scope="session")
-def versions_uri(tmp_path_factory) -> str:
-    return f"{SQLITE}{tmp_path_factory.mktemp('versions') / 'mlflow.db'}"
+def versions_uri(tmp_path_factory, empty_store) -> str:
+    return f"{SQLITE}{shutil.copy(empty_store, tmp_path_factory.mktemp('versions'))}"
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,19 @@ def fit(data, family, seed=0):
 
 
 @pytest.fixture(scope="module")
+def known():
+    """Fit data as they are, once a family; for tests that change nothing before it."""
+    kept = {}
+
+    def known(data, family):
+        if (id(data), family) not in kept:
+            kept[id(data), family] = fit(data, family)
+        return kept[id(data), family]
+
+    return known
+
+
+@pytest.fixture(scope="module")
 def plain(history, observations):
     return read(history, observations)
 
@@ -41,8 +54,8 @@ def test_rows_are_split_in_time_and_features_follow_their_rows(plain, observatio
 
 
 @pytest.mark.parametrize("family", ["lightgbm", "scorecard"])
-def test_a_family_learns_what_tells_the_risk_and_its_metrics_are_true(plain, family):
-    fitted = fit(plain, family)
+def test_a_family_learns_what_tells_the_risk_and_its_metrics_are_true(plain, known, family):
+    fitted = known(plain, family)
     test = plain.split.test
     risk = fitted.model.restoration_risk(plain.X[test])
     bad = plain.labelled.bad[test]
@@ -57,14 +70,14 @@ def test_a_family_learns_what_tells_the_risk_and_its_metrics_are_true(plain, fam
 
 
 @pytest.mark.parametrize("family", ["lightgbm", "scorecard"])
-def test_training_twice_gives_the_same_predictions(decisions, family):
-    first, second = (fit(decisions, family) for _ in range(2))
+def test_training_twice_gives_the_same_predictions(decisions, known, family):
+    first, second = known(decisions, family), fit(decisions, family)
     X = decisions.X[:200]
     np.testing.assert_array_equal(first.model.risk_by_arm(X), second.model.risk_by_arm(X))
 
 
-def test_logged_decisions_bring_arms_weights_and_observed_losses(decisions):
-    fitted = fit(decisions, "lightgbm")
+def test_logged_decisions_bring_arms_weights_and_observed_losses(decisions, known):
+    fitted = known(decisions, "lightgbm")
     assert fitted.model.has_arms
     assert fitted.model.tried == ((0.5, 7), (1.0, 0))
     assert fitted.propensities.fitted == 0
@@ -78,8 +91,10 @@ def test_logged_decisions_bring_arms_weights_and_observed_losses(decisions):
     np.testing.assert_array_equal(logged_risk(fitted.model, decisions.X[:50], test), expected)
 
 
-def test_rows_scored_in_blocks_and_by_number_have_the_risks_of_the_whole(decisions, monkeypatch):
-    model = fit(decisions, "lightgbm").model
+def test_rows_scored_in_blocks_and_by_number_have_the_risks_of_the_whole(
+    decisions, known, monkeypatch
+):
+    model = known(decisions, "lightgbm").model
     whole = logged_risk(model, decisions.X, decisions.labelled)
     monkeypatch.setattr("relimit.training.fit.SCORED_ROWS", 7)
     monkeypatch.setattr("relimit.models.arms.BLOCK", 3)
@@ -95,8 +110,8 @@ def test_trees_are_told_how_many_rows_are_to_come(decisions, monkeypatch):
     assert told[0] >= len(decisions.split.calibrate) + len(decisions.split.test)
 
 
-def test_trees_are_given_the_arms_effect_and_add_nothing_of_their_own(decisions):
-    fitted = fit(decisions, "lightgbm")
+def test_trees_are_given_the_arms_effect_and_add_nothing_of_their_own(decisions, known):
+    fitted = known(decisions, "lightgbm")
     effect = fitted.arm_effect
     assert effect.estimate.low < 0.3 < effect.estimate.high  # as the book was made
     assert 0.0 < effect.used < effect.estimate.value or effect.estimate.value < effect.used == 0.0
@@ -110,10 +125,10 @@ def test_trees_are_given_the_arms_effect_and_add_nothing_of_their_own(decisions)
 
 
 def test_trees_given_the_effect_grow_unweighted_and_are_calibrated_by_weight(
-    decisions, monkeypatch
+    decisions, known, monkeypatch
 ):
-    known = fit(decisions, "lightgbm").arm_effect
-    monkeypatch.setattr("relimit.training.fit.estimate_arm_effect", lambda *_, **__: known)
+    effect = known(decisions, "lightgbm").arm_effect
+    monkeypatch.setattr("relimit.training.fit.estimate_arm_effect", lambda *_, **__: effect)
     weighted = fit(decisions, "lightgbm").model
     monkeypatch.setattr(
         "relimit.training.fit.weigh_decisions",
@@ -138,17 +153,17 @@ def test_the_effect_is_of_the_horizon_that_was_observed(decisions):
     assert effect > 0.0
 
 
-def test_a_scorecard_learns_the_arm_along_with_its_features(decisions):
-    assert fit(decisions, "scorecard").arm_effect is None
+def test_a_scorecard_learns_the_arm_along_with_its_features(decisions, known):
+    assert known(decisions, "scorecard").arm_effect is None
 
 
-def test_more_share_never_means_less_risk_and_more_delay_never_more(decisions):
-    risk = fit(decisions, "lightgbm").model.risk_by_arm(decisions.X[:100]).reshape(100, 5, 5)
+def test_more_share_never_means_less_risk_and_more_delay_never_more(decisions, known):
+    risk = known(decisions, "lightgbm").model.risk_by_arm(decisions.X[:100]).reshape(100, 5, 5)
     assert (np.diff(risk, axis=1) >= 0).all()
     assert (np.diff(risk, axis=2) <= 0).all()
 
 
-def test_what_happens_on_the_test_slice_does_not_reach_the_model(plain):
+def test_what_happens_on_the_test_slice_does_not_reach_the_model(plain, known):
     changed = plain.labelled.bad.copy()
     changed[plain.split.test] = ~changed[plain.split.test]
     labelled = plain.labelled
@@ -156,7 +171,7 @@ def test_what_happens_on_the_test_slice_does_not_reach_the_model(plain):
         **{n: getattr(labelled, n) for n in labelled.__slots__ if n != "bad"}, bad=changed
     )
     other = fit_model("lightgbm", plain.X, plain.names, blind, plain.split, workers=1)
-    first = fit(plain, "lightgbm")
+    first = known(plain, "lightgbm")
     np.testing.assert_array_equal(
         other.model.restoration_risk(plain.X), first.model.restoration_risk(plain.X)
     )
@@ -164,8 +179,8 @@ def test_what_happens_on_the_test_slice_does_not_reach_the_model(plain):
 
 
 @pytest.mark.parametrize("family", ["lightgbm", "scorecard"])
-def test_weights_reach_the_fit(decisions, family, monkeypatch):
-    weighted = fit(decisions, family).model
+def test_weights_reach_the_fit(decisions, known, family, monkeypatch):
+    weighted = known(decisions, family).model
     propensities = weigh_decisions(
         decisions.X, decisions.labelled.arms, decisions.labelled.propensity, learn=np.arange(100)
     )
@@ -176,8 +191,8 @@ def test_weights_reach_the_fit(decisions, family, monkeypatch):
     assert np.abs(weighted.log_odds(X) - unweighted.log_odds(X)).max() > 0.01
 
 
-def test_the_seed_is_what_is_drawn_by(plain):
-    first, other = (fit(plain, "lightgbm", seed).model for seed in (0, 1))
+def test_the_seed_is_what_is_drawn_by(plain, known):
+    first, other = known(plain, "lightgbm").model, fit(plain, "lightgbm", seed=1).model
     assert (first.log_odds(plain.X) != other.log_odds(plain.X)).any()
 
 
@@ -254,7 +269,9 @@ def test_any_arrears_in_the_window_are_read_from_the_events(history, observation
     assert 0 < data.late.sum() < len(labelled)
 
 
-def test_short_arrears_teach_trees_alone_and_the_risk_stays_that_of_a_bad(decisions, monkeypatch):
+def test_short_arrears_teach_trees_alone_and_the_risk_stays_that_of_a_bad(
+    decisions, known, monkeypatch
+):
     seen = []
     grow = BoostedTrees.fit
 
@@ -284,7 +301,7 @@ def test_short_arrears_teach_trees_alone_and_the_risk_stays_that_of_a_bad(decisi
     assert not seen
     X = decisions.X[:99]
     np.testing.assert_array_equal(
-        card.model.log_odds(X), fit(decisions, "scorecard").model.log_odds(X)
+        card.model.log_odds(X), known(decisions, "scorecard").model.log_odds(X)
     )
 
 

@@ -11,6 +11,7 @@ from relimit.data.vocabulary import ARMS, LOSS_GIVEN_DEFAULT
 from relimit.policy import load_policy
 from relimit.policy.arms import tier_of
 from relimit.policy.outcome import Situation
+from relimit.training import optimum
 from relimit.training import settle as settling
 from relimit.training.arm_outcomes import ArmOutcomes
 from relimit.training.figure_ranges import ranges_of
@@ -24,6 +25,17 @@ from relimit.training.waiting import worth_over_nights
 
 SHARE, DAYS = np.array(ARMS).T
 N = 400
+
+
+@pytest.fixture
+def frontier_points():
+    """Few, for what is not about the frontier: each is a search of its own."""
+    return 2
+
+
+@pytest.fixture(autouse=True)
+def _frontier(monkeypatch, frontier_points):
+    monkeypatch.setattr(optimum, "POINTS", frontier_points)
 
 
 def arm(share, days):
@@ -218,6 +230,7 @@ def test_no_group_loses_more_than_the_budget_and_what_it_lost_before(budget, ris
     assert guardrails_of(strict, book, budget).most_loss[0] == 0.5 * limit
 
 
+@pytest.mark.parametrize("frontier_points", [optimum.POINTS])
 def test_the_frontier_rises_and_the_optimised_policy_lies_on_it():
     found = optimise_book(with_value(loss_budget=0.02, group_share=0.0), make_book())
     points = found.frontier
@@ -375,6 +388,7 @@ def lived_loss_rate(book, shares, effect=2.0):
     return lost / freed.sum()
 
 
+@pytest.mark.parametrize("frontier_points", [4])
 def test_the_budget_is_kept_when_the_tiers_take_all_decisions_of_an_account():
     budget = 0.004
     policy = with_value(loss_budget=budget, group_share=0.0, group_loss=1.0)

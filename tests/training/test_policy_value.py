@@ -161,6 +161,7 @@ def test_what_is_left_out_is_counted(rows, found, explored):
     assert few.startswith(f"only {found.bad_accounts} borrowers went bad")
 
 
+@pytest.mark.usefixtures("roughly")
 def test_a_rule_that_never_explores_is_no_witness(tmp_path):
     rows = read(made(tmp_path, "no-exploration", accounts=1_100))
     found = evaluate_policy(rows, Model(), load_policy())
@@ -177,6 +178,7 @@ def test_a_rule_that_never_explores_is_no_witness(tmp_path):
     assert "not known: " in page
 
 
+@pytest.mark.usefixtures("roughly")
 def test_propensities_that_were_not_logged_are_fitted_with_a_warning(explored, rows):
     forgotten = read(explored, forget=True)
     found = evaluate_policy(forgotten, Model(), load_policy())
@@ -185,6 +187,7 @@ def test_propensities_that_were_not_logged_are_fitted_with_a_warning(explored, r
     assert "were not logged" in to_html(evaluation_page(found))
 
 
+@pytest.mark.usefixtures("roughly")
 def test_rows_that_the_model_learnt_from_are_left_out(rows):
     class Trained(Model):
         manifest = {  # noqa: RUF012
@@ -198,6 +201,7 @@ def test_rows_that_the_model_learnt_from_are_left_out(rows):
         evaluate_policy(rows, Trained(), load_policy())
 
 
+@pytest.mark.usefixtures("roughly")
 def test_a_log_without_interest_is_said_to_know_only_the_cost_of_funds(rows, found):
     assert not any("cost of funds" in warning for warning in found.warnings)
     margin = -np.abs(rows.outcomes.margin)
