@@ -116,7 +116,7 @@ class History:
     def _rank(self, series: Series) -> Before:
         if isinstance(series, Part) and not self.few:
             number, whole = series.number, self._ranks(series.whole)
-            return Before(lambda ago: number.take(whole[ago]))
+            return Before(lambda ago: number.take(whole[ago], mode="wrap"))
         me = weakref.proxy(self)  # a cycle would keep the block until the collector runs
         usual = self._rank_usual(series) if self.few else None
         return Before(lambda ago: me.before(series, ago), usual)
@@ -124,7 +124,7 @@ class History:
     def before(self, series: Series, ago: Ends) -> Ints:
         """Return how many rows of a series come before some ends."""
         if ago is None and len(self._heads.row) < self.size:
-            return series.before(self._heads).take(self.account)
+            return series.before(self._heads).take(self.account, mode="wrap")
         return series.before(self.cut(ago))
 
     @once
@@ -292,7 +292,7 @@ class History:
         found = self._summed.get(events)
         if found is None:
             ranks, total = self._ranks(events), self.series(events).total
-            found = self._summed[events] = Before(lambda ago: total.take(ranks[ago]))
+            found = self._summed[events] = Before(lambda ago: total.take(ranks[ago], mode="wrap"))
         return found
 
     def largest(self, events: Events, window: AnyWindow = None) -> Floats:
@@ -358,8 +358,10 @@ class History:
     def last_ts(self, events: Events, back: int = 0) -> tuple[Ints, Bools]:
         """Return when the last visible event happened (µs), and whether there is one."""
         place, there = self.last(events, back)
-        rows = pick(self.series(events).rows, place, there, 0)
-        return pick(self.block.ts, rows, there, 0), there
+        rows = self.series(events).rows
+        if len(rows) == 0:
+            return np.zeros(self.size, np.int64), there
+        return pick(self.block.ts, rows.take(place, mode="wrap"), there, 0), there
 
     def since(self, events: Events) -> Floats:
         """Return the days from the last visible event's `ts` to the snapshot; NaN if never."""
