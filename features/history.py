@@ -358,17 +358,19 @@ class History:
     def last_ts(self, events: Events, back: int = 0) -> tuple[Ints, Bools]:
         """Return when the last visible event happened (µs), and whether there is one."""
         place, there = self.last(events, back)
-        rows = self.series(events).rows
-        if len(rows) == 0:
-            return np.zeros(self.size, np.int64), there
-        return pick(self.block.ts, rows.take(place, mode="wrap"), there, 0), there
+        rows = pick(self.series(events).rows, place, there, 0)
+        return pick(self.block.ts, rows, there, 0), there
 
     def since(self, events: Events) -> Floats:
         """Return the days from the last visible event's `ts` to the snapshot; NaN if never."""
         if self._tabled(events):
             since: Floats = self._since[PLACE[events]]
             return since
-        ts, there = self.last_ts(events)
+        rows = self.series(events).rows
+        if len(rows) == 0:
+            return np.full(self.size, np.nan)
+        place, there = self.last(events)
+        ts = self.block.ts.take(rows.take(place, mode="wrap"), mode="wrap")
         return np.where(there, (self.as_of - ts) / MICROSECONDS_PER_DAY, np.nan)
 
     @once

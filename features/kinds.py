@@ -41,7 +41,7 @@ class ByKind:
         """The rows sorted by kind, ascending within each: bytes are sorted in one pass."""
         if self.size < MANY:
             return np.argsort(self._kind, kind="stable")
-        order: Ints = pc.array_sort_indices(pa.array(self._kind)).to_numpy().astype(np.int64)
+        order: Ints = pc.array_sort_indices(pa.array(self._kind)).to_numpy().view(np.int64)
         return order
 
     @once
@@ -75,16 +75,18 @@ class ByKind:
         return np.asarray(self._kind == PLACE[kind])
 
     def words(self, kind: str) -> Words:
-        """Return a kind's bit vector.
-
-        The flags and words of one kind at a time stay in the processor's cache.
-        """
-        np.equal(self._kind, PLACE[kind], out=self._flags[: self.size])
-        return words_of(self._flags)
+        """Return a kind's bit vector."""
+        return self._words[PLACE[kind]]
 
     @once
-    def _flags(self) -> Bools:
-        return np.zeros(padded(self.size), np.bool_)
+    def _words(self) -> list[Words]:
+        """The bit vectors of all kinds: made one after another, the processor's cache holds them."""
+        flags = np.zeros(padded(self.size), np.bool_)
+        words = []
+        for place in range(len(KINDS)):
+            np.equal(self._kind, place, out=flags[: self.size])
+            words.append(words_of(flags))
+        return words
 
 
 class Kind(Series):

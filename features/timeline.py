@@ -105,7 +105,7 @@ class Timeline:
             return np.where(self._account >= 0, rows, 0)
         if times is None:
             place = self._as_of - (days * MICROSECONDS_PER_DAY + first)
-            place = np.minimum(np.maximum(place, 0, out=place), span - 1, out=place)
+            place.clip(0, span - 1, out=place)
         else:
             moment = self._as_of - days * MICROSECONDS_PER_DAY
             place = np.searchsorted(times, moment, side="right")
