@@ -13,11 +13,6 @@ Floats = NDArray[np.float64]
 FEW: Final = 256
 """Up to so many sums, one call is quicker than one for each row that is added."""
 
-MANY: Final = 2_000
-"""From so many numbers on, what takes a few calls more but no guess is quicker."""
-
-_NAN: Final = np.array(np.nan).view(np.int64)
-
 _ZERO: Final = np.zeros(())
 """As an array: numpy takes as long to look at a number of Python's as to compare few rows."""
 
@@ -31,27 +26,9 @@ def ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
     array([ 0.25,   nan, -1.5 ])
     """
     above: Floats = whole.astype(np.float64)
-    gone = above <= _ZERO
-    if above.size < MANY:
-        above[gone] = np.nan
-    else:
-        _blank(above, gone)
+    above[above <= _ZERO] = np.nan
     result: Floats = part / above
     return result
-
-
-def _blank(numbers: Floats, gone: Bools) -> None:
-    """Write NaN over those that are gone, bit by bit.
-
-    To choose one or the other is a guess for the processor, which costs thrice as much if wrong.
-    """
-    bits = numbers.view(np.int64)
-    keep = gone.astype(np.int64)
-    keep -= 1
-    bits &= keep
-    np.invert(keep, out=keep)
-    keep &= _NAN
-    bits |= keep
 
 
 def days(microseconds: NDArray[Any]) -> Floats:

@@ -70,5 +70,5 @@ class Cut:
         word = words.take(place, mode="wrap")  # the quickest mode; none is beyond
         count: Ints = (word >> _HALF).view(np.int64)
         word &= below
-        count += np.bitwise_count(word).astype(np.int64)  # adding bytes as they are takes longer
+        count += np.bitwise_count(word)
         return count

@@ -13,7 +13,7 @@ from relimit.features.once import once
 from relimit.features.series import Series, running
 
 MANY: Final = 8_192
-"""From so many events on, Arrow sorts them by kind in half of numpy's time; fewer take longer."""
+"""From so many events on, Arrow sorts them by kind more quickly than numpy."""
 
 _PLACES: Final = np.arange(len(KINDS) + 1, dtype=np.uint8)
 _EACH: Final = np.arange(len(KINDS))[:, np.newaxis, np.newaxis]
@@ -80,7 +80,10 @@ class ByKind:
 
     @once
     def _words(self) -> list[Words]:
-        """The bit vectors of all kinds: made one after another, the processor's cache holds them."""
+        """The bit vectors of all kinds.
+
+        One is made after another: the processor's cache holds what each is made from.
+        """
         flags = np.zeros(padded(self.size), np.bool_)
         words = []
         for place in range(len(KINDS)):

@@ -146,10 +146,9 @@ def running(values: Ints | Bools) -> Ints:
     total = np.empty(len(values) + 1, np.int64)
     total[0] = 0
     if values.dtype == np.bool_:
-        total[1:] = (
-            values  # to cast as they are added takes thrice as long, and holds up all threads
-        )
-        return np.add.accumulate(total, out=total)
+        # To cast as they are added takes thrice as long, and holds up all threads.
+        total[1:] = values
+        values = total[1:]
     np.add.accumulate(values, out=total[1:])
     return total
 

@@ -145,9 +145,9 @@ class Timeline:
 
 
 def _falling(length: Ints, longest: int) -> Iterator[tuple[int, Ints | None]]:
-    mine: Ints | None = length
+    """Yield the steps, and where accounts are as long; None from where most are."""
+    most = False
     for power in reversed(range(longest.bit_length())):
-        if mine is not None:
-            mine = np.flatnonzero(length >= 1 << power)
-            mine = mine if 2 * len(mine) <= len(length) else None
-        yield 1 << power, mine
+        mine = None if most else np.flatnonzero(length >= 1 << power)
+        most = mine is None or 2 * len(mine) > len(length)
+        yield 1 << power, None if most else mine

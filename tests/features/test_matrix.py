@@ -103,10 +103,11 @@ def test_details_are_not_read_in_vain(
     tmp_path: Path, events: pa.Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pq.write_table(events, tmp_path / "e.parquet")
-    seen = []
+    seen, read = [], []
 
     def spy(table: pa.Table) -> EventBlock:
         seen.append(blocks_from_table(table).details)
+        read.append("detail" in table.column_names)
         return blocks_from_table(table)
 
     monkeypatch.setattr(feature_stream, "blocks_from_table", spy)
@@ -114,6 +115,7 @@ def test_details_are_not_read_in_vain(
     assert seen == [()]
     compute_features(tmp_path / "e.parquet", snapshots(), names=["coupon_share_365d"])
     assert "coupon:home" in seen[-1]
+    assert read == [False, True]
 
 
 def test_string_ids_give_the_same_numbers(tmp_path: Path, events: pa.Table) -> None:
