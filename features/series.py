@@ -178,7 +178,8 @@ class SparseTable:
         self._grow(int(length.max(initial=0)))
         left = self._flat.take(self._ahead.take(length, mode="wrap") + first, mode="wrap")
         right = self._flat.take(self._behind.take(length, mode="wrap") + last, mode="wrap")
-        return np.maximum(left, right, out=left)
+        found: Floats = np.maximum(left, right, out=left)
+        return found
 
     def _largest_of_few(self, first: Ints, length: Ints) -> Floats:
         """Look at every value of the ranges: levels would cost more calls."""
