@@ -29,6 +29,8 @@ _CONTENT: Final = (
 )
 """What sorts events of one kind at one time, the last first."""
 
+_BYTES: Final = 256
+
 FEW_ROWS: Final = 256
 """Up to so many rows are sorted by every column at once."""
 
@@ -255,10 +257,18 @@ def _event_columns(events: pa.Table) -> dict[str, NDArray[Any]]:
     columns: dict[str, NDArray[Any]] = {"ts": ts, "known_at": _known_at(events["known_at"], ts)}
     words, code = encode(events["kind"])
     places = np.array([PLACE.get(word, -1) for word in _text(words)] or [-1], dtype=np.int8)
-    columns["kind"] = places.take(code)
+    columns["kind"] = _translated(places, code)
     for name, kind in (("amount", np.int64), ("value", np.int32), ("loan_id", np.int64)):
         columns[name], columns[f"has_{name}"] = numbers(events[name], kind)
     return columns
+
+
+def _translated(places: NDArray[np.int8], code: NDArray[Any]) -> NDArray[np.int8]:
+    """Return `places[code]`; as bytes, if there are few, in two thirds of the time."""
+    if len(places) >= _BYTES:
+        return places.take(code)
+    table = places.tobytes().ljust(_BYTES, b"\xff")  # a code of -1 stays one
+    return np.frombuffer(bytearray(code.astype(np.uint8)).translate(table), np.int8)
 
 
 def _times(column: pa.ChunkedArray) -> NDArray[np.int64]:
