@@ -148,9 +148,9 @@ def conform_columns(
     return conform(events, pa.schema(fields), where=where)
 
 
-def block_schema(*, text_ids: bool, lenient: bool) -> pa.Schema:
+def block_schema(*, text_ids: bool, lenient: bool, detail: bool = True) -> pa.Schema:
     """Return the schema of what `conform_events` returns."""
-    return _BLOCK_SCHEMAS[lenient, True][text_ids]
+    return _BLOCK_SCHEMAS[lenient, detail][text_ids]
 
 
 def _block_schema(account_id: pa.DataType, *, lenient: bool, detail: bool) -> pa.Schema:
