@@ -1,6 +1,6 @@
 """A block of whole accounts' events as flat numpy arrays, in one total order."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +28,8 @@ _CONTENT: Final = (
     "has_loan_id",
 )
 """What sorts events of one kind at one time, the last first."""
+
+_BYTES: Final = 256
 
 FEW_ROWS: Final = 256
 """Up to so many rows are sorted by every column at once."""
@@ -94,16 +96,19 @@ def blocks_from_table(events: pa.Table) -> EventBlock:
     DataError
         A column is missing or can't be cast losslessly, or an id, `ts` or `kind` is null.
     """
-    events = conform_events(events, where="events")
+    detail = "detail" in events.column_names
+    events = conform_events(events, where="events", detail=detail)
     account_ids, starts, by_account = group_by_account(events["account_id"])
     if by_account is not None:
         events = events.take(pa.array(by_account))
     columns = _event_columns(events)
-    details, columns["detail"] = _details(events["detail"])
+    details, columns["detail"] = _details(events["detail"]) if detail else _no_details(events)
     return EventBlock(account_ids, starts, details=details, **in_total_order(starts, columns))
 
 
-def conform_events(events: pa.Table, *, where: str, lenient: bool = False) -> pa.Table:
+def conform_events(
+    events: pa.Table, *, where: str, lenient: bool = False, detail: bool = True
+) -> pa.Table:
     """Return the columns of events in the types that blocks are made from.
 
     They are those of `events_schema`, but with room for as many words as a file may have.
@@ -112,13 +117,15 @@ def conform_events(events: pa.Table, *, where: str, lenient: bool = False) -> pa
     ----------
     lenient
         Let events without `ts` or `kind` pass, for `split_unusable`.
+    detail
+        False leaves `detail` out, for whoever doesn't look at it: to write nulls costs time.
 
     Raises
     ------
     DataError
         As in `blocks_from_table`.
     """
-    contract, known = events_schema(), _BLOCK_SCHEMAS[lenient]
+    contract, known = events_schema(), _BLOCK_SCHEMAS[lenient, detail]
     if any(events.schema.equals(schema) for schema in known.values()):
         return events
     check_columns(events.schema, contract, table="events", where=where, rows=events.num_rows)
@@ -137,16 +144,16 @@ def conform_columns(
         As in `blocks_from_table`.
     """
     words = not pa.types.is_integer(events.schema.field("account_id").type)
-    fields = [_BLOCK_SCHEMAS[lenient][words].field(name) for name in names]
+    fields = [_BLOCK_SCHEMAS[lenient, True][words].field(name) for name in names]
     return conform(events, pa.schema(fields), where=where)
 
 
-def block_schema(*, text_ids: bool, lenient: bool) -> pa.Schema:
+def block_schema(*, text_ids: bool, lenient: bool, detail: bool = True) -> pa.Schema:
     """Return the schema of what `conform_events` returns."""
-    return _BLOCK_SCHEMAS[lenient][text_ids]
+    return _BLOCK_SCHEMAS[lenient, detail][text_ids]
 
 
-def _block_schema(account_id: pa.DataType, *, lenient: bool) -> pa.Schema:
+def _block_schema(account_id: pa.DataType, *, lenient: bool, detail: bool) -> pa.Schema:
     schema = events_schema(account_id)
     for name in ("ts", "kind") if lenient else ():
         place = schema.get_field_index(name)
@@ -155,17 +162,19 @@ def _block_schema(account_id: pa.DataType, *, lenient: bool) -> pa.Schema:
         place = schema.get_field_index(name)
         wide = pa.dictionary(pa.int32(), pa.string())
         schema = schema.set(place, schema.field(place).with_type(wide))
-    return schema
+    return schema if detail else schema.remove(schema.get_field_index("detail"))
 
 
 _BLOCK_SCHEMAS: Final = {
-    lenient: {
-        words: _block_schema(pa.string() if words else pa.int64(), lenient=lenient)
+    (lenient, detail): {
+        words: _block_schema(pa.string() if words else pa.int64(), lenient=lenient, detail=detail)
         for words in (False, True)
     }
     for lenient in (False, True)
+    for detail in (False, True)
 }
-"""By whether events without `ts` or `kind` pass, and whether the ids are words."""
+"""By whether events without `ts` or `kind` pass, whether `detail` does, and whether ids are words.
+"""
 
 
 def group_by_account(
@@ -248,10 +257,18 @@ def _event_columns(events: pa.Table) -> dict[str, NDArray[Any]]:
     columns: dict[str, NDArray[Any]] = {"ts": ts, "known_at": _known_at(events["known_at"], ts)}
     words, code = encode(events["kind"])
     places = np.array([PLACE.get(word, -1) for word in _text(words)] or [-1], dtype=np.int8)
-    columns["kind"] = places.take(code)
+    columns["kind"] = _translated(places, code)
     for name, kind in (("amount", np.int64), ("value", np.int32), ("loan_id", np.int64)):
         columns[name], columns[f"has_{name}"] = numbers(events[name], kind)
     return columns
+
+
+def _translated(places: NDArray[np.int8], code: NDArray[Any]) -> NDArray[np.int8]:
+    """Return `places[code]`; as bytes, if there are few, in two thirds of the time."""
+    if len(places) >= _BYTES:
+        return places.take(code)
+    table = places.tobytes().ljust(_BYTES, b"\xff")  # a code of -1 stays one
+    return np.frombuffer(bytearray(code.astype(np.uint8)).translate(table), np.int8)
 
 
 def _times(column: pa.ChunkedArray) -> NDArray[np.int64]:
@@ -289,13 +306,17 @@ def one_chunk(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
+def _no_details(rows: Sized) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    return (), np.full(len(rows), -1, np.int32)
+
+
 def _details(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int32]]:
     """Return the distinct details, sorted, and each row's place among them; −1 for null.
 
     A slice of a row group brings the dictionary of the whole group: only its own words are read.
     """
     if column.null_count == len(column):
-        return (), np.full(len(column), -1, np.int32)
+        return _no_details(column)
     words, code = encode(column)
     seen = np.zeros(len(words) + 1, np.bool_)
     seen[code] = True
@@ -327,9 +348,12 @@ def _total_order(
         return _order_of_few(starts, columns)
     order = None
     inner = starts[1:-1] - 1
-    ascends = known_at[1:] >= known_at[:-1]
-    ascends[inner] = True
-    if not ascends.all():
+    later = known_at[1:] > known_at[:-1]
+    later[inner] = True
+    if later.all():
+        return None
+    alike = np.flatnonzero(~later)
+    if (known_at[alike + 1] < known_at[alike]).any():
         order = np.lexsort((known_at, np.repeat(np.arange(len(starts) - 1), np.diff(starts))))
         known_at = known_at[order]
     tie = known_at[1:] == known_at[:-1]

@@ -168,9 +168,8 @@ def read_groups(
     for large, mine in itertools.groupby(lots, key=lambda lot: lot.rows > WHOLE):
         if large:
             pieces = _pieces(mine, schema, rows, threads=pool is None)
-            tables = made_ahead(
-                (conform_read(piece, where=where, lenient=lenient) for where, piece in pieces), pool
-            )
+            conformed = (_conform(piece, schema, where, lenient) for where, piece in pieces)
+            tables = made_ahead(conformed, pool)
         else:
             reads = (partial(_read, lot, schema, lenient, threads=pool is None) for lot in mine)
             tables = read_ahead(reads, pool, most=most)
@@ -179,7 +178,11 @@ def read_groups(
 
 def _read(lot: Lot, schema: pa.Schema, lenient: bool, *, threads: bool) -> pa.Table:
     names = [name for name in schema.names if name in lot.names]
-    return conform_read(lot.read(names, threads=threads), where=str(lot.path), lenient=lenient)
+    return _conform(lot.read(names, threads=threads), schema, str(lot.path), lenient)
+
+
+def _conform(events: pa.Table, schema: pa.Schema, where: str, lenient: bool) -> pa.Table:
+    return conform_read(events, where=where, lenient=lenient, detail="detail" in schema.names)
 
 
 def _pieces(

@@ -61,7 +61,7 @@ def spill(
         Its threads read and part the rows while those before are written, and sort the next
         buckets while one is used.
     names
-        The columns to read; the others are null.
+        The columns to read; the others are null, or `detail` absent.
     lenient
         See `EventPlan`.
 
@@ -76,7 +76,8 @@ def spill(
         There is no room for the copy.
     """
     lots = list(lots_of(groups, sys.maxsize))
-    copy = _Copy(Borders.of(lots, BUCKET_ROWS, pool), Buckets(folder), lenient)
+    borders = Borders.of(lots, BUCKET_ROWS, pool)
+    copy = _Copy(borders, Buckets(folder), lenient, "detail" in names)
     parts = _parted(copy, made_ahead(_batches(lots, names), pool), pool)
     with _room_needed(folder), copy.buckets.opened():
         for part in parts:
@@ -108,6 +109,7 @@ class _Copy:
     borders: Borders
     buckets: Buckets
     lenient: bool
+    detail: bool
     kinds: Vocabulary = field(default_factory=Vocabulary)
     layouts: Layouts = field(default_factory=Layouts)
 
@@ -131,7 +133,7 @@ def _parted(
 def _part(copy: _Copy, batch: _Batch) -> Parted | None:
     """Return a batch of events parted by account; None if none is anybody's."""
     path, rows = batch
-    events = conform_read(rows, where=str(path), lenient=copy.lenient)
+    events = conform_read(rows, where=str(path), lenient=copy.lenient, detail=copy.detail)
     if not events.num_rows:
         return None
     numbers, texts = numbers_of(events, copy.kinds)
@@ -144,7 +146,8 @@ def _sorted_bucket(copy: _Copy, number: int) -> pa.Table:
     """Read a bucket, and sort its rows by account and by when they were known."""
     layout = copy.layouts.widest
     rows, content = copy.buckets.take(number, layout)
-    schema = block_schema(text_ids=copy.borders.of_text, lenient=copy.lenient)
+    words = copy.borders.of_text
+    schema = block_schema(text_ids=words, lenient=copy.lenient, detail=copy.detail)
     texts = {name: _text(layout, rows, name, content) for name in texts_of(schema)}
     account, ids = layout.column(rows, "account_id"), None
     if "account_id" in texts:

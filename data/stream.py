@@ -85,7 +85,7 @@ def iter_event_tables(
 
     That leaves the work on each block to whoever takes it, another thread for instance; the threads
     of `pool` also read ahead. Accounts that were not asked for may come along: copying the rest can
-    cost more than they do. The columns `without` are not read: they are null.
+    cost more than they do. The columns `without` are not read: they are null, or `detail` absent.
     """
     return EventPlan.of(path, accounts=accounts, without=without).tables(rows, pool)
 

@@ -27,10 +27,10 @@ def with_account(events: pa.Table) -> pa.Table:
     return events.filter(ids.is_valid()) if ids.null_count else events
 
 
-def conform_read(events: pa.Table, *, where: str, lenient: bool) -> pa.Table:
+def conform_read(events: pa.Table, *, where: str, lenient: bool, detail: bool = True) -> pa.Table:
     """Return events as `conform_events` does; leniently, those without an account are left out."""
     named = with_account(events) if lenient else events
-    return conform_events(named, where=where, lenient=lenient)
+    return conform_events(named, where=where, lenient=lenient, detail=detail)
 
 
 def split_unusable(events: pa.Table) -> tuple[pa.Table, pa.Table]:

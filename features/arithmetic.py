@@ -116,8 +116,8 @@ def pick(source: NDArray[Any], place: Ints, there: Bools, otherwise: Any) -> NDA
     """Return `source[place]` where `there`, else `otherwise`; the source may be empty."""
     if len(source) == 0:
         return np.full(place.shape, otherwise)
+    found = source[place] if place.size <= FEW else source.take(place, mode="wrap")
     if isinstance(otherwise, float):
-        return np.where(there, source[place], otherwise)
-    found = source[place]
+        return np.where(there, found, otherwise)
     found[~there] = otherwise
     return found

@@ -30,14 +30,9 @@ def words_of(chosen: Bools) -> Words:
     chosen
         `[padded(events)]` which rows have a bit.
     """
-    return counted(np.packbits(chosen, bitorder="little"))
-
-
-def counted(bits: NDArray[np.uint8]) -> Words:
-    """Return the words of bit vectors, `[..., bytes]` with the first row in the lowest bit."""
-    words = bits.view("<u4").astype(np.uint64)
+    words = np.packbits(chosen, bitorder="little").view("<u4").astype(np.uint64)
     count = np.bitwise_count(words).astype(np.uint64)  # to add up bytes holds up all threads
-    before = np.add.accumulate(count, axis=-1)
+    before = np.add.accumulate(count)
     before -= count
     before <<= _HALF
     words |= before
@@ -61,7 +56,7 @@ class Cut:
     def _bits(self) -> tuple[Ints, Words]:
         """The word that has each row's bit, and the bits of the rows before it in that word."""
         if self._known_bits is None:
-            self._known_bits = self.row >> 5, _BELOW.take(self.row & (_WORD - 1))
+            self._known_bits = self.row >> 5, _BELOW.take(self.row & (_WORD - 1), mode="wrap")
         return self._known_bits
 
     def __getitem__(self, place: int | slice | list[int]) -> "Cut":
@@ -72,8 +67,8 @@ class Cut:
     def count(self, words: Words) -> Ints:
         """Return how many bits come before each row."""
         place, below = self._bits
-        word = words.take(place)
+        word = words.take(place, mode="wrap")  # the quickest mode; none is beyond
         count: Ints = (word >> _HALF).view(np.int64)
         word &= below
-        count += np.bitwise_count(word).astype(np.int64)  # adding bytes as they are takes longer
+        count += np.bitwise_count(word)
         return count

@@ -84,9 +84,16 @@ def _place_among(ago: Ends, whole: tuple[int, ...]) -> Place | None:
 
 
 def as_slice(places: list[int]) -> slice | list[int]:
-    """Return a slice if the places follow each other: what it takes of an array is not copied."""
-    span = slice(places[0], places[-1] + 1)
-    return span if places == list(range(span.start, span.stop)) else places
+    """Return a slice if the places rise evenly: what it takes of an array is not copied.
+
+    Examples
+    --------
+    >>> as_slice([1, 2, 3]), as_slice([2, 4]), as_slice([0, 1, 3])
+    (slice(1, 4, 1), slice(2, 5, 2), [0, 1, 3])
+    """
+    step = max(places[1] - places[0], 1) if len(places) > 1 else 1
+    span = slice(places[0], places[-1] + 1, step)
+    return span if places == list(range(*span.indices(span.stop))) else places
 
 
 def around(before: Before, window: AnyWindow) -> tuple[Ints, Ints]:

@@ -116,7 +116,7 @@ class History:
     def _rank(self, series: Series) -> Before:
         if isinstance(series, Part) and not self.few:
             number, whole = series.number, self._ranks(series.whole)
-            return Before(lambda ago: number.take(whole[ago]))
+            return Before(lambda ago: number.take(whole[ago], mode="wrap"))
         me = weakref.proxy(self)  # a cycle would keep the block until the collector runs
         usual = self._rank_usual(series) if self.few else None
         return Before(lambda ago: me.before(series, ago), usual)
@@ -124,7 +124,7 @@ class History:
     def before(self, series: Series, ago: Ends) -> Ints:
         """Return how many rows of a series come before some ends."""
         if ago is None and len(self._heads.row) < self.size:
-            return series.before(self._heads).take(self.account)
+            return series.before(self._heads).take(self.account, mode="wrap")
         return series.before(self.cut(ago))
 
     @once
@@ -292,7 +292,7 @@ class History:
         found = self._summed.get(events)
         if found is None:
             ranks, total = self._ranks(events), self.series(events).total
-            found = self._summed[events] = Before(lambda ago: total.take(ranks[ago]))
+            found = self._summed[events] = Before(lambda ago: total.take(ranks[ago], mode="wrap"))
         return found
 
     def largest(self, events: Events, window: AnyWindow = None) -> Floats:
@@ -366,7 +366,11 @@ class History:
         if self._tabled(events):
             since: Floats = self._since[PLACE[events]]
             return since
-        ts, there = self.last_ts(events)
+        rows = self.series(events).rows
+        if len(rows) == 0:
+            return np.full(self.size, np.nan)
+        place, there = self.last(events)
+        ts = self.block.ts.take(rows.take(place, mode="wrap"), mode="wrap")
         return np.where(there, (self.as_of - ts) / MICROSECONDS_PER_DAY, np.nan)
 
     @once

@@ -138,22 +138,27 @@ class Part(Series):
         cut = row if isinstance(row, Cut) else Cut(row)
         if cut.row.size <= LOOKUPS:
             return self.rows.searchsorted(cut.row)
-        return self.number.take(self.whole.before(cut))
+        return self.number.take(self.whole.before(cut), mode="wrap")
 
 
 def running(values: Ints | Bools) -> Ints:
     """Return `[m + 1]` int64: the sum of the values before each place."""
     total = np.empty(len(values) + 1, np.int64)
     total[0] = 0
-    total[1:] = values  # to cast as they are added takes thrice as long, and holds up all threads
-    return np.add.accumulate(total, out=total)
+    if values.dtype == np.bool_:
+        # To cast as they are added takes thrice as long, and holds up all threads.
+        total[1:] = values
+        values = total[1:]
+    np.add.accumulate(values, out=total[1:])
+    return total
 
 
 class SparseTable:
     """Answers which value is the largest in a range (Bender and Farach-Colton 2000).
 
     Level k holds the maximum of the 2**k values from each place on; two overlapping halves cover
-    any range. Levels are added as far as the longest range needs.
+    any range. Levels are added as far as the longest range needs. An empty range finds NaN in a
+    level of its own: to ask of each range whether it is empty would be a guess for the processor.
 
     Parameters
     ----------
@@ -163,24 +168,18 @@ class SparseTable:
 
     def __init__(self, value: Ints) -> None:
         self._value = value
-        self._flat = value
-        self._levels = 1
-        self._highest = value
-        self._ahead = np.zeros(2, np.int64)
-        self._behind = np.array([0, -1])
+        self._levels = 0
 
     def largest(self, first: Ints, last: Ints) -> Floats:
         """Return the largest of the values `first:last`; NaN where that is empty."""
         length = last - first
         if length.size <= RANGES:
             return self._largest_of_few(last - length, length)
-        longest = int(length.max(initial=0))
-        if longest == 0:
-            return np.full(length.shape, np.nan)
-        self._grow(longest)
-        left = self._flat.take(self._ahead.take(length) + first, mode="clip")
-        right = self._flat.take(self._behind.take(length) + last, mode="clip")
-        return np.where(length > 0, np.maximum(left, right, out=left), np.nan)
+        self._grow(int(length.max(initial=0)))
+        left = self._flat.take(self._ahead.take(length, mode="wrap") + first, mode="wrap")
+        right = self._flat.take(self._behind.take(length, mode="wrap") + last, mode="wrap")
+        found: Floats = np.maximum(left, right, out=left)
+        return found
 
     def _largest_of_few(self, first: Ints, length: Ints) -> Floats:
         """Look at every value of the ranges: levels would cost more calls."""
@@ -189,11 +188,18 @@ class SparseTable:
         found = [max(some, default=np.nan) for some in values]
         return np.array(found, np.float64).reshape(length.shape)
 
-    def _grow(self, longest: int) -> None:
-        """Add levels, and by a range's length how far its halves lie from its ends.
+    def _begin(self) -> None:
+        """Make the level of the values themselves, and that of empty ranges."""
+        size = len(self._value)
+        self._highest = self._value.astype(np.float64)
+        self._flat = np.concatenate((self._highest, np.full(size + 1, np.nan)))
+        self._ahead, self._behind = np.array([size, 0]), np.array([size, -1])
+        self._levels = 1
 
-        An empty range has any halves.
-        """
+    def _grow(self, longest: int) -> None:
+        """Add levels, and by a range's length how far its halves lie from its ends."""
+        if self._levels == 0:
+            self._begin()
         flat, ahead, behind = [self._flat], [self._ahead], [self._behind]
         begin = len(self._flat)
         while (width := 1 << self._levels) <= longest:

@@ -145,3 +145,12 @@ def test_what_breaks_the_contract_is_refused(column: str, data: pa.Array, messag
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(DataError, match="column kind is missing"):
         blocks_from_table(events(account_id=[1], ts=[5], amount=[1]))
+
+
+@pytest.mark.parametrize("unknown", [0, 200, 253, 254, 255, 300])
+def test_kinds_are_told_among_many_unknown_words(unknown: int) -> None:
+    words = [*(f"strange {number}" for number in range(unknown)), *KINDS]
+    kind = [*reversed(words), *words]
+    rows = list(range(len(kind)))
+    block = blocks_from_table(events(account_id=[1] * len(kind), ts=rows, kind=kind, amount=rows))
+    assert block.kind.tolist() == [KINDS.index(word) if word in KINDS else -1 for word in kind]

@@ -99,14 +99,18 @@ def test_only_features_that_say_so_look_at_details(tmp_path: Path, events: pa.Ta
         assert np.array_equal(found, whole[:, columns], equal_nan=True)
 
 
+@pytest.mark.parametrize("in_order", [True, False])
 def test_details_are_not_read_in_vain(
-    tmp_path: Path, events: pa.Table, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, events: pa.Table, monkeypatch: pytest.MonkeyPatch, in_order: bool
 ) -> None:
-    pq.write_table(events, tmp_path / "e.parquet")
-    seen = []
+    order = np.random.default_rng(0).permutation(events.num_rows)
+    table = events if in_order else events.take(pa.array(order))
+    pq.write_table(table, tmp_path / "e.parquet", row_group_size=100)
+    seen, read = [], []
 
     def spy(table: pa.Table) -> EventBlock:
         seen.append(blocks_from_table(table).details)
+        read.append("detail" in table.column_names)
         return blocks_from_table(table)
 
     monkeypatch.setattr(feature_stream, "blocks_from_table", spy)
@@ -114,6 +118,7 @@ def test_details_are_not_read_in_vain(
     assert seen == [()]
     compute_features(tmp_path / "e.parquet", snapshots(), names=["coupon_share_365d"])
     assert "coupon:home" in seen[-1]
+    assert read == [False, True]
 
 
 def test_string_ids_give_the_same_numbers(tmp_path: Path, events: pa.Table) -> None:

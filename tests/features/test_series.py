@@ -1,5 +1,7 @@
 """Series: how many rows come before others, and extremes over ranges, against plain loops."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from relimit.data.vocabulary import KINDS
 from relimit.features.bits import Cut
-from relimit.features.kinds import ByKind, Kind
+from relimit.features.kinds import MANY, ByKind, Kind
 from relimit.features.series import LOOKUPS, Series, SparseTable
 
 
@@ -44,6 +46,29 @@ def test_rows_are_counted_in_a_block_of_many_words() -> None:
     chosen = np.arange(300_000) % 3 == 0
     row = np.array([*range(0, 300_000, 997), 300_000])
     assert np.array_equal(a_kind(chosen, np.zeros(300_000, np.int64)).before(row), (row + 2) // 3)
+
+
+@pytest.mark.parametrize("size", [0, 1, MANY - 1, MANY])
+def test_rows_of_each_kind_ascend_and_those_of_no_kind_come_last(size: int) -> None:
+    rng = np.random.default_rng(size)
+    kind = rng.integers(-1, len(KINDS), size).astype(np.int8)
+    amount = rng.integers(-9, 9, size)
+    by_kind = ByKind(kind, amount)
+    ranks = [code if code >= 0 else len(KINDS) for code in kind.tolist()]
+    assert by_kind.order.tolist() == sorted(range(size), key=lambda row: (ranks[row], row))
+    for name in KINDS:
+        mine = [row for row in range(size) if kind[row] == KINDS.index(name)]
+        series = Kind(name, by_kind)
+        assert series.rows.tolist() == mine
+        assert series.value.tolist() == amount[mine].tolist()
+        totals = itertools.accumulate(amount[mine].tolist(), initial=0)
+        assert (series.total - series.total[0]).tolist() == list(totals)
+
+
+@pytest.mark.parametrize("size", [0, 5])
+def test_many_empty_ranges_have_no_largest(size: int) -> None:
+    place = np.arange(500) % (size + 1)
+    assert np.isnan(SparseTable(np.zeros(size, np.int64)).largest(place, place)).all()
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 64, 65, 500])

@@ -58,6 +58,16 @@ def test_the_rows_known_by_a_moment_are_found(
     assert found.tolist() == expected
 
 
+def test_a_long_account_among_short_ones_is_searched_to_its_end() -> None:
+    lengths = [3] * 50 + [1000] + [3] * 50
+    block = a_block(lengths, 400, np.random.default_rng(0))
+    account = np.arange(20 * len(lengths)) % len(lengths)
+    timeline = Timeline(block, account, np.full(len(account), 500 * DAY))
+    assert len(account) >= MANY
+    for found in (timeline.rows(0), *timeline.rows(np.array([[0], [1]]))):
+        assert found.tolist() == block.starts[account + 1].tolist()
+
+
 @pytest.mark.parametrize("asked", [1, MANY // 2, MANY])
 @pytest.mark.parametrize("accounts", [0, 1, 9])
 def test_several_ends_at_once_are_those_found_one_by_one(asked: int, accounts: int) -> None:
