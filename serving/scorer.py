@@ -108,7 +108,7 @@ class Scorer:
         row = decisions.row(0)
         if analyst:
             texts = analyst_texts(self.policy, decisions)
-            row |= {f"text_analyst_{name}": told[0].as_py() for name, told in texts.items()}
+            row |= {f"text_analyst_{name}": told[0] for name, told in texts.items()}
         return row
 
     def decide_block(self, block: EventBlock, prepayments: Prepayments) -> Decisions:
