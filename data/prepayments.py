@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any, Final, Self
 
 import numpy as np
@@ -57,7 +58,10 @@ class Prepayments:
 
     def take(self, rows: NDArray[Any]) -> Self:
         """Return some rows, by index or by mask."""
-        return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+        return type(self)(*(part[rows] for part in _columns(self)))
+
+
+_columns: Final = attrgetter(*(f.name for f in fields(Prepayments)))
 
 
 def decision_id(account_id: object, as_of: int, prepaid: int) -> str:
@@ -78,7 +82,9 @@ def decision_id(account_id: object, as_of: int, prepaid: int) -> str:
     return blake2b(text.encode(), digest_size=10).hexdigest()
 
 
-def find_prepayments(block: EventBlock, since: int, as_of: int) -> Prepayments:
+def find_prepayments(
+    block: EventBlock, since: int, as_of: int, *, latest: bool = False
+) -> Prepayments:
     """Find the prepayments learned of in `(since, as_of]` and group them into decisions.
 
     Prepayments of one account are grouped greedily in the order in which the lender learned of
@@ -92,6 +98,8 @@ def find_prepayments(block: EventBlock, since: int, as_of: int) -> Prepayments:
         Whole accounts; events later than `as_of` change nothing.
     since, as_of
         Microseconds UTC.
+    latest
+        Return the last of the decisions alone.
 
     Examples
     --------
@@ -120,6 +128,8 @@ def find_prepayments(block: EventBlock, since: int, as_of: int) -> Prepayments:
     known_at = block.known_at[places]
     first = _group_starts(account, known_at)
     last = np.append(first[1:], places.size)[: first.size] - 1
+    if latest:
+        first, last = first[-1:], last[-1:]
     prepaid = np.add.reduceat(block.amount[places], first) if first.size else first
     account, decided = account[first], known_at[last]
     ids = block.account_ids[account]

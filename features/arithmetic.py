@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from relimit.data.vocabulary import MICROSECONDS_PER_DAY
 from relimit.features.bits import Bools, Ints
+from relimit.features.cells import Asked
 
 Floats = NDArray[np.float64]
 
@@ -17,7 +18,7 @@ _ZERO: Final = np.zeros(())
 """As an array: numpy takes as long to look at a number of Python's as to compare few rows."""
 
 
-def ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
+def ratio(part: NDArray[Any], whole: NDArray[Any] | Asked) -> Floats:
     """Return `part / whole`; NaN where the whole is not above zero, or either is NaN.
 
     Examples
@@ -25,6 +26,9 @@ def ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
     >>> ratio(np.array([1, 1, -3]), np.array([4, 0, 2]))
     array([ 0.25,   nan, -1.5 ])
     """
+    if isinstance(whole, Asked):
+        asked: Floats = whole.under(part)
+        return asked
     above: Floats = whole.astype(np.float64)
     above[above <= _ZERO] = np.nan
     result: Floats = part / above
@@ -44,7 +48,7 @@ def mean_of_recent(recent: Floats) -> Floats:
     snapshots, and a snapshot must not depend on which others come along.
     """
     gone = np.isnan(recent)
-    return ratio(_sum_of_recent(_without(gone, recent.copy())), _count(~gone))
+    return ratio(sum_down(_without(gone, recent.copy())), _count(~gone))
 
 
 def _without(gone: Bools, recent: Floats) -> Floats:
@@ -59,7 +63,8 @@ def _count(there: Bools) -> Ints:
     return count
 
 
-def _sum_of_recent(recent: Floats) -> Floats:
+def sum_down(recent: Floats) -> Floats:
+    """Return the sum down each column, one row added after another."""
     if recent[0].size <= FEW:
         added: Floats = np.add.accumulate(recent, axis=0)[-1]
         return added
@@ -92,9 +97,9 @@ def slope_of_recent(recent: Floats) -> Floats:
     """
     gone = np.isnan(recent)
     step = np.broadcast_to(-np.arange(len(recent), dtype=np.float64)[:, np.newaxis], recent.shape)
-    off = step - ratio(_sum_of_recent(_without(gone, step.copy())), _count(~gone))
-    rise = _sum_of_recent(_without(gone, off * recent))
-    return ratio(rise, _sum_of_recent(_without(gone, off * off)))
+    off = step - ratio(sum_down(_without(gone, step.copy())), _count(~gone))
+    rise = sum_down(_without(gone, off * recent))
+    return ratio(rise, sum_down(_without(gone, off * off)))
 
 
 def variation_of_recent(recent: Floats) -> Floats:
@@ -104,9 +109,9 @@ def variation_of_recent(recent: Floats) -> Floats:
     """
     gone = np.isnan(recent)
     count = _count(~gone)
-    mean = ratio(_sum_of_recent(_without(gone, recent.copy())), count)
+    mean = ratio(sum_down(_without(gone, recent.copy())), count)
     off = recent - mean
-    deviation = np.sqrt(ratio(_sum_of_recent(_without(gone, off * off)), count))
+    deviation = np.sqrt(ratio(sum_down(_without(gone, off * off)), count))
     variation = ratio(deviation, mean)
     variation[count < 2] = np.nan
     return variation

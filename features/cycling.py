@@ -5,6 +5,7 @@ from relimit.features.arithmetic import days, median_of_recent, ratio
 from relimit.features.history import Floats, History, Ints, Select, Window
 from relimit.features.registry import feature
 from relimit.features.sequences import cycles, holds, soon_after
+from relimit.features.series import Series
 
 SOURCE = "practice: early-warning rules for cash cycled through revolving lines"
 
@@ -48,8 +49,11 @@ def hold_min(h: History, w: Window) -> Floats:
 )
 def hold_short_share(h: History, w: Window) -> Floats:
     """Share of prepayments in the trailing {w} days of loans that were held under 7 days."""
-    short = h.part("short holds", holds(h), lambda held: (held.value < SHORT, held.value))
-    return ratio(h.count(short, w), h.count(holds(h), w))
+    return ratio(h.count(h.found(_short_holds), w), h.count(holds(h), w))
+
+
+def _short_holds(h: History) -> Series:
+    return h.part("short holds", holds(h), lambda held: (held.value < SHORT, held.value))
 
 
 @feature(

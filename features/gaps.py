@@ -5,6 +5,7 @@ from relimit.features.arithmetic import days, ratio
 from relimit.features.history import Floats, History, Window
 from relimit.features.registry import feature
 from relimit.features.sequences import redraws
+from relimit.features.series import Series
 
 SOURCE = "practice: time between uses of a line, as in inter-purchase times of marketing"
 
@@ -39,6 +40,8 @@ def redraw_gap_trend(h: History, w: Window) -> Floats:
 @feature("redraw_day_share_{w}d", windows=(365,), unit="ratio", risk=0, null=NONE)
 def redraw_day_share(h: History, w: Window) -> Floats:
     """Share of gaps from a prepayment to the next draw under 24 hours, trailing {w} days."""
-    gaps = redraws(h)
-    quick = h.part("redraws in a day", gaps, lambda gap: (gap.value < DAY, gap.value))
-    return ratio(h.count(quick, w), h.count(gaps, w))
+    return ratio(h.count(h.found(_quick_redraws), w), h.count(redraws(h), w))
+
+
+def _quick_redraws(h: History) -> Series:
+    return h.part("redraws in a day", redraws(h), lambda gap: (gap.value < DAY, gap.value))

@@ -26,10 +26,12 @@ from relimit.features.timeline import Timeline
 from relimit.features.usual import (
     DAYS_AGO,
     FEW,
+    RECENT,
+    USUAL,
     Usual,
     UsualKinds,
     place_of_end,
-    place_of_window,
+    places_of_window,
 )
 
 __all__ = ["Bools", "Events", "Floats", "History", "Ints", "Select", "Window", "pick"]
@@ -66,8 +68,6 @@ class History:
         self._timeline = Timeline(block, account, as_of)
         self._ranked: dict[Events, Before] = {}
         self._summed: dict[Events, Before] = {}
-        self._counts: dict[Events, Usual] = {}
-        self._sums: dict[Events, Usual] = {}
         self._cache: dict[Hashable, Any] = {}
 
     def cached(self, key: Hashable, compute: Callable[[], Any]) -> Any:
@@ -75,6 +75,16 @@ class History:
         if key not in self._cache:
             self._cache[key] = compute()
         return self._cache[key]
+
+    def at(self, name: str, compute: Callable[[Any], Any], ago: int | tuple[int, ...]) -> Any:
+        """Return what `compute` finds some days ago, once; few snapshots have all usual days.
+
+        It takes one number of days or several, and returns `[snapshots]` or `[ends, snapshots]`.
+        """
+        place = place_of_end(ago) if self.few else None
+        if place is None:
+            return self.cached(("at", name, ago), lambda: compute(ago))
+        return self.cached(("at", name), lambda: compute(USUAL))[place]
 
     @property
     def start(self) -> Ints:
@@ -100,7 +110,7 @@ class History:
 
     @once
     def _rows(self) -> Before:
-        return Before(self._timeline.rows_at, self._usual_ends if self.few else None)
+        return Before(self._timeline.rows_at, self.usual_ends if self.few else None)
 
     def _ranks(self, events: Events) -> Before:
         """Return how many of some events come before each end."""
@@ -118,7 +128,7 @@ class History:
             number, whole = series.number, self._ranks(series.whole)
             return Before(lambda ago: number.take(whole[ago], mode="wrap"))
         me = weakref.proxy(self)  # a cycle would keep the block until the collector runs
-        usual = self._rank_usual(series) if self.few else None
+        usual = self.usual_kinds.ranks_of(series) if self.few else None
         return Before(lambda ago: me.before(series, ago), usual)
 
     def before(self, series: Series, ago: Ends) -> Ints:
@@ -132,41 +142,20 @@ class History:
         """Where the accounts begin, and 0 for those without events, whose place is -1."""
         return Cut(np.append(self.block.starts[:-1], 0))
 
-    def _usual_ranks(self, events: Events) -> Ints:
-        """Return `[usual, snapshots]` how many of some events come before each usual end."""
-        return np.asarray(self._ranks(events).usual)
-
-    def _rank_usual(self, series: Series) -> Ints:
-        if isinstance(series, Kind):
-            ranks: Ints = self._usual_kinds.ranks[PLACE[series.kind]]
-            return ranks
-        return series.before(self._usual_ends)
-
     @once
-    def _usual_ends(self) -> Ints:
+    def usual_ends(self) -> Ints:
         """`[usual, snapshots]`: the account's start, and the ends of the usual days ago."""
         return np.concatenate((self.start[np.newaxis], self._timeline.rows(DAYS_AGO)))
 
     @once
-    def _usual_kinds(self) -> UsualKinds:
-        return UsualKinds(self._by_kind, self._usual_ends)
+    def usual_kinds(self) -> UsualKinds:
+        """All kinds at the usual ends, where snapshots are few."""
+        return UsualKinds(self._by_kind, self.usual_ends, self.block.ts, self.as_of)
 
     def _usual(self, events: Events, *, sums: bool) -> Usual:
         """Return how many events lie around the usual ends, of few snapshots, or their sums."""
-        known = self._sums if sums else self._counts
-        found = known.get(events)
-        if found is None:
-            series = events if isinstance(events, str) else self.series(events)
-            if isinstance(series, str | Kind):
-                kinds = self._usual_kinds.sums if sums else self._usual_kinds.counts
-                found = kinds.of_kind(series)
-            elif series is events:
-                ranks = self._usual_ranks(series)
-                found = Usual.of(series.total.take(ranks) if sums else ranks)
-            else:
-                found = self._usual(series, sums=sums)
-            known[events] = found
-        return found
+        series = events if isinstance(events, str) else self.series(events)
+        return self.usual_kinds.of(series, sums=sums)
 
     def series(self, events: Events) -> Series:
         """Return the block's events of a kind or selection, with their amounts in fen."""
@@ -187,9 +176,8 @@ class History:
         whole = self.series(events.kind)
         if events.takes_any:
             return whole
-        if events.reads_detail and not events.among(self.block.details):
-            return self._nothing
-        return self._part(whole, events.chosen(self.block, whole.rows))
+        chosen = events.chosen(self.block, whole.rows)
+        return self._nothing if chosen is None else self._part(whole, chosen)
 
     def _part(self, whole: Series, chosen: Bools, value: Ints | None = None) -> Series:
         return Part(whole, chosen, value) if np.count_nonzero(chosen) else self._nothing
@@ -199,6 +187,14 @@ class History:
         """A series without rows, the same for all that have none: what is asked of it is known."""
         none = np.empty(0, np.int64)
         return Series(none, none, len(self.block.kind))
+
+    def without(self, kind: str) -> bool:
+        """Return whether the block has no event of a kind."""
+        return len(self.series(kind).rows) == 0
+
+    def found(self, find: Callable[..., Series], *given: Any) -> Series:
+        """Return the series that a function finds in this history: so can be told which, unseen."""
+        return find(self, *given)
 
     def derive(self, name: str, compute: Callable[[], tuple[Ints, Ints]]) -> Series:
         """Return a series of the caller's own: `compute` gives ascending rows and int64 values.
@@ -228,7 +224,7 @@ class History:
         return found
 
     @once
-    def _without_amounts(self) -> Bools:
+    def without_amounts(self) -> Bools:
         """`[kinds]`: whether any event of a kind has no amount."""
         if self.block.has_amount.all():
             return np.zeros(len(KINDS), np.bool_)
@@ -242,7 +238,7 @@ class History:
             found = self.series(events)
             if not isinstance(events, Series):
                 kind = events if isinstance(events, str) else events.kind
-                if self._without_amounts[PLACE[kind]]:
+                if self.without_amounts[PLACE[kind]]:
                     found = self._part(found, self.block.has_amount[found.rows])
             self._amounts[events] = found
         return found
@@ -262,17 +258,17 @@ class History:
 
     def count(self, events: Events, window: AnyWindow = None) -> Ints:
         """Return how many events are visible in a window; None is ever."""
-        place = place_of_window(window) if self.few else None
-        if place is not None:
-            return self._usual(events, sums=False).after[place]
+        places = places_of_window(window) if self.few else None
+        if places is not None:
+            return self._usual(events, sums=False).within(*places)
         first, last = self.span(events, window)
         return last - first
 
     def sum(self, events: Events, window: AnyWindow = None) -> Ints:
         """Return the sum of the visible amounts (fen) or values in a window; None is ever."""
-        place = place_of_window(window) if self.few else None
-        if place is not None:
-            return self._usual(events, sums=True).after[place]
+        places = places_of_window(window) if self.few else None
+        if places is not None:
+            return self._usual(events, sums=True).within(*places)
         first, last = around(self._totals(events), window)
         return last - first
 
@@ -314,6 +310,10 @@ class History:
         """Return whether the last event of these was looked up with those of all kinds."""
         return self.few and isinstance(events, str) and len(self.block.kind) > 0
 
+    def _tells_amounts(self, events: Events) -> TypeGuard[str]:
+        """Return whether the last events' amounts were looked up too."""
+        return self._tabled(events) and not self.without_amounts[PLACE[events]]
+
     def last(self, events: Events, back: int = 0) -> tuple[Ints, Bools]:
         """Return the place of the last visible event (or `back` before it), and if there is one.
 
@@ -325,16 +325,20 @@ class History:
     def last_row(self, events: Events) -> Ints:
         """Return the block's row of the last visible event; −1 if there is none."""
         if self._tabled(events):
-            rows: Ints = self._usual_kinds.last_row[PLACE[events]]
+            rows: Ints = self.usual_kinds.last_row[PLACE[events]]
             return rows
         place, there = self.last(events)
         return pick(self.series(events).rows, place, there, -1)
 
     def last_amount(self, events: Events, back: int = 0) -> Floats:
         """Return the amount (fen) or value of the last visible event with one; NaN if none has."""
-        if back == 0 and self._tabled(events) and not self._without_amounts[PLACE[events]]:
-            amount: Floats = self._usual_kinds.last_amount[PLACE[events]]
+        if self._tells_amounts(events) and back < RECENT:
+            amount: Floats = self.usual_kinds.recent[back, PLACE[events]]
             return amount
+        found: Floats = self.cached(("last", events, back), lambda: self._last_amount(events, back))
+        return found
+
+    def _last_amount(self, events: Events, back: int) -> Floats:
         series = self.amounts(events)
         place, there = self.last(series, back)
         return pick(series.value, place, there, np.nan)
@@ -344,8 +348,11 @@ class History:
 
         Several numbers of days give `[ends, snapshots]`.
         """
-        if ago == 0 and self._tabled(events):
-            return self.last_amount(events)
+        if self._tells_amounts(events):
+            usual = place_of_end(ago)
+            if usual is not None:
+                amount: Floats = self.usual_kinds.amounts[PLACE[events]][usual]
+                return amount
         series = self.amounts(events)
         ranks = self._ranks(series)
         place = ranks[ago] - 1
@@ -357,14 +364,18 @@ class History:
 
     def last_ts(self, events: Events, back: int = 0) -> tuple[Ints, Bools]:
         """Return when the last visible event happened (µs), and whether there is one."""
-        place, there = self.last(events, back)
-        rows = pick(self.series(events).rows, place, there, 0)
+        if back == 0 and self._tabled(events):
+            rows = self.usual_kinds.last_row[PLACE[events]]
+            there = rows >= 0
+        else:
+            place, there = self.last(events, back)
+            rows = pick(self.series(events).rows, place, there, 0)
         return pick(self.block.ts, rows, there, 0), there
 
     def since(self, events: Events) -> Floats:
         """Return the days from the last visible event's `ts` to the snapshot; NaN if never."""
         if self._tabled(events):
-            since: Floats = self._since[PLACE[events]]
+            since: Floats = self.usual_kinds.since[PLACE[events]]
             return since
         rows = self.series(events).rows
         if len(rows) == 0:
@@ -372,10 +383,6 @@ class History:
         place, there = self.last(events)
         ts = self.block.ts.take(rows.take(place, mode="wrap"), mode="wrap")
         return np.where(there, (self.as_of - ts) / MICROSECONDS_PER_DAY, np.nan)
-
-    @once
-    def _since(self) -> Floats:
-        return self._usual_kinds.since(self.block.ts, self.as_of)
 
     def recent(self, events: Events, most: int) -> Floats:
         """Return the last `most` visible amounts or values, latest first: `[most, snapshots]`.
@@ -389,10 +396,7 @@ class History:
 
     def variation(self, events: Events, most: int) -> Floats:
         """Return the coefficient of variation of what `recent` gives; see `variation_of_recent`."""
-        if self._tabled(events) and not self._without_amounts[PLACE[events]]:
-            kinds = self._usual_kinds
-            found: Floats = self.cached(
-                ("variation", most), lambda: variation_of_recent(kinds.recent(most))
-            )[PLACE[events]]
+        if most == RECENT and self._tells_amounts(events):
+            found: Floats = self.usual_kinds.variation[PLACE[events]]
             return found
         return variation_of_recent(self.recent(events, most))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,10 @@ from relimit.features.ends import Place, as_slice
 from relimit.features.history import Floats, History, Ints
 from relimit.features.registry import Feature, catalogue, feature_names, find_features
 from relimit.features.select import Windows
+from relimit.features.tabled import Tabled
+
+Calls = tuple[tuple[Place, Callable[[History], Floats | Ints]], ...]
+"""Which columns to compute by which calls."""
 
 
 def feature_matrix(
@@ -77,18 +82,34 @@ def _needed_of(names: tuple[str, ...], needed: frozenset[str]) -> tuple[Ints, tu
 def matrix_of(history: History, features: Sequence[Feature]) -> Floats:
     """Return `[snapshots, features]`, column after column in memory: so they are written."""
     columns = np.empty((len(features), history.size))
-    for place, compute in _calls(tuple(features)):
+    features = tuple(features)
+    ways = _tabled(features) if history.few else ()
+    calls = next((others for tabled, others in ways if tabled.fill(columns, history)), None)
+    for place, compute in _calls(features) if calls is None else calls:
         columns[place] = compute(history)
     return columns.T
 
 
 @lru_cache(16)
-def _calls(
-    features: tuple[Feature, ...],
-) -> tuple[tuple[Place, Callable[[History], Floats | Ints]], ...]:
+def _tabled(features: tuple[Feature, ...]) -> tuple[tuple[Tabled, Calls], ...]:
+    """Return the features that few snapshots have from tables, and the calls for the others.
+
+    The first way has more of them from tables, and asks more of the history.
+    """
+    ways = [Tabled.of(features, lacking=lacking) for lacking in (True, False)]
+    return tuple((tabled, _grouped(features, others)) for tabled, others in ways)
+
+
+@lru_cache(16)
+def _calls(features: tuple[Feature, ...]) -> Calls:
+    return _grouped(features, [True] * len(features))
+
+
+def _grouped(features: tuple[Feature, ...], asked: Sequence[bool]) -> Calls:
     """Return which columns to compute by which calls: those that can be had together, together."""
     groups: dict[Any, list[int]] = {}
-    for place, known in enumerate(features):
+    for place in compress(range(len(features)), asked):
+        known = features[place]
         groups.setdefault(known.together or known.name, []).append(place)
     return tuple(_call(features, places) for places in groups.values())
 

@@ -131,8 +131,8 @@ def months_unpaid(h: History) -> Ints:
 
 def _by_month(h: History, kind: str) -> Ints:
     """Return `[months, snapshots]` how many events there were in each of the last spans."""
-    begin, end = h.span(kind, BY_MONTH)
-    found: Ints = np.concatenate((end[np.newaxis], begin[:-1])) - begin
+    found = h.count(kind, BY_MONTH).copy()
+    found[1:] -= h.count(kind, BY_MONTH)[:-1]
     return found
 
 

@@ -98,12 +98,14 @@ def full_settlement_share(h: History, w: Window) -> Floats:
 )
 def early_to_term(h: History, w: Window) -> Floats:
     """Time by which full settlements came before the usual term ÷ that term, trailing {w} days."""
-    term = h.part("usual terms", FULL, _usual_terms(h))
-    early = h.part("early", term, _early(h))
-    return ratio(h.sum(early, w), h.sum(term, w))
+    return ratio(h.sum(h.found(_early), w), h.sum(h.found(_usual_terms), w))
 
 
-def _usual_terms(h: History) -> Callable[[Series], tuple[Bools, Ints]]:
+def _usual_terms(h: History) -> Series:
+    return h.part("usual terms", FULL, _before_settlements(h))
+
+
+def _before_settlements(h: History) -> Callable[[Series], tuple[Bools, Ints]]:
     """Tell whether a loan ran to its end before each settlement, and the last such loan's term.
 
     The draw of the settled loan must be known too.
@@ -118,15 +120,15 @@ def _usual_terms(h: History) -> Callable[[Series], tuple[Bools, Ints]]:
     return usual
 
 
-def _early(h: History) -> Callable[[Series], tuple[Bools, Ints]]:
-    """Tell for each such term the time that was left of it, in µs; never below 0."""
+def _early(h: History) -> Series:
+    """Return those terms with the time that was left of each, in µs; never below 0."""
 
     def early(term: Series) -> tuple[Bools, Ints]:
         held = holds(h)
         left = term.value - held.value[held.before(term.rows)]
         return np.ones(len(term.rows), np.bool_), np.maximum(left, 0)
 
-    return early
+    return h.part("early", _usual_terms(h), early)
 
 
 @feature(

@@ -3,14 +3,16 @@
 import numpy as np
 
 from relimit.data.vocabulary import COUPON_PREFIX, DRAW
-from relimit.features.arithmetic import ratio
-from relimit.features.history import Floats, History, Ints, Select, Window
+from relimit.features.arithmetic import ratio, sum_down
+from relimit.features.history import Floats, History, Ints, Window
 from relimit.features.registry import feature
+from relimit.features.select import places_of
 
 SOURCE = "practice: the purpose that a loan is asked for, in application scoring"
 
 CONCENTRATION = "concentration, Hirschman (1964), American Economic Review 54(5)"
 PURPOSES = ("shopping", "travel", "medical", "education", "home", "other")
+DETAILS = (*PURPOSES, *(COUPON_PREFIX + purpose for purpose in PURPOSES))
 NONE = "nothing drawn in the trailing {w} days"
 
 
@@ -30,10 +32,9 @@ def _drawn(h: History) -> Ints:
     """Return `[purposes, m + 1]` the principal drawn for each before each draw of the block."""
     draws = h.series(DRAW)
     purpose = np.full(len(h.block.details) + 1, -1)  # the last stands for null
-    for place, name in enumerate(PURPOSES):
-        for detail in (name, COUPON_PREFIX + name):
-            for found in Select(DRAW, detail=detail).among(h.block.details):
-                purpose[found] = place
+    for place, found in enumerate(places_of(DETAILS, h.block.details)):
+        if found is not None:
+            purpose[found] = place % len(PURPOSES)
     total = np.zeros((len(PURPOSES), len(draws.rows) + 1), np.int64)
     mine = purpose[h.block.detail[draws.rows]] == np.arange(len(PURPOSES))[:, np.newaxis]
     np.add.accumulate(mine * draws.value, axis=1, out=total[:, 1:])
@@ -66,7 +67,4 @@ def purpose_share(h: History, purpose: str, w: Window) -> Floats:
 )
 def purpose_concentration(h: History, w: Window) -> Floats:
     """Sum of the squared shares of the purposes, trailing {w} days: 1 if there is only one."""
-    total = np.zeros(h.size)
-    for squared in _shares(h, w) ** 2:
-        total += squared
-    return total
+    return sum_down(_shares(h, w) ** 2)

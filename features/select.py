@@ -80,26 +80,33 @@ class Select(NamedTuple):
             first = bisect_left(words, prefix)
             following = islice(words, first, None)
             return list(range(first, first + sum(1 for _ in takewhile(_begins(prefix), following))))
-        if isinstance(self.detail, str) and self.prefix is None:
-            place = bisect_left(words, self.detail)
-            return [place] if place < len(words) and words[place] == self.detail else []
-        choice = (self.detail,) if isinstance(self.detail, str) else self.detail
-        places = [(word, bisect_left(words, word)) for word in set(choice)]
-        return sorted(
-            place
-            for word, place in places
-            if word.startswith(prefix) and place < len(words) and words[place] == word
-        )
+        if isinstance(self.detail, str):
+            choice = [self.detail] if self.detail.startswith(prefix) else []
+        else:
+            choice = [word for word in {*self.detail} if word.startswith(prefix)]
+        return sorted(place for place in places_of(choice, words) if place is not None)
 
-    def chosen(self, block: EventBlock, rows: Ints) -> Bools:
-        """Return `[rows]` which rows of its kind it takes."""
+    def chosen(self, block: EventBlock, rows: Ints) -> Bools | None:
+        """Return `[rows]` which rows of its kind it takes; None if none, as the details tell."""
         chosen = np.ones(len(rows), np.bool_)
         if self.reads_detail:
             places, known = self.among(block.details), len(block.details)
+            if not places:
+                return None
             chosen = _is_among(places, block.detail.take(rows), known)
         if self.at_least is not None:
             chosen &= block.has_value.take(rows) & (block.value.take(rows) >= self.at_least)
         return chosen
+
+
+def places_of(choice: Sequence[str], words: Sequence[str]) -> list[int | None]:
+    """Return the place of each of some words among sorted ones; None where it is not there."""
+    places = [bisect_left(words, word) for word in choice]
+    size = len(words)
+    return [
+        place if place < size and words[place] == word else None
+        for word, place in zip(choice, places, strict=True)
+    ]
 
 
 def _is_among(places: list[int], detail: NDArray[np.int32], known: int) -> Bools:

@@ -44,7 +44,10 @@ def _matched_draws(h: History) -> tuple[Ints, Bools]:
 
 def holds(h: History) -> Series:
     """Return prepayments with the time that the loan was held before, in µs; never below 0."""
+    return h.found(_holds)
 
+
+def _holds(h: History) -> Series:
     def held(prepayments: Series) -> tuple[Bools, Ints]:
         draws, there = matched_draws(h)
         ts = h.block.ts
@@ -58,7 +61,10 @@ def redraws(h: History) -> Series:
 
     The gap is measured on `ts`, less the minutes of outages learned of between; never below 0.
     """
+    return h.found(_redraws)
 
+
+def _redraws(h: History) -> Series:
     def gaps(draws: Series) -> tuple[Bools, Ints]:
         prepayments, first = _closing_draws(h)
         outage = h.values(OUTAGE)
@@ -93,7 +99,10 @@ def gaps_between(h: History, events: Events) -> Series:
 
 def cycles(h: History) -> Series:
     """Return draws that close a borrow, prepay, borrow cycle; value: its length in µs."""
+    return h.found(_cycles)
 
+
+def _cycles(h: History) -> Series:
     def lengths(draws: Series) -> tuple[Bools, Ints]:
         prepayments, first = _closing_draws(h)
         place = h.series(PREPAYMENT).before(prepayments)
@@ -108,7 +117,10 @@ def cycles(h: History) -> Series:
 
 def soon_after(h: History, events: Events, before: Events, hours: int) -> Series:
     """Return events whose last earlier event of another kind was at most some hours before."""
+    return h.found(_soon_after, events, before, hours)
 
+
+def _soon_after(h: History, events: Events, before: Events, hours: int) -> Series:
     def soon(series: Series) -> tuple[Bools, Ints]:
         earlier, there = preceding(h, series.rows, before)
         since = h.block.ts[series.rows] - pick(h.block.ts, earlier, there, 0)

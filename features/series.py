@@ -1,6 +1,7 @@
 """One sort of event of a block: which rows, their values, sums and extremes over ranges."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,14 +83,20 @@ class Series:
 
     def largest(self, first: Ints, last: Ints) -> Floats:
         """Return the largest of the values `first:last`; NaN where that is empty."""
+        if first.size <= RANGES:
+            return _of_few(max, self.value, first, last)
         return self._table("largest", self.value).largest(first, last)
 
     def smallest(self, first: Ints, last: Ints) -> Floats:
         """Return the smallest of the values `first:last`; NaN where that is empty."""
+        if first.size <= RANGES:
+            return _of_few(min, self.value, first, last)
         return 0.0 - self._table("smallest", -self.value).largest(first, last)
 
     def peak(self, first: Ints, last: Ints) -> Floats:
         """Return the highest that the running total stood, before, within or after `first:last`."""
+        if first.size <= RANGES:
+            return _of_few(max, self.total, first, last + 1)
         return self._table("peak", self.total).largest(first, last + 1)
 
     def _table(self, name: str, value: Ints) -> "SparseTable":
@@ -153,6 +160,14 @@ def running(values: Ints | Bools) -> Ints:
     return total
 
 
+def _of_few(most: Callable[..., Any], value: Ints, first: Ints, last: Ints) -> Floats:
+    """Return the largest or smallest of every few ranges: a table would cost more calls."""
+    length = last - first  # of several windows, where one of the two may be told once
+    ends = zip((last - length).ravel().tolist(), length.ravel().tolist(), strict=True)
+    found = [most(value[low : low + size].tolist(), default=np.nan) for low, size in ends]
+    return np.array(found, np.float64).reshape(length.shape)
+
+
 class SparseTable:
     """Answers which value is the largest in a range (Bender and Farach-Colton 2000).
 
@@ -173,20 +188,11 @@ class SparseTable:
     def largest(self, first: Ints, last: Ints) -> Floats:
         """Return the largest of the values `first:last`; NaN where that is empty."""
         length = last - first
-        if length.size <= RANGES:
-            return self._largest_of_few(last - length, length)
         self._grow(int(length.max(initial=0)))
         left = self._flat.take(self._ahead.take(length, mode="wrap") + first, mode="wrap")
         right = self._flat.take(self._behind.take(length, mode="wrap") + last, mode="wrap")
         found: Floats = np.maximum(left, right, out=left)
         return found
-
-    def _largest_of_few(self, first: Ints, length: Ints) -> Floats:
-        """Look at every value of the ranges: levels would cost more calls."""
-        ranges = zip(first.ravel().tolist(), length.ravel().tolist(), strict=True)
-        values = (self._value[begin : begin + size].tolist() for begin, size in ranges)
-        found = [max(some, default=np.nan) for some in values]
-        return np.array(found, np.float64).reshape(length.shape)
 
     def _begin(self) -> None:
         """Make the level of the values themselves, and that of empty ranges."""

@@ -55,7 +55,7 @@ def _by_place(*signs: tuple[str, int]) -> NDArray[np.int8]:
 
 def outstanding(h: History, ago: int | tuple[int, ...] = 0) -> Ints:
     """Return the principal that was out, as known `ago` days before, fen; never below 0."""
-    found: Ints = h.cached(("outstanding", ago), lambda: _balance(h, SIGNS, ago))
+    found: Ints = h.at("outstanding", lambda ago: _balance(h, SIGNS, ago), ago)
     return found
 
 
@@ -74,7 +74,7 @@ def _balance(h: History, signs: dict[str, int], ago: int | tuple[int, ...] = 0) 
 
 def limit_now(h: History, ago: int | tuple[int, ...] = 0) -> Floats:
     """Return the limit as known `ago` days before, fen; NaN if none was known."""
-    found: Floats = h.cached(("limit", ago), lambda: h.amount_before(LIMIT, ago))
+    found: Floats = h.at("limit", lambda ago: h.amount_before(LIMIT, ago), ago)
     return found
 
 

@@ -18,8 +18,8 @@ def utilisation(h: History, ago: int | tuple[int, ...] = 0) -> Floats:
 
     Several numbers of days give `[ends, snapshots]`.
     """
-    found: Floats = h.cached(
-        ("utilisation", ago), lambda: ratio(outstanding(h, ago), limit_now(h, ago))
+    found: Floats = h.at(
+        "utilisation", lambda ago: ratio(outstanding(h, ago), limit_now(h, ago)), ago
     )
     return found
 

@@ -1,6 +1,7 @@
 """A risk model ready to score: head, calibration, loss head, and what it was trained on."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, Self
 
 import numpy as np
@@ -29,7 +30,7 @@ MOST_NAMED: Final = 4
 """Arms that a caution names."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RiskModel:
     """Everything a decision needs of a trained version.
 
@@ -114,7 +115,7 @@ class RiskModel:
         told = {scores.scored_by for scores in self._tree_scores()}
         return "; ".join(sorted(told)) or "the scorecard"
 
-    @property
+    @cached_property
     def reads(self) -> frozenset[str]:
         """The features that anything depends on that is returned here: trees leave some out."""
         if not isinstance(self.head, BoostedHead):

@@ -167,7 +167,7 @@ def _share(value: float) -> str:
 def _worked_examples(policy: Policy, language: str, says: Says) -> TermsSection:
     examples = examples_of(policy)
     decided = decide(policy, cases_of(examples))
-    texts = {"zh": decided.text_zh, "en": decided.text_en}[language].to_pylist()
+    texts = {"zh": decided.text_zh, "en": decided.text_en}[language].tolist()
     rows = zip((_situation(policy, one, says) for one in examples), texts, strict=True)
     date = dates(np.array([WHEN], "datetime64[D]"), language)[0]
     caption = says("examples.rule", freed=_amount(policy, FREED), date=date)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from itertools import chain
-from typing import Any, Self
+from operator import attrgetter
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,8 @@ Dates = NDArray[np.datetime64]
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What the gates and the reasons read of each account, as visible at the decision.
+class Standing:
+    """What the gates and the timetable read of each account, as visible at the decision.
 
     Every attribute is an array `[n]`. Money is int64 fen, windows are those of the policy.
 
@@ -49,19 +49,6 @@ class Facts:
     last_due, next_due
         datetime64[D], the last due date up to today and the next instalment, both by the calendar;
         NaT if nothing fell or falls due.
-    cycles
-        Borrow-prepay-borrow within 14 days, in the evidence window.
-    cycles_until
-        datetime64[D], the last day on which they are still as many as `evidence.cycles` if none is
-        added; NaT if they are fewer.
-    days_since_draw
-        NaN if nothing was ever drawn.
-    lender_inflow
-        Inflow from other lenders in the evidence window.
-    score_drop
-        Points by which the external score fell in the evidence window; NaN if unknown.
-    overdues
-        `overdue` events in the evidence window.
     """
 
     overdue: Ints
@@ -78,6 +65,36 @@ class Facts:
     outage_minutes: Ints
     last_due: Dates
     next_due: Dates
+
+    def __len__(self) -> int:
+        return len(self.overdue)
+
+    def take(self, rows: NDArray[Any] | slice) -> Self:
+        """Return some rows, by index or by mask."""
+        return type(self)(*(getattr(self, name)[rows] for name in self.__match_args__))
+
+
+@dataclass(frozen=True, slots=True)
+class Facts(Standing):
+    """That, and what only the reasons read: the evidence of their causes, an array `[n]` each.
+
+    Attributes
+    ----------
+    cycles
+        Borrow-prepay-borrow within 14 days, in the evidence window.
+    cycles_until
+        datetime64[D], the last day on which they are still as many as `evidence.cycles` if none is
+        added; NaT if they are fewer.
+    days_since_draw
+        NaN if nothing was ever drawn.
+    lender_inflow
+        Inflow from other lenders in the evidence window.
+    score_drop
+        Points by which the external score fell in the evidence window; NaN if unknown.
+    overdues
+        `overdue` events in the evidence window.
+    """
+
     cycles: Ints
     cycles_until: Dates
     days_since_draw: Floats
@@ -85,15 +102,9 @@ class Facts:
     score_drop: Floats
     overdues: Ints
 
-    def __len__(self) -> int:
-        return len(self.overdue)
-
-    def take(self, rows: NDArray[Any] | slice) -> Self:
-        """Return some rows, by index or by mask."""
-        return type(self)(*(getattr(self, name)[rows] for name in FACTS))
-
 
 FACTS = tuple(f.name for f in fields(Facts))
+_facts_of: Final = attrgetter(*FACTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,15 +165,16 @@ class Cases:
 
 
 COLUMNS = ("decision_id", "account_id", "as_of", "prepaid", "freed", "risk", "expected_loss")
+_columns_of: Final = attrgetter(*COLUMNS)
 
 
 def check_cases(cases: Cases) -> None:
     """Raise DataError if a case can't be decided; a decision is never a silent guess."""
     n = len(cases)
-    parts = ((name, getattr(cases, name)) for name in COLUMNS)
-    facts = ((name, getattr(cases.facts, name)) for name in FACTS)
-    wrong = {name: len(part) for name, part in chain(parts, facts) if len(part) != n}
-    if wrong:
+    parts = (*_columns_of(cases), *_facts_of(cases.facts))
+    if set(map(len, parts)) != {n}:
+        named = zip((*COLUMNS, *FACTS), parts, strict=True)
+        wrong = {name: len(part) for name, part in named if len(part) != n}
         raise DataError(
             f"{n} cases, but {wrong}",
             where="cases",

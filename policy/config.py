@@ -89,6 +89,7 @@ class Policy:
             up_to=np.array([tier.up_to for tier in self.tiers]),
             quarters=np.array([round(tier.share * 4) for tier in self.tiers], np.int64),
             delay_days=np.array([tier.delay_days for tier in self.tiers], np.int64),
+            holds_back=np.array([tier.share < 1 or tier.delay_days > 0 for tier in self.tiers]),
         )
 
     @cached_property

@@ -1,6 +1,7 @@
 """The decision: fault check, hard gates, payment finality, arm, timetable, reasons, remedies."""
 
-import pyarrow as pa
+import numpy as np
+from numpy.typing import NDArray
 
 from relimit.policy.cases import Cases, check_cases
 from relimit.policy.config import Policy
@@ -73,7 +74,7 @@ def explained(
     )
 
 
-def analyst_texts(policy: Policy, decisions: Decisions) -> dict[str, pa.StringArray]:
+def analyst_texts(policy: Policy, decisions: Decisions) -> dict[str, NDArray[np.object_]]:
     """Return by language `[n]` texts for analysts, of decisions that this policy took."""
     told = (decisions.timetable, decisions.reasons, decisions.remedies)
     story = Story(policy, decisions.cases, decisions.situation, *told)

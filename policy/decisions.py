@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from relimit.data.schema import TIME
 from relimit.data.times import EPOCH
@@ -79,8 +80,8 @@ class Decisions:
     timetable: Timetable
     reasons: Any
     remedies: Remedies
-    text_zh: pa.StringArray
-    text_en: pa.StringArray
+    text_zh: NDArray[np.object_]
+    text_en: NDArray[np.object_]
     policy_version: str
 
     def __len__(self) -> int:
@@ -105,8 +106,8 @@ class Decisions:
             pa.array(timetable.not_later_than),
             _reasons(self.reasons),
             _remedies(self.remedies),
-            self.text_zh,
-            self.text_en,
+            pa.array(self.text_zh, pa.string()),
+            pa.array(self.text_en, pa.string()),
             pa.repeat(pa.scalar(cases.model_version, pa.string()), n),
             pa.repeat(pa.scalar(self.policy_version, pa.string()), n),
         ]
@@ -131,8 +132,8 @@ class Decisions:
             "not_later_than": timetable.not_later_than[place].item(),
             "reasons": [REASONS[code] for code in self.reasons[place] if code >= 0],
             "remedies": _remedy(self.remedies, place),
-            "text_zh": self.text_zh[place].as_py(),
-            "text_en": self.text_en[place].as_py(),
+            "text_zh": self.text_zh[place],
+            "text_en": self.text_en[place],
             "model_version": cases.model_version,
             "policy_version": self.policy_version,
         }

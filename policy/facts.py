@@ -1,8 +1,8 @@
 """The facts that gates, finality and reasons read, gathered from what was known at each moment."""
 
-from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from operator import attrgetter
+from typing import Final
 
 import numpy as np
 
@@ -21,12 +21,14 @@ from relimit.features.history import Floats, History, Ints, Select, Window, pick
 from relimit.features.operations import operation_count
 from relimit.features.sequences import MINUTE
 from relimit.features.state import in_arrears, interest_ledger, limit_now, outstanding
-from relimit.policy.cases import Dates, Facts
+from relimit.policy.cases import FACTS, Dates, Facts, Standing
 from relimit.policy.config import Policy, load_policy
 from relimit.policy.evidence_facts import evidence_facts
 from relimit.policy.timetable import FEW, days_after, local_dates
 
 IDENTITY_CHANGES = ("device_change", "phone_change", "card_change")
+LOGIN_FAILURES = ("login_failed",)
+WATCHED = {kind: Select(OPERATION, detail=kind) for kind in (*IDENTITY_CHANGES, *LOGIN_FAILURES)}
 CONFIRMED = Select(OPERATION, detail=IDENTITY_CONFIRMED)
 _AHEAD = np.arange(3, dtype="timedelta64[M]")[:, np.newaxis]
 OUTAGES = 3
@@ -40,36 +42,46 @@ def gather_facts(history: History, policy: Policy | None = None) -> Facts:
     nothing outstanding.
     """
     policy = policy or load_policy()
-    return Facts(**_standing_facts(history, policy), **evidence_facts(history, policy))
+    return add_evidence(history, policy, gather_standing(history, policy))
 
 
-def gather_standing(history: History, policy: Policy, known: Facts) -> Facts:
-    """Return the facts that the gates and the timetable read; those of evidence are as known."""
-    return replace(known, **_standing_facts(history, policy))
+def add_evidence(history: History, policy: Policy, standing: Standing) -> Facts:
+    """Return all facts at a history's snapshots, of which those of the gates are known."""
+    return Facts(*_standing_of(standing), **evidence_facts(history, policy))
 
 
-def _standing_facts(history: History, policy: Policy) -> dict[str, Any]:
+def keep_evidence(standing: Standing, known: Facts) -> Facts:
+    """Return other facts of the gates with the evidence that is known."""
+    return Facts(*_standing_of(standing), *_evidence_of(known))
+
+
+_standing_of: Final = attrgetter(*Standing.__match_args__)
+_evidence_of: Final = attrgetter(*FACTS[len(Standing.__match_args__) :])
+
+
+def gather_standing(history: History, policy: Policy) -> Standing:
+    """Return the facts that the gates and the timetable read, at each snapshot."""
     limit = limit_now(history)
     owed = outstanding(history)
     overdue, days_past_due = _arrears(history)
     last_due, next_due = _due_dates(policy, history, owed)
     returned_window = Window(policy.finality.returned_window_days)
-    return {
-        "overdue": overdue,
-        "days_past_due": days_past_due,
-        "unsettled_interest": _unsettled_interest(policy, history),
-        "identity_changes": _operations(policy, history, *IDENTITY_CHANGES),
-        "login_failures": _operations(policy, history, "login_failed"),
-        "limit": _whole(limit),
-        "has_limit": np.isfinite(limit),
-        "outstanding": owed,
-        "returned_payments": history.count(PAYMENT_RETURNED, returned_window),
-        "days_since_returned": _days_since_known(history, PAYMENT_RETURNED),
-        "prepayment_age_days": history.since(PREPAYMENT),
-        "outage_minutes": _outage_minutes(history, policy.fault.window_days),
-        "last_due": last_due,
-        "next_due": next_due,
-    }
+    return Standing(
+        overdue=overdue,
+        days_past_due=days_past_due,
+        unsettled_interest=_unsettled_interest(policy, history),
+        identity_changes=_operations(policy, history, IDENTITY_CHANGES),
+        login_failures=_operations(policy, history, LOGIN_FAILURES),
+        limit=_whole(limit),
+        has_limit=np.isfinite(limit),
+        outstanding=owed,
+        returned_payments=history.count(PAYMENT_RETURNED, returned_window),
+        days_since_returned=_days_since_known(history, PAYMENT_RETURNED),
+        prepayment_age_days=history.since(PREPAYMENT),
+        outage_minutes=_outage_minutes(history, policy.fault.window_days),
+        last_due=last_due,
+        next_due=next_due,
+    )
 
 
 def _arrears(history: History) -> tuple[Ints, Ints]:
@@ -141,12 +153,11 @@ def _moments(history: History, rows: Ints) -> Ints:
     return account * span + (ts[rows] - first)
 
 
-def _operations(policy: Policy, history: History, *kinds: str) -> Ints:
+def _operations(policy: Policy, history: History, kinds: tuple[str, ...]) -> Ints:
     """Return operations in the identity window, and since the identity was last confirmed."""
     window = Window(policy.gates.identity_window_days)
     total = np.zeros(history.size, np.int64)
-    asked = {kind: Select(OPERATION, detail=kind) for kind in kinds}
-    there = [kind for kind, select in asked.items() if select.among(history.block.details)]
+    there = [kind for kind in kinds if len(history.series(WATCHED[kind]).rows)]
     if not there:
         return total
     confirmed = history.last_row(CONFIRMED)
@@ -154,7 +165,7 @@ def _operations(policy: Policy, history: History, *kinds: str) -> Ints:
     for kind in there:
         count: Ints = operation_count(history, kind, window).astype(np.int64)
         if ever:
-            found = history.series(asked[kind])
+            found = history.series(WATCHED[kind])
             since = history.span(found)[1] - found.before(confirmed + 1)
             count = np.where(confirmed >= 0, np.minimum(count, since), count)
         total += count

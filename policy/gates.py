@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from relimit.data.vocabulary import FEN_PER_YUAN
-from relimit.policy.cases import Bools, Facts, Ints
+from relimit.policy.cases import Bools, Facts, Ints, Standing
 from relimit.policy.config import Policy
 
 GATES = ("overdue", "unsettled_interest", "identity_lock")
@@ -14,7 +14,7 @@ MOST_CAPPED: Final = 0.5
 """A cap that holds back more of the decisions than this is hardly that of their lender."""
 
 
-def closed_gates(policy: Policy, facts: Facts) -> Bools:
+def closed_gates(policy: Policy, facts: Standing) -> Bools:
     """Return `[n, 3]`: which of `GATES` are closed.
 
     Overdue: arrears above the tolerance, or too many days past due (a book may carry arrears with

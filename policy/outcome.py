@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import Any, Final, Self
 
 import numpy as np
@@ -57,21 +58,21 @@ class Situation:
 
     def take(self, rows: NDArray[Any]) -> Self:
         """Return some rows, by index or by mask."""
-        parts = {name: getattr(self, name)[rows] for name in _COLUMNS}
-        promise = None if self.promise is None else self.promise.take(rows)
-        return type(self)(**parts, promise=promise)
+        parts: list[Any] = [part[rows] for part in _columns(self)]
+        parts.append(None if self.promise is None else self.promise.take(rows))
+        return type(self)(*parts)
 
     @classmethod
     def joined(cls, parts: Sequence["Situation"]) -> "Situation":
         """Return the rows of all parts, which were made of one situation."""
-        columns: dict[str, Any] = {
-            name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS
-        }
+        rows = zip(*map(_columns, parts), strict=True)
+        columns: list[Any] = [np.concatenate(each) for each in rows]
         promises = [part.promise for part in parts if part.promise is not None]
-        return cls(**columns, promise=Promise.joined(promises) if promises else None)
+        columns.append(Promise.joined(promises) if promises else None)
+        return cls(*columns)
 
 
-_COLUMNS: Final = tuple(f.name for f in fields(Situation) if f.name != "promise")
+_columns: Final = attrgetter(*(f.name for f in fields(Situation) if f.name != "promise"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,12 @@ class Ruling:
     def take(self, rows: NDArray[Any]) -> Self:
         """Return some rows, by index or by mask."""
         return type(self)(self.cases.take(rows), self.situation.take(rows), self.outcome.take(rows))
+
+    @property
+    def short(self) -> Ints:
+        """The rows in which not all is back now."""
+        outcome = self.outcome
+        return ((outcome.amount < self.situation.freed) | (outcome.days > 0)).nonzero()[0]
 
     def some(self, rows: Ints) -> Self:
         """Return rows that ascend: itself if they are all."""
@@ -176,6 +183,8 @@ def bound_by_risk(policy: Policy, cases: Cases, *, again: bool = False) -> Bools
     """
     factor = 1.0 + policy.service.better_by if again else 1.0
     tier = tier_of(policy, loss_ratio(cases.expected_loss, cases.freed) * factor)
+    if not np.count_nonzero(policy.tier_columns.holds_back[tier]):
+        return np.zeros(len(cases), np.bool_)
     late = tier_days(policy, tier, np.zeros(len(cases), np.int64)) > 0
     short = late | (tier_amount(policy, tier, cases.freed) < cases.freed)
     return short & ~closed_gates(policy, cases.facts).any(axis=1) & (cases.freed > 0)

@@ -65,9 +65,8 @@ def reasons_of(policy: Policy, ruling: Ruling) -> NDArray[np.int8]:
     that does not is a reason only if there is no other, as where it keeps a promise from being
     bettered.
     """
-    outcome, freed = ruling.outcome, ruling.situation.freed
-    listed = np.full((len(freed), policy.reasons.at_most), NO_REASON, np.int8)
-    short = ((outcome.amount < freed) | (outcome.days > 0)).nonzero()[0]
+    listed = np.full((len(ruling.cases), policy.reasons.at_most), NO_REASON, np.int8)
+    short = ruling.short
     if len(short):
         part = ruling.some(short)
         pull = _pull(policy, part.cases)
@@ -97,9 +96,10 @@ def _true_reasons(policy: Policy, situation: Situation, now: Outcome, pull: Pull
     if len(joint):
         true[joint] = _jointly_true(policy, situation.take(joint), pull)
     fault = REASONS.index(SYSTEM_FAULT)
-    dated = dated_by_fault(policy, situation, now)
-    true[:, fault] &= dated | ~true[:, fault + 1 :].any(axis=1)
-    true[true[:, fault], fault + 1 :] = False
+    if np.count_nonzero(true[:, fault]):
+        dated = dated_by_fault(policy, situation, now)
+        true[:, fault] &= dated | ~true[:, fault + 1 :].any(axis=1)
+        true[true[:, fault], fault + 1 :] = False
     causes = [REASONS.index(cause) for cause in CAUSES]
     true[:, REASONS.index(ASSESSMENT)] &= ~true[:, causes].any(axis=1)
     return true
@@ -133,14 +133,16 @@ def _without_all(situation: Situation, codes: tuple[str, ...], pull: Pull) -> Si
 def _is_there(situation: Situation, code: str, pull: Pull) -> bool:
     """Return whether undoing a reason's cause changes any row of the situation."""
     if code == SYSTEM_FAULT:
-        return bool(situation.fault_days.any())
+        return bool(np.count_nonzero(situation.fault_days))
     if code == PAYMENT_CLEARING:
-        return bool(situation.clearing_days.any())
+        return bool(np.count_nonzero(situation.clearing_days))
     if code == REGULATORY_CAP:
-        return bool((situation.room < situation.freed).any())
+        return bool(np.count_nonzero(situation.room < situation.freed))
     if code in GATES:
-        return bool(situation.closed[:, GATES.index(code)].any())
-    return code == ASSESSMENT or bool((pull.scale[:, CAUSES.index(code)] != 1.0).any())
+        return bool(np.count_nonzero(situation.closed[:, GATES.index(code)]))
+    if code == ASSESSMENT:
+        return True
+    return bool(np.count_nonzero(pull.scale[:, CAUSES.index(code)] != 1.0))
 
 
 def without(situation: Situation, code: str, pull: Pull) -> Situation:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from relimit.policy.cases import Bools, Cases, Facts, Ints
+from relimit.policy.cases import Bools, Cases, Facts, Ints, Standing
 from relimit.policy.config import Policy
 from relimit.policy.gates import GATES, closed_gates
 from relimit.policy.next_due import PAY_NEXT_DUE, days_to_due, may_help, once_met
@@ -28,6 +28,7 @@ ACTIONS: Final = (*("+".join(steps) for steps in STEPS_OF_MASK), WAIT_FOR_CLEARI
 one action, joined by a plus."""
 
 NO_ACTION: Final = -1
+NO_ROWS: Final = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,7 @@ def remedies_of(
     `timetable` is what each decision promises. `rescore`, if given, says what the
     cases are once the action is done; without it the risk stays, and the gates are taken to open.
     """
-    cases, n = _bare(ruling.cases), len(ruling.cases)
-    ruling = replace(ruling, cases=cases)
+    n = len(ruling.cases)
     found = Remedies(
         action=np.full(n, NO_ACTION, np.int8),
         amount=np.zeros(n, np.int64),
@@ -71,6 +71,9 @@ def remedies_of(
         days=np.zeros(n, np.int32),
         restores=np.zeros(n, np.int64),
     )
+    if not len(ruling.short):
+        return found
+    ruling = replace(ruling, cases=_bare(ruling.cases))
     _offer_wait(found, policy, ruling, timetable.restore_later)
     blocked = _blocked(ruling.situation.closed)
     due = may_help(policy, ruling, timetable, found.action == NO_ACTION)
@@ -82,7 +85,7 @@ def remedies_of(
     return found
 
 
-def gate_actions(policy: Policy, facts: Facts) -> tuple[Ints, list[str]]:
+def gate_actions(policy: Policy, facts: Standing) -> tuple[Ints, list[str]]:
     """Return the rows with closed gates, and the action that opens those of each.
 
     `remedies_of` asks what is known of these once it is done, whatever their risk.
@@ -93,6 +96,8 @@ def gate_actions(policy: Policy, facts: Facts) -> tuple[Ints, list[str]]:
 
 def _blocked(closed: Bools) -> tuple[Ints, Ints]:
     """Return the rows with closed gates, and which are closed in each as bits."""
+    if not np.count_nonzero(closed):
+        return NO_ROWS, NO_ROWS
     mask = closed @ (1 << np.arange(len(GATES)))
     rows = mask.nonzero()[0]
     return rows, mask[rows]

@@ -77,11 +77,15 @@ class Tier:
 
 
 class TierColumns(NamedTuple):
-    """The tiers as columns, `[tiers]` each; `quarters` are four times the share."""
+    """The tiers as columns, `[tiers]` each; `quarters` are four times the share.
+
+    `holds_back` says which don't return all at once.
+    """
 
     up_to: NDArray[np.float64]
     quarters: NDArray[np.int64]
     delay_days: NDArray[np.int64]
+    holds_back: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ SIGNALS = ("none", "score_refresh", "next_due", "payment_clearing", "fault_mende
 RESTORED, STAGED, HELD, DECLINED, FAULT = range(len(STATUSES))
 NONE, SCORE_REFRESH, NEXT_DUE, PAYMENT_CLEARING, FAULT_MENDED = range(len(SIGNALS))
 
+NEVER: Final = np.datetime64("NaT", "D")
+
 FEW: Final = 16
 """Up to so many instants are looked up one by one, in what is remembered of them."""
 
@@ -125,23 +127,28 @@ def timetable_of(
     """Put an outcome on its dates; `by_fault` says where a system fault sets them."""
     decided_on = local_dates(policy, as_of)
     later = outcome.days > 0
-    never = np.datetime64("NaT", "D")
     restore_later = np.where(later, outcome.amount, 0)
     withheld = situation.freed - outcome.amount
-    later_date = np.where(later, days_after(decided_on, outcome.days), never)
-    signal = np.where(by_fault, FAULT_MENDED, _signal(situation, outcome, decided_on, waits_for))
-    signal = signal.astype(np.int8)
+    signal = _signal(situation, outcome, decided_on, waits_for)
+    signal[by_fault] = FAULT_MENDED
     return Timetable(
         status=_status(situation, outcome, signal),
         restore_now=outcome.amount - restore_later,
         restore_later=restore_later,
         withheld=withheld,
         decided_on=decided_on,
-        later_date=later_date,
+        later_date=_where(later, days_after(decided_on, outcome.days)),
         not_later_than=_not_later_than(policy, decided_on, outcome, withheld > 0),
         signal=signal,
-        signal_on=np.where(signal == NEXT_DUE, waits_for.due, never),
+        signal_on=_where(signal == NEXT_DUE, waits_for.due),
     )
+
+
+def _where(there: Bools, dates: Dates) -> Dates:
+    """Return dates where there are some, else NaT."""
+    found = dates.copy()
+    found[~there] = NEVER
+    return found
 
 
 def _signal(
@@ -153,18 +160,21 @@ def _signal(
     """
     later_date = days_after(decided_on, outcome.days)
     in_time = (waits_for.due >= decided_on) & (waits_for.due < later_date)
-    signal = np.where((waits_for.signal == NEXT_DUE) & in_time, NEXT_DUE, SCORE_REFRESH)
-    signal = np.where(situation.clearing_days >= outcome.days, PAYMENT_CLEARING, signal)
-    return np.where(outcome.days > 0, signal, NONE).astype(np.int8)
+    signal = np.full(len(later_date), SCORE_REFRESH, np.int8)
+    signal[(waits_for.signal == NEXT_DUE) & in_time] = NEXT_DUE
+    signal[situation.clearing_days >= outcome.days] = PAYMENT_CLEARING
+    signal[outcome.days <= 0] = NONE
+    return signal
 
 
 def _status(situation: Situation, outcome: Outcome, signal: NDArray[np.int8]) -> NDArray[np.int8]:
     whole: Bools = outcome.amount == situation.freed
-    later: Bools = outcome.days > 0
-    status = np.where((signal == PAYMENT_CLEARING) | whole, HELD, STAGED)
-    status = np.where(signal == FAULT_MENDED, FAULT, status)
-    status = np.where(outcome.amount == 0, DECLINED, status)
-    return np.where(whole & ~later, RESTORED, status).astype(np.int8)
+    status = np.full(len(whole), STAGED, np.int8)
+    status[(signal == PAYMENT_CLEARING) | whole] = HELD
+    status[signal == FAULT_MENDED] = FAULT
+    status[outcome.amount == 0] = DECLINED
+    status[whole & (outcome.days <= 0)] = RESTORED
+    return status
 
 
 def _not_later_than(policy: Policy, decided_on: Dates, outcome: Outcome, withholds: Bools) -> Dates:

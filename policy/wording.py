@@ -7,7 +7,7 @@ from string import Formatter
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import pyarrow as pa
+from numpy.typing import NDArray
 
 from relimit.data.vocabulary import STATUSES
 from relimit.policy.arms import tier_of
@@ -165,12 +165,10 @@ SETTINGS: Final[Mapping[str, Callable[[Policy], str]]] = {
 """What a template's field shows of the policy itself."""
 
 
-def write_texts(story: Story, table: str) -> dict[str, pa.StringArray]:
+def write_texts(story: Story, table: str) -> dict[str, NDArray[np.object_]]:
     """Return by language `[n]` texts from a table: result, signal, reasons, remedy, last date."""
     n = len(story.cases)
-    if n == 0:
-        return {language: pa.array([], pa.string()) for language in LANGUAGES}
-    told = list(_plans(story))
+    told = list(_plans(story)) if n else []
     said: Said = {}
     texts = {}
     for language in LANGUAGES:
@@ -179,7 +177,7 @@ def write_texts(story: Story, table: str) -> dict[str, pa.StringArray]:
         written = np.empty(n, dtype=object)
         for number, plan in enumerate(plans):
             written[plan.rows] = plan.texts(number, said)
-        texts[language] = pa.array(written, pa.string())
+        texts[language] = written
     return texts
 
 
@@ -303,7 +301,7 @@ def _say(story: Story, plans: Sequence[Plan], language: str, before: Said) -> Sa
                 shown.setdefault(name, []).append(number)
     for name, numbers in shown.items():
         rows = [plans[number].rows for number in numbers]
-        words = story.field(name, np.concatenate(rows), language)
+        words = story.field(name, np.concatenate(rows) if len(rows) > 1 else rows[0], language)
         begin = 0
         for number in numbers:
             end = begin + len(plans[number].rows)

@@ -1,7 +1,7 @@
 """Prepayments that can't be decided: kept with their reason, counted, never dropped."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -65,20 +65,26 @@ def undecidable(block: EventBlock, prepayments: Prepayments) -> NDArray[np.objec
 
     Only what was known at the prepayment counts, so that a later fault changes nothing.
     """
-    ledger = _IN_LEDGER.take(block.kind)
     reasons = np.full(len(prepayments.account), None, dtype=object)
-    for fault, reason in (
-        (_repeated(block), REPEATED),
-        (ledger & (block.amount > MOST_FEN), ABSURD_AMOUNT),
-        (ledger & (block.amount < 0), NEGATIVE_AMOUNT),
-        (ledger & ~block.has_amount, NO_AMOUNT),
-    ):
+    for fault, reason in _faults(block):
         rows = fault.nonzero()[0]
         if rows.size:
             account = np.searchsorted(block.starts, rows, side="right") - 1
             reasons[known_by_then(account, block.known_at[rows], prepayments)] = reason
     reasons[(prepayments.as_of < EARLIEST) | (prepayments.as_of >= LATEST)] = NO_DATE
     return reasons
+
+
+def _faults(block: EventBlock) -> Iterator[tuple[NDArray[np.bool_], str]]:
+    """Yield which events have each fault, a fault that outweighs the others last."""
+    yield _repeated(block), REPEATED
+    amount = block.amount
+    wrong = (amount > MOST_FEN) | (amount < 0) | ~block.has_amount
+    wrong &= _IN_LEDGER.take(block.kind)
+    if wrong.any():
+        yield wrong & (amount > MOST_FEN), ABSURD_AMOUNT
+        yield wrong & (amount < 0), NEGATIVE_AMOUNT
+        yield wrong & ~block.has_amount, NO_AMOUNT
 
 
 def known_by_then(
@@ -121,7 +127,7 @@ def _repeated(block: EventBlock) -> NDArray[np.bool_]:
     )
     for column in columns:
         if not same.any():
-            break
+            return np.zeros(len(suspects), np.bool_)
         same &= column[1:] == column[:-1]
     repeated = np.append(False, same)
     starts = block.starts[:-1]

@@ -1,8 +1,8 @@
 """Accounts scored again as if a remedy had been done: for a decision's remedies."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,8 @@ from relimit.data.vocabulary import (
 )
 from relimit.features import History
 from relimit.policy import Facts, Policy, Rescored
-from relimit.policy.facts import gather_standing
+from relimit.policy.cases import Standing
+from relimit.policy.facts import gather_facts, gather_standing, keep_evidence
 from relimit.policy.next_due import PAY_NEXT_DUE, days_to_due
 
 Ints = NDArray[np.int64]
@@ -50,8 +51,10 @@ class Rescoring:
         Scores the snapshots of a history, which freed so many fen.
     policy
         Whose facts are gathered.
-    history, prepayments, facts
+    history, prepayments
         What is decided: its snapshots are those of the prepayments.
+    facts
+        Their facts; while a case is scored beside what comes of an action, those of the gates.
     known
         What comes of some actions, one for each prepayment, if that is known already.
     """
@@ -60,29 +63,37 @@ class Rescoring:
     policy: Policy
     history: History
     prepayments: Prepayments
-    facts: Facts
+    facts: Standing
     known: tuple[Sequence[str], Rescored] | None = None
 
     def __call__(self, rows: Ints, actions: Sequence[str]) -> Rescored:
         """Return risk, expected loss and facts of the rows once each is done."""
         if self.known is not None and self.known[0] == actions:
             return self.known[1]
-        return self._rescored(rows, actions)[1]
+        history, scored = self._scored(rows, actions)
+        known = self.facts.take(rows)
+        if not isinstance(known, Facts):
+            raise TypeError("the evidence is not known yet")
+        facts = keep_evidence(gather_standing(history, self.policy), known)
+        return Rescored(scored.risk, scored.expected_loss, facts)
 
-    def beside(self, action: str) -> tuple[Scored, Rescored]:
-        """Return the scores of a single prepayment, and what is known once an action is done."""
-        scored, rescored = self._rescored(np.zeros(2, np.int64), (NOTHING, action))
-        return Scored(*(part[:1] for part in scored)), rescored.take(slice(1, 2))
+    def beside(self, action: str) -> tuple[Scored, Facts, Self]:
+        """Return a single prepayment's scores and facts, and what knows what comes of an action."""
+        history, scored = self._scored(np.zeros(2, np.int64), (NOTHING, action))
+        every = gather_facts(history, self.policy)
+        facts, then = every.take(slice(1)), every.take(slice(1, 2))
+        rescored = Rescored(scored.risk[1:], scored.expected_loss[1:], keep_evidence(then, facts))
+        knowing = replace(self, facts=facts, known=([action], rescored))
+        return Scored(*(part[:1] for part in scored)), facts, knowing
 
-    def _rescored(self, rows: Ints, actions: Sequence[str]) -> tuple[Scored, Rescored]:
-        asked, facts = self.prepayments.take(rows), self.facts.take(rows)
-        history = self._supposed(rows, asked, facts, actions)
-        scored = self.score(history, asked.freed)
-        standing = gather_standing(history, self.policy, facts)
-        return scored, Rescored(scored.risk, scored.expected_loss, standing)
+    def _scored(self, rows: Ints, actions: Sequence[str]) -> tuple[History, Scored]:
+        """Return the history of each row once its action is done, and its scores."""
+        asked = self.prepayments.take(rows)
+        history = self._supposed(rows, asked, self.facts.take(rows), actions)
+        return history, self.score(history, asked.freed)
 
     def _supposed(
-        self, rows: Ints, asked: Prepayments, facts: Facts, actions: Sequence[str]
+        self, rows: Ints, asked: Prepayments, facts: Standing, actions: Sequence[str]
     ) -> History:
         """Return the history of each row once its action is done."""
         cleared, settled, confirmed, pays = (

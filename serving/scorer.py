@@ -25,6 +25,7 @@ from relimit.policy import (
     gather_facts,
     reads_contributions,
 )
+from relimit.policy.facts import add_evidence, gather_standing
 from relimit.policy.remedies import gate_actions
 from relimit.policy.rescore import Rescore
 from relimit.serving.history import WHERE, Asked, block_of
@@ -93,14 +94,13 @@ class Scorer:
         DataError
             If no prepayment is due for a decision, or it can't be decided.
         """
-        found = find_prepayments(asked.block, asked.since, asked.as_of)
-        if not len(found):
+        last = find_prepayments(asked.block, asked.since, asked.as_of, latest=True)
+        if not len(last):
             raise DataError(
                 "no prepayment is known in the window",
                 where=WHERE,
                 mend="Give an as_of after the prepayment became known, and a since before it",
             )
-        last = found.take(np.array([len(found) - 1]))
         (reason,) = undecidable(asked.block, last)
         if reason is not None:
             raise DataError(reason, where=WHERE, mend="Mend the account's events")
@@ -108,7 +108,7 @@ class Scorer:
         row = decisions.row(0)
         if analyst:
             texts = analyst_texts(self.policy, decisions)
-            row |= {f"text_analyst_{name}": told[0].as_py() for name, told in texts.items()}
+            row |= {f"text_analyst_{name}": told[0] for name, told in texts.items()}
         return row
 
     def decide_block(self, block: EventBlock, prepayments: Prepayments) -> Decisions:
@@ -152,13 +152,14 @@ class Scorer:
         are then scored at once: for so few, calls cost more than their work.
         """
         history = History(block, prepayments.account, prepayments.as_of)
-        facts = gather_facts(history, self.policy)
-        rescore = Rescoring(self.scored, self.policy, history, prepayments, facts)
-        blocked, actions = gate_actions(self.policy, facts)
-        if len(facts) == len(blocked) == 1:
-            scored, rescored = rescore.beside(*actions)
-            rescore = replace(rescore, known=(actions, rescored))
+        standing = gather_standing(history, self.policy)
+        rescore = Rescoring(self.scored, self.policy, history, prepayments, standing)
+        blocked, actions = gate_actions(self.policy, standing)
+        if len(prepayments) == len(blocked) == 1:
+            scored, facts, rescore = rescore.beside(*actions)
         else:
+            facts = add_evidence(history, self.policy, standing)
+            rescore = replace(rescore, facts=facts)
             scored = self.scored(history, prepayments.freed)
         return self._cases(block, prepayments, facts, scored, again=again), rescore
 
@@ -181,9 +182,12 @@ class Scorer:
             risk=scored.risk,
             expected_loss=scored.expected_loss,
             facts=facts,
+            contributions=np.zeros(scored.matrix.shape),
+            feature_names=self.model.feature_names,
             model_version=self.model.version,
         )
-        return self._explained(cases, scored.matrix, again=again)
+        self._explain(cases, scored.matrix, again=again)
+        return cases
 
     def scored(self, history: History, freed: Ints) -> Scored:
         """Return the scores at a history's snapshots, with one prediction for both."""
@@ -196,11 +200,8 @@ class Scorer:
         """Return the model's features, `[snapshots, features]`; null where it reads none."""
         return feature_matrix(history, self.model.feature_names, self.model.reads)
 
-    def _explained(self, cases: Cases, matrix: Floats, *, again: bool) -> Cases:
-        """Add the model's contributions where a reason may hang on them."""
-        contributions = np.zeros(matrix.shape)
+    def _explain(self, cases: Cases, matrix: Floats, *, again: bool) -> None:
+        """Write the model's contributions where a reason may hang on them; others stay 0."""
         rows = reads_contributions(self.policy, cases, again=again).nonzero()[0]
-        contributions[rows] = self.model.contributions(matrix[rows])
-        return replace(
-            cases, contributions=contributions, feature_names=tuple(self.model.feature_names)
-        )
+        if len(rows) and cases.contributions is not None:
+            cases.contributions[rows] = self.model.contributions(matrix[rows])

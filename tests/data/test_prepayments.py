@@ -98,6 +98,16 @@ def test_grouping_and_freed_limit_equal_the_plain_loop(
 
 @settings(max_examples=80, deadline=None)
 @given(st.lists(rows, min_size=1, max_size=40))
+def test_the_latest_decision_is_the_last_of_all(events: list[Row]) -> None:
+    block = block_of(events)
+    every = find_prepayments(block, -1, 200 * HOUR)
+    last = find_prepayments(block, -1, 200 * HOUR, latest=True)
+    assert found_rows(block, last) == found_rows(block, every)[-1:]
+    assert last.decision_id.tolist() == every.decision_id.tolist()[-1:]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(rows, min_size=1, max_size=40))
 def test_every_prepayment_is_in_exactly_one_group(events: list[Row]) -> None:
     block = block_of(events)
     found = find_prepayments(block, -1, 200 * HOUR)

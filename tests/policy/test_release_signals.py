@@ -93,7 +93,7 @@ def test_what_comes_later_names_its_signal_in_both_texts_and_nothing_else_does(
                 name: max(re.split("{.*?}", WORDING[f"signal.{name}"][language]), key=len)
                 for name in SIGNALS[1:]
             }
-            told = {name for name, words in sentences.items() if words in text.as_py()}
+            told = {name for name, words in sentences.items() if words in text}
             assert told == {signal} - {"none"}
         assert (signal == "next_due") == (not np.isnat(night.timetable.signal_on[0]))
         if signal == "fault_mended":

@@ -74,13 +74,13 @@ def test_every_table_has_the_same_sentences():
 def test_an_analyst_reads_the_figures(make):
     case = {"unsettled_interest": 1240, "risk": 0.0314, "expected_loss": 500.4}
     texts = analyst_texts(POLICY, decide(POLICY, make.cases(case)))
-    assert texts["en"].to_pylist() == [
+    assert texts["en"].tolist() == [
         "1 March 2026: none of ¥500.00 freed is restored; risk 3.1%, expected loss ¥5.00, "
         "loss ratio 1.0% (tier up to 3.0%). Gate: ¥12.40 of interest unsettled (bound ¥1.00). "
         "Remedy: interest of ¥12.40 settled restores ¥500.00 (1 day). Withheld part reviewed by "
         "15 April 2026."
     ]
-    assert amounts(texts["zh"][0].as_py()) == amounts(texts["en"][0].as_py())
+    assert amounts(texts["zh"][0]) == amounts(texts["en"][0])
 
 
 @pytest.mark.parametrize(
@@ -139,10 +139,10 @@ def test_distress_names_the_signs_that_the_history_shows_and_no_others(
 ):
     pull = [0.0, 1.5, 0.0, 0.0, 0.0]
     decisions = decide(POLICY, make.cases(facts | {"loss_ratio": 0.2, "risk": 0.25, "pull": pull}))
-    assert f"近90天内的还款压力影响了本次评估：{zh}。如果" in decisions.text_zh[0].as_py()
+    assert f"近90天内的还款压力影响了本次评估：{zh}。如果" in decisions.text_zh[0]
     said = f"Signs of payment pressure in the last 90 days weighed on this assessment: {en}. If"
-    assert said in decisions.text_en[0].as_py()
-    told = analyst_texts(POLICY, decisions)["en"][0].as_py()
+    assert said in decisions.text_en[0]
+    told = analyst_texts(POLICY, decisions)["en"][0]
     assert f"Model: distress in 90 days: {analyst}. Action" in told
 
 
@@ -155,7 +155,7 @@ def test_every_amount_is_in_the_currency_of_the_policy(make):
     texts = [*decisions.text_zh, *decisions.text_en]
     for table in analyst_texts(dollars, decisions).values():
         texts += list(table)
-    written = " ".join(text.as_py() for text in texts)
+    written = " ".join(texts)
     assert "US$5.00" in written
     assert "¥" not in written
 
