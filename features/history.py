@@ -3,8 +3,7 @@
 An event is visible at a snapshot if and only if `known_at <= as_of`; a trailing window is
 `(as_of - w, as_of]` on `known_at`. `Timeline` alone turns that rule into rows; features ask a
 `History`, which asks it, and so see nothing beyond. Facts about several events are booked at the
-row of the last of them (`derive`, `part`); the few that compare `known_at` themselves (how late an
-outage or a delivery was told) do so for rows that are counted the same way.
+row of the last (`derive`, `part`); the few that compare `known_at` themselves do so for such rows.
 """
 
 import weakref
@@ -202,9 +201,8 @@ class History:
         A fact about several events belongs to the row of the last of them, or it would be seen
         before it was known.
         """
-        found: Series = self.cached(
-            ("derive", name), lambda: Series(*compute(), len(self.block.kind))
-        )
+        size = len(self.block.kind)
+        found: Series = self.cached(("derive", name), lambda: Series(*compute(), size))
         return found
 
     def part(
