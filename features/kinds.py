@@ -76,20 +76,13 @@ class ByKind:
 
     def words(self, kind: str) -> Words:
         """Return a kind's bit vector."""
-        return self._words[PLACE[kind]]
+        np.equal(self._kind, PLACE[kind], out=self._flags[: self.size])
+        return words_of(self._flags)
 
     @once
-    def _words(self) -> list[Words]:
-        """The bit vectors of all kinds.
-
-        One is made after another: the processor's cache holds what each is made from.
-        """
-        flags = np.zeros(padded(self.size), np.bool_)
-        words = []
-        for place in range(len(KINDS)):
-            np.equal(self._kind, place, out=flags[: self.size])
-            words.append(words_of(flags))
-        return words
+    def _flags(self) -> Bools:
+        """Room for whether each row is of a kind, the same for all kinds."""
+        return np.zeros(padded(self.size), np.bool_)
 
 
 class Kind(Series):

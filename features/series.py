@@ -152,7 +152,7 @@ def running(values: Ints | Bools) -> Ints:
     """Return `[m + 1]` int64: the sum of the values before each place."""
     total = np.empty(len(values) + 1, np.int64)
     total[0] = 0
-    if values.dtype == np.bool_:
+    if values.dtype.kind == "b":
         # To cast as they are added takes thrice as long, and holds up all threads.
         total[1:] = values
         values = total[1:]
