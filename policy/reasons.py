@@ -96,9 +96,10 @@ def _true_reasons(policy: Policy, situation: Situation, now: Outcome, pull: Pull
     if len(joint):
         true[joint] = _jointly_true(policy, situation.take(joint), pull)
     fault = REASONS.index(SYSTEM_FAULT)
-    if np.count_nonzero(true[:, fault]):
+    if np.count_nonzero(situation.fault_days):
+        # One that ties with clearing changes nothing alone, and is the reason all the same.
         dated = dated_by_fault(policy, situation, now)
-        true[:, fault] &= dated | ~true[:, fault + 1 :].any(axis=1)
+        true[:, fault] = dated | (true[:, fault] & ~true[:, fault + 1 :].any(axis=1))
         true[true[:, fault], fault + 1 :] = False
     causes = [REASONS.index(cause) for cause in CAUSES]
     true[:, REASONS.index(ASSESSMENT)] &= ~true[:, causes].any(axis=1)
