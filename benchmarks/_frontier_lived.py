@@ -111,17 +111,14 @@ def later(world: Lived) -> str:
 
 @dataclass(frozen=True)
 class InHindsight:
-    """The same book's tiers at the budget that would have spent the incumbent's loss, lived too."""
+    """The same book's tiers at the budget that would have spent the incumbent's loss, lived too.
+
+    `loss` and `yuan` are over the incumbent's.
+    """
 
     budget: float
-    first: tuple[float, float]
-    lived: tuple[float, float]
-
-    @property
-    def yuan(self) -> float:
-        """Yuan over the incumbent's at his loss, on the line through both lived points."""
-        (loss, more), (its, its_more) = self.first, self.lived
-        return more + (its_more - more) * (1.0 - loss) / (its - loss)
+    loss: float
+    yuan: float
 
 
 def of_the_incumbents(ours: Lived, theirs: Lived) -> tuple[float, float]:

@@ -139,10 +139,9 @@ def verdicts(ours: Lived, theirs: Lived, gap: Gap, hindsight: InHindsight) -> bo
             ours.days <= theirs.days / 2,
         ),
     ]
-    its_loss, its_more = hindsight.lived
     print(
-        f"        in hindsight, at a budget of {hindsight.budget:.3%}: loss x{its_loss:.2f}, yuan "
-        f"x{its_more:.3f}; on the line through both, at x1: yuan x{hindsight.yuan:.3f}"
+        f"        in hindsight, at a budget of {hindsight.budget:.3%}: loss x{hindsight.loss:.2f}, "
+        f"yuan x{hindsight.yuan:.3f}"
     )
     print(f"        {waits(ours)}")
     print(f"        {later(ours)}")
@@ -234,10 +233,9 @@ def run(folder: Path, given: argparse.Namespace) -> bool:
 
     theirs, ours = lived(judge, types, days), lived_under(policy, again)
     done("the second world lived anew")
-    first = of_the_incumbents(ours, theirs)
-    budget = found.budget / first[0]
+    budget = found.budget * theirs.loss_rate / ours.loss_rate
     other = lived_under(settled(policy, found.book, budget).policy, folder / "hindsight")
-    hindsight = InHindsight(budget, first, of_the_incumbents(other, theirs))
+    hindsight = InHindsight(budget, *of_the_incumbents(other, theirs))
     done("and once more at another budget")
     print_found(found, given)
     heads = [("yuan", -11), ("freed", 16), ("restored", 16), ("share", 8), ("days", 8)]
