@@ -7,6 +7,7 @@ from typing import Protocol, Self, TypeVar
 import numpy as np
 
 from relimit.features.bits import Ints
+from relimit.features.places import Place, as_slice
 from relimit.features.select import Window, Windows
 from relimit.features.usual import place_of_end
 
@@ -15,9 +16,6 @@ AnyWindow = Window | Windows | None
 
 Ends = int | tuple[int, ...] | None
 """How many days ago an end lies, or several; None is the account's start."""
-
-Place = int | slice | list[int]
-"""Where some rows are among others, each `[snapshots]`."""
 
 
 class Parted(Protocol):
@@ -81,19 +79,6 @@ def _place_among(ago: Ends, whole: tuple[int, ...]) -> Place | None:
         return whole.index(ago) if ago in whole else None
     places = [whole.index(each) for each in ago if each in whole]
     return as_slice(places) if len(places) == len(ago) else None
-
-
-def as_slice(places: list[int]) -> slice | list[int]:
-    """Return a slice if the places rise evenly: what it takes of an array is not copied.
-
-    Examples
-    --------
-    >>> as_slice([1, 2, 3]), as_slice([2, 4]), as_slice([0, 1, 3])
-    (slice(1, 4, 1), slice(2, 5, 2), [0, 1, 3])
-    """
-    step = max(places[1] - places[0], 1) if len(places) > 1 else 1
-    span = slice(places[0], places[-1] + 1, step)
-    return span if places == list(range(*span.indices(span.stop))) else places
 
 
 def around(before: Before, window: AnyWindow) -> tuple[Ints, Ints]:

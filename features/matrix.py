@@ -9,8 +9,8 @@ import numpy as np
 
 from relimit.data.events import EventBlock, blocks_from_table
 from relimit.data.schema import events_schema
-from relimit.features.ends import Place, as_slice
 from relimit.features.history import Floats, History, Ints
+from relimit.features.places import Place, as_slice
 from relimit.features.registry import Feature, catalogue, feature_names, find_features
 from relimit.features.select import Windows
 from relimit.features.tabled import Tabled

@@ -16,6 +16,7 @@ from relimit.features.bits import Bools, Ints
 from relimit.features.cells import COUNT, LAST, SINCE, SUM, VARIATION
 from relimit.features.kinds import ByKind, Kind
 from relimit.features.once import once
+from relimit.features.places import as_slice
 from relimit.features.select import Window, Windows
 from relimit.features.series import Floats, Series
 
@@ -63,11 +64,9 @@ def place_of_end(ago: int | tuple[int | None, ...] | None) -> "int | slice | Int
 
 
 def _index_of(places: list[int]) -> "slice | Ints":
-    """Return what takes these of an array quickest: a slice if they are evenly spaced."""
-    step = places[1] - places[0] if len(places) > 1 else 1
-    evenly = step and places == [places[0] + step * place for place in range(len(places))]
-    beyond = places[-1] + (1 if step > 0 else -1)
-    return slice(places[0], beyond, step) if evenly else np.array(places)
+    """Return what takes these of an array quickest."""
+    found = as_slice(places)
+    return found if isinstance(found, slice) else np.array(found)
 
 
 @lru_cache(256)
