@@ -191,3 +191,15 @@ def nights(policy, make):
         return rows
 
     return run
+
+
+@pytest.fixture(scope="session")
+def later():
+    """Make another borrower the first one some days later, after the same prepayment."""
+    kept = ("freed", "prepaid", "limit", "has_limit", "outstanding")
+
+    def made(first, other, days):
+        same = {name: first[name] for name in kept}
+        return other | same | {"as_of": first["as_of"] + days * DAY}
+
+    return made

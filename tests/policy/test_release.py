@@ -148,12 +148,10 @@ def test_the_nights_together_give_back_each_yuan_once(make):
 )
 @given(data=st.data(), days=st.integers(0, 60))
 def test_a_later_night_never_gives_less_nor_later_without_a_closed_gate(
-    make, rows_strategy, data, days
+    make, rows_strategy, later, data, days
 ):
-    first, then = data.draw(rows_strategy), data.draw(rows_strategy)
-    for name in ("freed", "prepaid", "limit", "has_limit", "outstanding"):
-        then[name] = first[name]
-    then["as_of"] = first["as_of"] + days * DAY
+    first = data.draw(rows_strategy)
+    then = later(first, data.draw(rows_strategy), days)
     decisions = decide(POLICY, make.cases(first))
     before = decisions.to_table().to_pylist()[0]
     cases = make.cases(then)
@@ -182,7 +180,7 @@ def test_a_later_night_never_gives_less_nor_later_without_a_closed_gate(
 )
 @given(data=st.data(), gaps=st.lists(st.integers(1, 12), min_size=2, max_size=4))
 def test_from_night_to_night_the_last_date_only_moves_earlier_and_each_yuan_returns_once(
-    make, rows_strategy, data, gaps
+    make, rows_strategy, later, data, gaps
 ):
     open_gates = dict.fromkeys(
         ("overdue", "days_past_due", "unsettled_interest", "identity_changes"), 0
@@ -192,9 +190,7 @@ def test_from_night_to_night_the_last_date_only_moves_earlier_and_each_yuan_retu
     earlier, paid = Earlier.from_decisions(decisions.to_table()), decisions.timetable.restore_now[0]
     for elapsed in np.cumsum(gaps).tolist():
         told, promised = earlier.not_later_than[0], earlier.promised[0]
-        tonight = data.draw(rows_strategy) | open_gates
-        kept = ("freed", "prepaid", "limit", "has_limit", "outstanding")
-        tonight |= {name: first[name] for name in kept} | {"as_of": first["as_of"] + elapsed * DAY}
+        tonight = later(first, data.draw(rows_strategy) | open_gates, elapsed)
         night = decide_again(POLICY, make.cases(tonight), earlier)
         when = night.timetable
         if when.decided_on[0] < told:

@@ -14,7 +14,6 @@ from relimit.policy.timetable import SIGNALS
 
 POLICY = load_policy()
 WORDING = load_wording(POLICY.wording.borrower)
-DAY = 86_400_000_000
 
 
 DUE_10TH = {"loss_ratio": 0.12, "next_due": np.datetime64("2026-03-10")}
@@ -77,12 +76,10 @@ def test_a_hold_for_a_score_ends_when_it_is_better(nights):
 )
 @given(data=st.data(), days=st.integers(0, 20))
 def test_what_comes_later_names_its_signal_in_both_texts_and_nothing_else_does(
-    make, rows_strategy, data, days
+    make, rows_strategy, later, data, days
 ):
-    first, then = data.draw(rows_strategy), data.draw(rows_strategy)
-    for name in ("freed", "prepaid", "limit", "has_limit", "outstanding"):
-        then[name] = first[name]
-    then["as_of"] = first["as_of"] + days * DAY
+    first = data.draw(rows_strategy)
+    then = later(first, data.draw(rows_strategy), days)
     decisions = decide(POLICY, make.cases(first))
     earlier = Earlier.from_decisions(decisions.to_table())
     for night in (decisions, decide_again(POLICY, make.cases(then), earlier)):
