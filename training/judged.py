@@ -27,6 +27,10 @@ LOOSELY_CALIBRATED: Final = (
     "{bads:,} accounts that went bad tell how high the risks are: by chance alone all of them may "
     "be off by {part:.0%} of themselves, either way."
 )
+FLAT: Final = (
+    "Every test row has the same risk: no feature was found to tell bad from good, and decisions "
+    "will differ by amounts and rules alone."
+)
 NOT_BACK_TESTED: Final = (
     "{found} of the {asked} months asked for could be back-tested: a month, and what had matured "
     f"before it, needs {ENOUGH_PER_CLASS} bads and as many goods in each slice."
@@ -113,16 +117,22 @@ class Judged:
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """What to know before the figures are read: few bads, rows left out, arms never tried."""
+        """What to know before the figures are read: a flat risk, few bads, arms never tried."""
         left_out = self.data.without_arm
         of = left_out + len(self.data.labelled)
-        found = [said for said in (self.few_bads, self.loosely_calibrated) if said]
+        found = [said for said in (self.flat, self.few_bads, self.loosely_calibrated) if said]
         if len(self.backtest) < self.months_asked:
             months = NOT_BACK_TESTED.format(found=len(self.backtest), asked=self.months_asked)
             found.append(months)
         if left_out:
             found.append(WITHOUT_ARM.format(rows=left_out, of=of))
         return (*found, *self.fitted.cautions)
+
+    @property
+    def flat(self) -> str | None:
+        """A warning if the model says the same of every test row."""
+        risk = self.fitted.test_risk
+        return FLAT if risk.min() == risk.max() else None
 
     @property
     def few_bads(self) -> str | None:
