@@ -35,6 +35,16 @@ NOT_BACK_TESTED: Final = (
     "{found} of the {asked} months asked for could be back-tested: a month, and what had matured "
     f"before it, needs {ENOUGH_PER_CLASS} bads and as many goods in each slice."
 )
+SHORT_HISTORY: Final = (
+    "{rows:,} of {of:,} matured rows are in no slice, so that no outcome is in two: the history is "
+    "short beside the horizon. --hold-out account learns from all, and tests on no later time."
+)
+MOST_IN_NO_SLICE: Final = 0.5
+WITHOUT_HISTORY: Final = (
+    "{rows:,} of {of:,} matured rows have nothing known of the account by their as_of: check that "
+    "as_of is not before the events, nor the events known too late."
+)
+MOST_WITHOUT_HISTORY: Final = 0.05
 WITHOUT_ARM: Final = (
     "{rows:,} of {of:,} matured rows have no arm where others have one, and are left out. Drop the "
     "columns share and delay_days to learn from all as if restored in full at once."
@@ -120,7 +130,9 @@ class Judged:
         """What to know before the figures are read: a flat risk, few bads, arms never tried."""
         left_out = self.data.without_arm
         of = left_out + len(self.data.labelled)
-        found = [said for said in (self.flat, self.few_bads, self.loosely_calibrated) if said]
+        few = (self.few_bads, self.loosely_calibrated)
+        told = (self.flat, *few, self.short_history, self.without_history)
+        found = [said for said in told if said]
         if len(self.backtest) < self.months_asked:
             months = NOT_BACK_TESTED.format(found=len(self.backtest), asked=self.months_asked)
             found.append(months)
@@ -133,6 +145,19 @@ class Judged:
         """A warning if the model says the same of every test row."""
         risk = self.fitted.test_risk
         return FLAT if risk.min() == risk.max() else None
+
+    @property
+    def short_history(self) -> str | None:
+        """A warning if more rows are purged between slices in time than are in them."""
+        of, rows = len(self.data.labelled), self.data.split.left_out
+        return SHORT_HISTORY.format(rows=rows, of=of) if rows > MOST_IN_NO_SLICE * of else None
+
+    @property
+    def without_history(self) -> str | None:
+        """A warning if many rows are of accounts of which nothing was known yet."""
+        of, rows = len(self.data.labelled), self.data.without_history
+        told = rows > MOST_WITHOUT_HISTORY * of
+        return WITHOUT_HISTORY.format(rows=rows, of=of) if told else None
 
     @property
     def few_bads(self) -> str | None:

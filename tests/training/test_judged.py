@@ -41,10 +41,10 @@ def slices(bads):
     """Two slices of as many bad accounts and a good one, two rows each."""
     account = np.repeat(np.arange(2 * (bads + 1)), 2)
     split = SimpleNamespace(
-        fit=np.flatnonzero(account <= bads), calibrate=np.flatnonzero(account > bads)
+        fit=np.flatnonzero(account <= bads), calibrate=np.flatnonzero(account > bads), left_out=0
     )
     labelled = Labelled(account_id=account, bad=account % (bads + 1) > 0)
-    return SimpleNamespace(without_arm=0, labelled=labelled, split=split)
+    return SimpleNamespace(without_arm=0, without_history=0, labelled=labelled, split=split)
 
 
 def fitted_on(*, cross_fitted):
@@ -146,3 +146,18 @@ def test_a_slope_that_rows_cannot_tell_is_not_printed_as_a_number():
     words = " ".join(verdicts(SimpleNamespace(fitted=SimpleNamespace(metrics=metrics))))
     assert "slope that these rows can't tell" in words
     assert "nan" not in words
+
+
+@pytest.mark.parametrize(
+    ("left_out", "without_history", "said"),
+    [
+        (202, 20, []),
+        (203, 0, ["203 of 404 matured rows are in no slice"]),
+        (0, 21, ["21 of 404 matured rows have nothing known of the account by their as_of"]),
+    ],
+)
+def test_rows_that_teach_nothing_are_counted_where_they_are_many(left_out, without_history, said):
+    data = slices(100)
+    data.split.left_out, data.without_history = left_out, without_history
+    cautions = Judged(data, fitted_on(cross_fitted=False), {}, {}).cautions
+    assert [caution[: len(words)] for caution, words in zip(cautions, said, strict=True)] == said
