@@ -16,7 +16,7 @@ from relimit.training.evidence import ENOUGH_BADS
 from relimit.training.fairness import GroupTreatment
 from relimit.training.fit import Fitted
 from relimit.training.labelled import Labelled
-from relimit.training.splits import ENOUGH_PER_CLASS, sample_rows
+from relimit.training.splits import ENOUGH_PER_CLASS, OUT_OF_ACCOUNT, sample_rows
 
 ENOUGH_TO_CALIBRATE: Final = 100
 FEW_BADS: Final = (
@@ -35,6 +35,7 @@ NOT_BACK_TESTED: Final = (
     "{found} of the {asked} months asked for could be back-tested: a month, and what had matured "
     f"before it, needs {ENOUGH_PER_CLASS} bads and as many goods in each slice."
 )
+NOT_LATER: Final = "The test is on other accounts, not on later rows as asked for; {split}."
 SHORT_HISTORY: Final = (
     "{rows:,} of {of:,} matured rows are in no slice, so that no outcome is in two: the history is "
     "short beside the horizon. --hold-out account learns from all, and tests on no later time."
@@ -131,7 +132,7 @@ class Judged:
         left_out = self.data.without_arm
         of = left_out + len(self.data.labelled)
         few = (self.few_bads, self.loosely_calibrated)
-        told = (self.flat, *few, self.short_history, self.without_history)
+        told = (self.flat, *few, self.not_later, self.short_history, self.without_history)
         found = [said for said in told if said]
         if len(self.backtest) < self.months_asked:
             months = NOT_BACK_TESTED.format(found=len(self.backtest), asked=self.months_asked)
@@ -145,6 +146,13 @@ class Judged:
         """A warning if the model says the same of every test row."""
         risk = self.fitted.test_risk
         return FLAT if risk.min() == risk.max() else None
+
+    @property
+    def not_later(self) -> str | None:
+        """A warning if the rows could not be split in time, and why."""
+        split = self.data.split
+        asked = self.settings.get("hold_out") == "time" and split.kind == OUT_OF_ACCOUNT
+        return NOT_LATER.format(split=split.description) if asked else None
 
     @property
     def short_history(self) -> str | None:

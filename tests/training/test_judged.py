@@ -161,3 +161,14 @@ def test_rows_that_teach_nothing_are_counted_where_they_are_many(left_out, witho
     data.split.left_out, data.without_history = left_out, without_history
     cautions = Judged(data, fitted_on(cross_fitted=False), {}, {}).cautions
     assert [caution[: len(words)] for caution, words in zip(cautions, said, strict=True)] == said
+
+
+@pytest.mark.parametrize(("asked", "said"), [("time", True), ("account", False)])
+def test_a_test_that_could_not_be_later_says_why(asked, said):
+    data = slices(100)
+    data.split.kind, data.split.description = (
+        "out_of_account",
+        "all rows have one as_of, 2005-09-30",
+    )
+    cautions = Judged(data, fitted_on(cross_fitted=False), {}, {"hold_out": asked}).cautions
+    assert [caution.endswith("one as_of, 2005-09-30.") for caution in cautions] == [True] * said
