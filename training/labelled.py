@@ -125,8 +125,8 @@ def _require_full_arms(labelled: Labelled) -> None:
         others = int((np.isfinite(values) & (values != full)).sum())
         if others:
             raise DataError(
-                f"column {name} is not {full:g} in {others} of {len(labelled)} rows, but {other} is "
-                "known in none of these, so that no row has an arm",
+                f"column {name} is not {full:g} in {others} of {len(labelled)} rows, but {other} "
+                "is known in none of these, so that no row has an arm",
                 where="observations",
                 mend=f"Add {other}; or drop {name} to take all rows as restored in full at once",
             )
