@@ -1,62 +1,46 @@
-"""Checks of a whole book: its events, and the tables that go with them."""
+"""Checks of a whole book, or of one of its tables: which it is, and what is wrong with it."""
 
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from relimit.data.book import TABLES, Book
-from relimit.data.casts import cast_faults, null_faults
 from relimit.data.check import check_events, examine_events
-from relimit.data.check_files import check_files
+from relimit.data.check_tables import SCHEMAS, check_beside
 from relimit.data.errors import DataError
-from relimit.data.files import TableFiles
-from relimit.data.findings import (
-    ERROR,
-    NOTE,
-    WARNING,
-    CheckReport,
-    Finding,
-    by_level,
-    from_error,
-)
-from relimit.data.schema import accounts_schema, decisions_log_schema, observations_schema
-from relimit.data.table_rules import TABLE_RULES, TableRule
-from relimit.data.tables import read_parquet, read_whole
+from relimit.data.files import open_parquet, parquet_files
+from relimit.data.findings import CheckReport, by_level
+from relimit.data.tables import read_parquet
 
-SCHEMAS: Final = {
-    "decisions": decisions_log_schema(),
-    "observations": observations_schema(),
-    "accounts": accounts_schema(),
+MARKS: Final = {
+    "decisions": ("decided_at",),
+    "observations": ("bad",),
+    "accounts": ("opened_at", "sex", "age_band", "region"),
 }
-
-
-KEYS: Final = {
-    "decisions": ("decision_id",),
-    "observations": ("account_id", "as_of"),
-    "accounts": ("account_id",),
-}
-"""The columns that name a row of each table."""
+"""By any of these columns a table is known that has neither `ts` nor `kind`, as events have."""
 
 
 def check(
     path: Path, *, quarantine: Path | None = None, now: datetime | None = None
 ) -> CheckReport:
-    """Check a book, or events alone: see `check_book` and `check_events`.
+    """Check a book, or one table alone: see `check_book` and `check_events`.
 
-    A folder that has a table of a book in it is a book; a folder of parts is events.
+    A folder that has a table of a book in it is a book. A file, or a folder of parts, is the table
+    that its columns, or else its name, say: decisions, observations or accounts, events otherwise.
 
     Raises
     ------
     DataError
-        There is nothing at `path`, the book has no events, or the quarantine can't be written.
+        There is nothing at `path`, the book has no events, or the quarantine can't be written, or
+        is asked for of another table than events.
 
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
+    >>> import pyarrow as pa
     >>> from relimit.data import write_parquet
     >>> events = pa.table({
     ...     "account_id": [7, 7],
@@ -74,7 +58,45 @@ def check(
     names = [f"{name}.parquet" for name in TABLES] + [*TABLES, "book.json"]
     if path.is_dir() and (any((path / name).exists() for name in names) or _is_bare(path)):
         return check_book(path, quarantine=quarantine, now=now)
-    return check_events(path, quarantine=quarantine, now=now)
+    name = table_of(path)
+    if name == "events":
+        return check_events(path, quarantine=quarantine, now=now)
+    if quarantine is not None:
+        mend = "Leave out the quarantine and mend the rows where they come from"
+        raise DataError(f"holds {name}, and only events are sorted out", where=str(path), mend=mend)
+    return check_lone(path, name)
+
+
+def table_of(path: Path) -> str:
+    """Return which table of a book a file, or a folder of parts, is, from its first footer.
+
+    `events` where nothing tells, or nothing can be read, of which their check says why.
+    """
+    try:
+        with open_parquet(parquet_files(path)[0]) as opened:
+            names = set(opened.schema_arrow.names)
+    except DataError:
+        return "events"
+    if names & {"ts", "kind"}:
+        return "events"
+    marked = (name for name, marks in MARKS.items() if names.intersection(marks))
+    return next(marked, path.stem if path.stem in SCHEMAS else "events")
+
+
+def check_lone(path: Path, name: str) -> CheckReport:
+    """Check the table `name`, one of `SCHEMAS`, without the events that it goes with.
+
+    Raises
+    ------
+    DataError
+        There is nothing at `path`.
+    """
+    findings = check_beside(path, name, None)
+    rows = accounts = 0
+    if not any(finding.code in ("schema", "unreadable") for finding in findings):
+        ids = read_parquet(path, SCHEMAS[name], table=name)["account_id"]
+        rows, accounts = len(ids), len(pc.unique(ids))
+    return CheckReport(str(path), rows, accounts, by_level(findings), None, name)
 
 
 def _is_bare(folder: Path) -> bool:
@@ -103,99 +125,8 @@ def check_book(
     ends = book.as_of if book.settings.get("as_of") is not None else None
     report, ids = examine_events(book.events, quarantine=quarantine, now=now, ends=ends)
     findings = list(report.findings)
-    for name, schema in SCHEMAS.items():
+    for name in SCHEMAS:
         table = getattr(book, name)
         if table is not None:
-            findings += _check_table(table, schema, name, ids)
+            findings += check_beside(table, name, ids)
     return replace(report, path=str(path), findings=by_level(findings))
-
-
-def _check_table(path: Path, schema: pa.Schema, name: str, ids: Any) -> list[Finding]:
-    """Return what is wrong with a table that goes with the events of the accounts `ids`."""
-    files, findings = check_files(path, schema, name)
-    if files is None:
-        return findings
-    try:
-        table = read_parquet(path, schema, table=name)
-    except DataError:
-        return [*findings, *(from_error(fault, "unreadable") for fault in _faults(files))]
-    findings += [found for rule in TABLE_RULES[name] if (found := _of_rule(rule, table, path))]
-    findings += _doubled(table, name, path)
-    if ids is not None:
-        findings += _strangers(table, ids, name, path)
-    if name == "observations":
-        findings += _outcomes(table, path)
-    return findings
-
-
-def _faults(files: TableFiles) -> list[DataError]:
-    """Return what is wrong with each file and column of a table that can't be read."""
-    found: list[DataError] = []
-    for file in files.files:
-        where = str(file)
-        try:
-            rows = read_whole(file, files.schema.names)
-        except DataError as error:
-            found.append(error)
-            continue
-        found += cast_faults(rows, files.schema, where=where)
-        found += null_faults(rows, files.schema, where=where)
-    return found
-
-
-def _of_rule(rule: TableRule, table: pa.Table, path: Path) -> Finding | None:
-    """Return the finding of a rule; None if it marks no row."""
-    mask = pc.fill_null(rule.broken(table), False)
-    count = pc.sum(mask).as_py() or 0
-    if not count:
-        return None
-    row = pc.index(mask, True).as_py()
-    message = f"{path.name}: column {rule.column} {rule.fault} in {count:,} of {table.num_rows:,} "
-    message += f"rows; first in row {row}"
-    return Finding(rule.level, rule.code, rule.column, count, str(path), row, message, rule.mend)
-
-
-def _doubled(table: pa.Table, name: str, path: Path) -> list[Finding]:
-    """Return a finding if rows share the key of their table."""
-    key = KEYS[name]
-    distinct = table.select(key).group_by(list(key)).aggregate([]).num_rows
-    count = table.num_rows - distinct
-    if not count:
-        return []
-    level = WARNING if name == "observations" else ERROR
-    message = f"{path.name}: {count:,} of {table.num_rows:,} rows repeat another's {', '.join(key)}"
-    mend = "Keep one row for each"
-    return [Finding(level, f"repeated_{name}", key[0], count, str(path), None, message, mend)]
-
-
-def _strangers(table: pa.Table, ids: Any, name: str, path: Path) -> list[Finding]:
-    """Return a finding if accounts of a table have no events, or ids of another type."""
-    column = table["account_id"]
-    mend = "Check that the table and the events are of one portfolio"
-    if column.type != ids.type:
-        message = f"{path.name}: column account_id is {column.type}, but {ids.type} in the events"
-        count = table.num_rows
-        found = Finding(ERROR, "id_type", "account_id", count, str(path), None, message, mend)
-        return [found] if count else []
-    count = table.num_rows - (pc.sum(pc.is_in(column, ids)).as_py() or 0)
-    if not count:
-        return []
-    level = NOTE if name == "accounts" else WARNING
-    level = ERROR if count == table.num_rows else level
-    message = f"{path.name}: {count:,} of {table.num_rows:,} rows are of accounts without events"
-    code = f"{name}_without_events"
-    return [Finding(level, code, "account_id", count, str(path), None, message, mend)]
-
-
-def _outcomes(table: pa.Table, path: Path) -> list[Finding]:
-    """Return a warning if the outcomes are of one sort only, or none, and nothing can be learnt."""
-    sorts = pc.unique(table["bad"]).drop_null().to_pylist()
-    if len(sorts) == 2:
-        return []
-    words = (
-        "is null everywhere" if not sorts else f"is {str(sorts[0]).lower()} wherever it is known"
-    )
-    message = f"{path.name}: column bad {words}, in {table.num_rows:,} rows"
-    mend = "Training needs both outcomes: wait for the horizon to pass, or check the label"
-    count = table.num_rows
-    return [Finding(WARNING, "one_outcome", "bad", count, str(path), None, message, mend)]

@@ -11,6 +11,9 @@ from relimit.data.errors import DataError
 
 ID_COLUMN: Final = "account_id"
 
+MONEY: Final = ("amount", "prepaid", "freed", "loss", "margin", "restored", "limit")
+"""Columns of whole numbers that are money."""
+
 REQUIRED: Final = {"events": ("amount",), "observations": ("bad",)}
 """Columns that may hold nulls but must be there, besides those that may not hold nulls."""
 
@@ -104,9 +107,10 @@ def type_fault(found: pa.DataType, field: pa.Field) -> str:
     if pt.is_timestamp(wanted):
         return _time_fault(found, field.name)
     if pt.is_integer(wanted):
+        whole = "whole: money in fen" if field.name in MONEY else "whole"
         mend = (
             f"Cast {field.name} to {wanted} (of pandas: {str(wanted).capitalize()}), which is "
-            "whole: money in fen, null where there is none"
+            f"{whole}, null where there is none"
         )
         return "" if pt.is_integer(found) else mend
     if pt.is_floating(wanted):

@@ -56,18 +56,20 @@ class Quarantine:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What a check found in a book or an events table.
+    """What a check found in a book or in one table.
 
     Attributes
     ----------
     path
         What was checked.
     rows, accounts
-        How many events there are, and of how many accounts.
+        How many events there are, or rows of another table alone, and of how many accounts.
     findings
         Errors first, then warnings, then notes.
     quarantine
         Null where none was asked for.
+    table
+        What the rows are of: `events` also where a book was checked.
     """
 
     path: str
@@ -75,6 +77,7 @@ class CheckReport:
     accounts: int
     findings: tuple[Finding, ...]
     quarantine: Quarantine | None
+    table: str = "events"
 
     @property
     def ok(self) -> bool:

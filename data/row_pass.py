@@ -13,7 +13,7 @@ from relimit.data.findings import ERROR, NOTE, WARNING, Finding, Tally
 from relimit.data.order import OrderWatch
 from relimit.data.quarantine import Sorter
 from relimit.data.rules import RULES, Clock, Mask, RowRule, rows_of
-from relimit.data.unknown_kinds import count_unknown, names_of
+from relimit.data.unknown_kinds import count_unknown, meant_kind, names_of
 
 PENDING_IDS: Final = 1_000_000
 """Ids gathered before they are made distinct: often enough for memory, seldom enough for time."""
@@ -72,6 +72,13 @@ class RowPass:
             found.append(self._unknown_kinds(path))
         return found
 
+    def emptiness(self, path: Path) -> list[Finding]:
+        """Return an error if all files were read and no row was in any."""
+        if self.rows:
+            return []
+        message, mend = f"{path.name}: has no events", "Export the events that the accounts have"
+        return [Finding(ERROR, "no_events", "", 0, str(path), None, message, mend)]
+
     def account_ids(self) -> Any:
         """Return the distinct ids seen, an Arrow array; None if there was no row."""
         if len(self._ids) > 1:
@@ -90,11 +97,15 @@ class RowPass:
         self._kinds.update(count_unknown(kinds.cast(pa.string())))
 
     def _unknown_kinds(self, path: Path) -> Finding:
-        """Return one warning that names all unknown kinds with their counts."""
+        """Return one finding that names all unknown kinds; an error if there are no others."""
         count, names = sum(self._kinds.values()), names_of(self._kinds)
         message = f"{count:,} of {self.rows:,} rows are of kinds that features ignore: {names}"
+        meant = {kind: close for kind in sorted(self._kinds) if (close := meant_kind(kind))}
         mend = "Rename them to kinds of the contract if they are the same thing"
-        return Finding(WARNING, "unknown_kind", "kind", count, str(path), None, message, mend)
+        if meant:
+            mend += ": " + ", ".join(f"{kind!r} to {close!r}" for kind, close in meant.items())
+        level = ERROR if count == self.rows else WARNING
+        return Finding(level, "unknown_kind", "kind", count, str(path), None, message, mend)
 
 
 def _of_rule(rule: RowRule, mask: Mask, file: Path, start: int) -> Finding:

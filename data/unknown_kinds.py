@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -67,6 +68,20 @@ def names_of(kinds: Mapping[str, int]) -> str:
     ]
     more = f" and {len(named) - MOST_NAMED:,} more" if len(named) > MOST_NAMED else ""
     return ", ".join(named[:MOST_NAMED]) + more
+
+
+def meant_kind(kind: str) -> str:
+    """Return the kind that an unknown one is but for case, blanks and small slips, or "".
+
+    Examples
+    --------
+    >>> meant_kind("Draw"), meant_kind("pre-payment"), meant_kind("prepayments"), meant_kind("tide")
+    ('draw', 'prepayment', 'prepayment', '')
+    """
+    plain = {name.replace("_", ""): name for name in KINDS}
+    letters = "".join(letter for letter in kind.lower() if letter.isalpha())
+    close = get_close_matches(letters, plain, n=1, cutoff=0.9)
+    return plain[close[0]] if close else ""
 
 
 def count_unknown(kinds: pa.Array) -> dict[str, int]:

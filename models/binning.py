@@ -65,15 +65,16 @@ class Bins:
         return np.asarray(gap * evidence, dtype=np.float64)
 
 
-def chance_information(bins: Bins, direction: int, level: float = 0.99) -> float:
+def chance_information(bins: Bins, direction: int, values: int, level: float = 0.99) -> float:
     """Return what the information value of a feature that says nothing stays below, this often.
 
     Chi-squared with a degree of freedom less than there are bins, times 1/bads + 1/goods (Yurdakul
     2018, of the same divergence). Without a direction the search could choose among all pre-bins,
-    and theirs are the degrees of freedom.
+    of which there are no more than `values`, the distinct ones that are not missing; and theirs are
+    the degrees of freedom.
     """
     bads = bins.bads.sum()
-    filled = int((bins.rows > 0.0).sum()) if direction else PREBINS
+    filled = int((bins.rows > 0.0).sum()) if direction else min(PREBINS, values + 1)
     goods = bins.rows.sum() - bads
     return float(chi2.ppf(level, max(filled - 1, 1)) * (1.0 / bads + 1.0 / goods))
 

@@ -261,9 +261,15 @@ def _constant(bads: _Bads, settings: LossSettings, _: int) -> ConstantSeverity:
     return ConstantSeverity(float(lost / (bads.exposure.sum() + prior)), len(bads), settings)
 
 
-def _curve(bads: _Bads, settings: LossSettings, random_state: int) -> CurveSeverity:
-    """Spread the constant over parts of the limit: in total both expect the same."""
-    mean = _constant(bads, settings, random_state).value
+def _curve(bads: _Bads, settings: LossSettings, random_state: int) -> LossHead:
+    """Spread the constant over parts of the limit: in total both expect the same.
+
+    Where nothing was lost, or everything, and nothing is assumed, there is nothing to spread.
+    """
+    constant = _constant(bads, settings, random_state)
+    mean = constant.value
+    if not 0.0 < mean < 1.0:
+        return constant
     known = np.isfinite(bads.part)
     some = bads.take(known)
     level, slope = fit_curve(some.part, some.ratio, some.exposure, mean)

@@ -141,8 +141,11 @@ class Scorecard(RiskEstimator):
         for i, name in enumerate(columns):
             design[:, i] = evidence[name][bins[name].index(matrix[:, i])]
         least = {
-            name: max(self.min_information_value, chance_information(bins[name], direction))
-            for name, direction in zip(columns, directions, strict=True)
+            name: max(
+                self.min_information_value,
+                chance_information(bins[name], directions[i], _distinct(matrix[:, i])),
+            )
+            for i, name in enumerate(columns)
         }
         chosen = self._select(columns, design, weight, least)
         chosen, coefficients, intercept = self._regress(columns, chosen, design, bad, weight)
@@ -284,8 +287,14 @@ class Scorecard(RiskEstimator):
             chosen = [i for i in chosen if i != chosen[worst]]
         raise ModelError(
             f"no column of {len(columns)} tells bad from good in {len(bad)} rows, {bad.sum()} bad",
-            mend="Give more history, or lower min_information_value.",
+            mend="Check that the events reach back before as_of, and give more history or bads; "
+            "from Python min_information_value can be lowered.",
         )
+
+
+def _distinct(x: NDArray[np.float64]) -> int:
+    """Return how many values a column has, the missing ones not counted."""
+    return len(np.unique(x[~np.isnan(x)]))
 
 
 def _correlations(design: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:

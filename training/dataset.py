@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from relimit.features import iter_features, model_feature_names
 from relimit.training.fit import Progress
 from relimit.training.labelled import Labelled, read_labelled
 from relimit.training.splits import SLICES, HoldOut, Split, split_observations
+
+TENURE: Final = "tenure_days"
+"""The feature that is null exactly where no event is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class TrainingData:
         Observations left out: `bad` is null, or the arm is where others have one.
     without_events
         Rows of accounts that have no event.
+    without_history
+        Matured rows before which no event of the account was known.
     horizon_days
         Length of the outcome window.
     """
@@ -47,6 +52,7 @@ class TrainingData:
     not_matured: int
     without_arm: int
     without_events: int
+    without_history: int
     horizon_days: int
 
     def row_counts(self) -> dict[str, int]:
@@ -68,6 +74,7 @@ class TrainingData:
             "not_matured": self.not_matured,
             "without_arm": self.without_arm,
             "without_events": self.without_events,
+            "without_history": self.without_history,
             "horizon_days": self.horizon_days,
             "first_as_of": _iso(as_of.min()),
             "last_as_of": _iso(as_of.max()),
@@ -119,6 +126,7 @@ def read_training_data(
         not_matured=not_matured,
         without_arm=observations.num_rows - not_matured - len(labelled),
         without_events=without_events,
+        without_history=int(np.isnan(X[:, names.index(TENURE)]).sum()),
         horizon_days=horizon_days,
     )
 

@@ -16,7 +16,7 @@ from relimit.training.evidence import ENOUGH_BADS
 from relimit.training.fairness import GroupTreatment
 from relimit.training.fit import Fitted
 from relimit.training.labelled import Labelled
-from relimit.training.splits import ENOUGH_PER_CLASS, sample_rows
+from relimit.training.splits import ENOUGH_PER_CLASS, OUT_OF_ACCOUNT, sample_rows
 
 ENOUGH_TO_CALIBRATE: Final = 100
 FEW_BADS: Final = (
@@ -27,10 +27,25 @@ LOOSELY_CALIBRATED: Final = (
     "{bads:,} accounts that went bad tell how high the risks are: by chance alone all of them may "
     "be off by {part:.0%} of themselves, either way."
 )
+FLAT: Final = (
+    "Every test row has the same risk: no feature was found to tell bad from good, and decisions "
+    "will differ by amounts and rules alone."
+)
 NOT_BACK_TESTED: Final = (
     "{found} of the {asked} months asked for could be back-tested: a month, and what had matured "
     f"before it, needs {ENOUGH_PER_CLASS} bads and as many goods in each slice."
 )
+NOT_LATER: Final = "The test is on other accounts, not on later rows as asked for; {split}."
+SHORT_HISTORY: Final = (
+    "{rows:,} of {of:,} matured rows are in no slice, so that no outcome is in two: the history is "
+    "short beside the horizon. --hold-out account learns from all, and tests on no later time."
+)
+MOST_IN_NO_SLICE: Final = 0.5
+WITHOUT_HISTORY: Final = (
+    "{rows:,} of {of:,} matured rows have nothing known of the account by their as_of: check that "
+    "as_of is not before the events, nor the events known too late."
+)
+MOST_WITHOUT_HISTORY: Final = 0.05
 WITHOUT_ARM: Final = (
     "{rows:,} of {of:,} matured rows have no arm where others have one, and are left out. Drop the "
     "columns share and delay_days to learn from all as if restored in full at once."
@@ -113,16 +128,44 @@ class Judged:
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """What to know before the figures are read: few bads, rows left out, arms never tried."""
+        """What to know before the figures are read: a flat risk, few bads, arms never tried."""
         left_out = self.data.without_arm
         of = left_out + len(self.data.labelled)
-        found = [said for said in (self.few_bads, self.loosely_calibrated) if said]
+        few = (self.few_bads, self.loosely_calibrated)
+        told = (self.flat, *few, self.not_later, self.short_history, self.without_history)
+        found = [said for said in told if said]
         if len(self.backtest) < self.months_asked:
             months = NOT_BACK_TESTED.format(found=len(self.backtest), asked=self.months_asked)
             found.append(months)
         if left_out:
             found.append(WITHOUT_ARM.format(rows=left_out, of=of))
         return (*found, *self.fitted.cautions)
+
+    @property
+    def flat(self) -> str | None:
+        """A warning if the model says the same of every test row."""
+        risk = self.fitted.test_risk
+        return FLAT if risk.min() == risk.max() else None
+
+    @property
+    def not_later(self) -> str | None:
+        """A warning if the rows could not be split in time, and why."""
+        split = self.data.split
+        asked = self.settings.get("hold_out") == "time" and split.kind == OUT_OF_ACCOUNT
+        return NOT_LATER.format(split=split.description) if asked else None
+
+    @property
+    def short_history(self) -> str | None:
+        """A warning if more rows are purged between slices in time than are in them."""
+        of, rows = len(self.data.labelled), self.data.split.left_out
+        return SHORT_HISTORY.format(rows=rows, of=of) if rows > MOST_IN_NO_SLICE * of else None
+
+    @property
+    def without_history(self) -> str | None:
+        """A warning if many rows are of accounts of which nothing was known yet."""
+        of, rows = len(self.data.labelled), self.data.without_history
+        told = rows > MOST_WITHOUT_HISTORY * of
+        return WITHOUT_HISTORY.format(rows=rows, of=of) if told else None
 
     @property
     def few_bads(self) -> str | None:

@@ -88,8 +88,8 @@ def read_labelled(observations: pa.Table) -> tuple[Labelled, pa.Table]:
     Raises
     ------
     DataError
-        If `account_id`, `as_of` or `bad` is absent, a row lacks an account or a time, or no row
-        has matured.
+        If `account_id`, `as_of` or `bad` is absent, a row lacks an account or a time, no row has
+        matured, or arms are told by half.
     """
     _require_columns(observations)
     matured = observations.filter(observations["bad"].is_valid())
@@ -108,9 +108,28 @@ def read_labelled(observations: pa.Table) -> tuple[Labelled, pa.Table]:
     )
     _check_ranges(labelled)
     named = np.isfinite(labelled.share) & np.isfinite(labelled.delay_days)
+    if not named.any():
+        _require_full_arms(labelled)
     if named.all() or not named.any():
         return labelled, matured
     return labelled.take(named), matured.filter(pa.array(named))
+
+
+def _require_full_arms(labelled: Labelled) -> None:
+    """Raise a `DataError` if half-told arms say that not all was restored at once.
+
+    Rows without arms are taken as restored in full at once, which these were not.
+    """
+    for name, other, full in (("share", "delay_days", 1.0), ("delay_days", "share", 0.0)):
+        values = getattr(labelled, name)
+        others = int((np.isfinite(values) & (values != full)).sum())
+        if others:
+            raise DataError(
+                f"column {name} is not {full:g} in {others} of {len(labelled)} rows, but {other} "
+                "is known in none of these, so that no row has an arm",
+                where="observations",
+                mend=f"Add {other}; or drop {name} to take all rows as restored in full at once",
+            )
 
 
 def _check_ranges(labelled: Labelled) -> None:

@@ -13,7 +13,7 @@ from relimit.data import observe
 from relimit.data.vocabulary import LOSS_GIVEN_DEFAULT, MICROSECONDS_PER_DAY
 from relimit.training.arm_effect import MOST_ROWS, effect_of_withheld
 from relimit.training.arm_outcomes import risk_directions
-from relimit.training.line_outcomes import WITHHELD, Decisions, LineOutcomes, Lines
+from relimit.training.line_outcomes import MOST_LEVEL, WITHHELD, Decisions, LineOutcomes, Lines
 from relimit.training.matured import decided_at, numbers
 from relimit.training.splits import sample_rows
 
@@ -21,6 +21,12 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+CONTRADICTED: Final = (
+    f"The log lost more than {MOST_LEVEL:.0f} times what its arms left to lose: what it says was "
+    "withheld was lent after all, or it restored next to nothing. Losses are told on the level of "
+    "the estimate itself, which no outcome confirms. Compare the shares in decisions with the "
+    "limits in events."
+)
 UNKNOWN_EFFECT: Final = (
     "The log can't tell what a withheld line does to the odds of bad, so none is assumed: lived, "
     "the tiers may lose more than is said here."

@@ -14,7 +14,7 @@ most what they share least, so that a log can't tell the two apart), and that wh
 leave of the older policy's choice has no part in who goes bad.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 import numpy as np
@@ -35,6 +35,8 @@ PARTS: Final = 20
 """So many quantiles stand for the parts of their lines that bad borrowers owe."""
 LEAST_LOSSES: Final = 50
 """With fewer losses in the log their level and slope are noise: the estimate's own stay."""
+MOST_LEVEL: Final = 20.0
+"""A log that lost more than so many times what its arms leave to lose contradicts them."""
 LEAST_RATIO: Final = 1e-3
 SMOOTHING: Final = 1e-6
 STEP: Final = 0.05
@@ -152,6 +154,8 @@ class LineOutcomes:
         Parts of their lines that bad borrowers owe.
     scale
         `[m]` what came of the log over what the rest says.
+    contradicted
+        Whether the log lost what its arms left hardly a limit to lose, so that it has no level.
     """
 
     lines: Lines
@@ -159,6 +163,7 @@ class LineOutcomes:
     log_odds: Floats
     parts: Floats
     scale: Floats
+    contradicted: bool = False
 
     @classmethod
     def fit(
@@ -185,7 +190,10 @@ class LineOutcomes:
         parts = np.quantile(part, (np.arange(PARTS) + 0.5) / PARTS)
         found = cls(lines, effect, logit(bad) + effect * held, parts, np.ones(len(loss)))
         expected = found.at(held, np.arange(len(loss)))[1]
-        return cls(lines, effect, found.log_odds, parts, _scale(expected, loss, log.ratio, known))
+        lost = (loss > 0.0).sum() >= LEAST_LOSSES
+        if lost and loss.sum() > MOST_LEVEL * expected.sum():
+            return replace(found, contradicted=True)
+        return replace(found, scale=_scale(expected, loss, log.ratio, known))
 
     def at(self, held: Floats, rows: Ints) -> tuple[Floats, Floats]:
         """Return P(bad) and expected loss in fen of some rows, for parts of the line withheld.

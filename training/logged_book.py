@@ -28,6 +28,7 @@ from relimit.training.arm_outcomes import (
 )
 from relimit.training.labelled import Labelled
 from relimit.training.line_fit import (
+    CONTRADICTED,
     UNKNOWN_EFFECT,
     estimate_line_effect,
     fit_line_outcomes,
@@ -237,7 +238,8 @@ def _line_outcomes(
     effect = estimate_line_effect(X.to_numpy(), list(X.columns), log, lines, seed=seed)
     own = bad[np.arange(len(arm)), arm]
     found = fit_line_outcomes(events, log, lines, effect or 0.0, **judged, bad=own, known=known)
-    return found, (UNKNOWN_EFFECT,) if effect is None else ()
+    warnings = [CONTRADICTED] if found.contradicted else []
+    return found, (*warnings, UNKNOWN_EFFECT) if effect is None else tuple(warnings)
 
 
 def _as_logged(outcomes: ArmOutcomes, lines: LineOutcomes) -> ArmOutcomes:

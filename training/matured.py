@@ -4,6 +4,8 @@
 optimised on.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -52,9 +54,19 @@ def matured_decisions(came: pa.Table, horizon_days: int) -> tuple[pa.Table, dict
             f"none of {came.num_rows} decisions is left: {counts['not_matured']} have not matured, "
             f"{counts['freed_nothing']} freed nothing, {counts['limit_unknown']} have no limit",
             where="decisions",
-            mend=f"Bring a history that goes on for {horizon_days} days after the decisions",
+            mend=_mend(counts, horizon_days),
         )
     return kept, counts
+
+
+def _mend(counts: Mapping[str, int], horizon_days: int) -> str:
+    """Return what to do about the cause that leaves out most decisions of a log."""
+    mends = {
+        "not_matured": f"Bring a history that goes on for {horizon_days} days after the decisions",
+        "freed_nothing": "Write into `freed` how much limit each prepayment freed",
+        "limit_unknown": "Add each account's `limit` events to the history",
+    }
+    return mends[max(mends, key=counts.__getitem__)]
 
 
 def margin_caution(margin: Floats) -> str | None:

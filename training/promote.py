@@ -53,7 +53,7 @@ def promote(
         judged = judge_candidate(candidate, tracking_uri)
         if judged.objections and force is None:
             raise RelimitError(
-                f"not promoted to {alias}: {'; '.join(judged.objections)}",
+                f"not promoted to {alias}: {'; '.join(judged.objections).rstrip('.')}",
                 where=candidate.uri,
                 mend="Train a better version, or give a reason with --force REASON",
             )

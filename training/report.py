@@ -1,5 +1,6 @@
 """The validation report and the model card of a version, from the same facts."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -182,11 +183,18 @@ def verdicts(judged: Judged) -> list[str]:
         f"AUC {m['auc']:.3f} ({m['auc_low']:.3f} to {m['auc_high']:.3f}), KS {m['ks']:.3f}, "
         f"H-measure {m['h_measure']:.3f} on {int(m['rows']):,} test rows with "
         f"{int(m['bads']):,} bads.",
-        f"Calibration slope {m['calibration_slope']:.2f} ({m['calibration_slope_low']:.2f} to "
-        f"{m['calibration_slope_high']:.2f}) and intercept {m['calibration_intercept']:+.2f} "
+        f"Calibration {_slope(m)} and intercept {m['calibration_intercept']:+.2f} "
         f"({m['calibration_intercept_low']:+.2f} to {m['calibration_intercept_high']:+.2f}); "
         f"calibration error {m['ece']:.4f}.",
     ]
+
+
+def _slope(m: Mapping[str, float]) -> str:
+    """Return the calibration slope in words; risks that don't vary, or part all bads, have none."""
+    if math.isnan(m["calibration_slope"]):
+        return "slope that these rows can't tell"
+    low, high = m["calibration_slope_low"], m["calibration_slope_high"]
+    return f"slope {m['calibration_slope']:.2f} ({low:.2f} to {high:.2f})"
 
 
 def _summary(judged: Judged, shifts: Mapping[str, Sequence[Shift]]) -> Section:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from relimit.data.check_book import check, check_book
+from relimit.data.errors import DataError
 from relimit.data.findings import CheckReport, Finding
 from relimit.data.tables import write_parquet
 
@@ -111,3 +112,36 @@ def test_a_book_that_states_its_end_is_held_to_it(book_report: Report, tmp_path:
 def test_a_folder_of_parts_is_events_and_not_a_book(good_events: pa.Table, tmp_path: Path) -> None:
     write_parquet(good_events, tmp_path / "part-0.parquet")
     assert check(tmp_path, now=NOW).rows == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "code"),
+    [
+        ("decisions", decisions(propensity=[1.5, None]), "propensity_range"),
+        ("observations", observations(loss=[-1, 0]), "negative_loss"),
+        ("accounts", accounts(sex=["F", "M"], account_id=[1, 1]), "repeated_accounts"),
+    ],
+)
+def test_a_table_alone_is_known_by_its_columns(
+    name: str, table: pa.Table, code: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "export-2025.parquet"
+    write_parquet(table, file)
+    report = check(file, now=NOW)
+    accounts_of = len(set(table["account_id"].to_pylist()))
+    assert (report.table, report.rows, report.accounts) == (name, 2, accounts_of)
+    assert [finding.code for finding in report.findings] == [code]
+
+
+def test_a_table_alone_that_lacks_its_mark_is_known_by_its_name(tmp_path: Path) -> None:
+    write_parquet(observations().drop_columns("bad"), tmp_path / "observations.parquet")
+    report = check(tmp_path / "observations.parquet", now=NOW)
+    assert report.table == "observations"
+    assert "column bad is missing" in report.findings[0].message
+
+
+def test_only_events_are_sorted_out(tmp_path: Path) -> None:
+    file = tmp_path / "decisions.parquet"
+    write_parquet(decisions(), file)
+    with pytest.raises(DataError, match="holds decisions, and only events are sorted out"):
+        check(file, quarantine=tmp_path / "sorted", now=NOW)

@@ -148,9 +148,21 @@ def test_chance_is_what_a_feature_that_says_nothing_stays_below() -> None:
     bads = rng.binomial(rows.astype(int), rate, (draws, 5)).astype(float)
     drawn = [Bins(np.arange(3.0), rows, bad) for bad in bads]
     found = [b.information(b.weight_of_evidence(1e-9)).sum() for b in drawn]
-    above = np.array(found) > [chance_information(b, 1) for b in drawn]
+    above = np.array(found) > [chance_information(b, 1, 5) for b in drawn]
     assert 0.006 < above.mean() < 0.016
-    assert chance_information(drawn[0], 0) > chance_information(drawn[0], 1)
+    assert chance_information(drawn[0], 0, 500) > chance_information(drawn[0], 1, 500)
+
+
+def test_a_feature_of_few_values_has_no_more_chances_than_they_give_it() -> None:
+    rng = np.random.default_rng(1)
+    found, least = [], []
+    for _ in range(60):
+        x, bad = rng.integers(0, 3, 1500).astype(float), rng.random(1500) < 0.12
+        bins = fit_bins(x, bad, np.ones(1500), direction=0, **PLAIN)
+        found.append(bins.information(bins.weight_of_evidence(PLAIN["smoothing"])).sum())
+        least.append(chance_information(bins, 0, 3))
+    assert (np.array(found) > least).mean() < 0.05
+    assert max(least) < 0.4 * chance_information(bins, 0, 500)
 
 
 def test_a_small_bin_that_smoothing_takes_out_of_order_joins_its_neighbour() -> None:

@@ -137,3 +137,16 @@ def test_bads_of_one_account_are_held_out_together() -> None:
     assert isinstance(fit_loss(X, **known, groups=account), ConstantSeverity)
     names = np.array([f"a{place}" for place in account], dtype=object)
     assert isinstance(fit_loss(X, **known, groups=names), ConstantSeverity)
+
+
+@pytest.mark.parametrize("part", [0.0, 1.0])
+@pytest.mark.parametrize("of_them", [150, 400])
+def test_bads_that_lose_nothing_or_everything_leave_a_constant(part: float, of_them: int) -> None:
+    """As of secured loans; without an assumption, folds of them have no level to be put on."""
+    X, freed, _ = bads(of_them)
+    X["limit_amount"] = 2.0 * freed
+    head = fit_loss(X, bad=np.ones(of_them), freed=freed, loss=part * freed)
+    said = head.severity(X.to_numpy(), freed)
+    assert np.isfinite(said).all()
+    assert np.ptp(said) == 0.0
+    assert abs(said[0] - part) < 0.3

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from relimit.training.judged import Judged
+from relimit.training.report import verdicts
 
 FULL = (1.0, 0.0)
 ARMS = [FULL, (1.0, 7.0), (0.5, 0.0)]
@@ -40,14 +41,19 @@ def slices(bads):
     """Two slices of as many bad accounts and a good one, two rows each."""
     account = np.repeat(np.arange(2 * (bads + 1)), 2)
     split = SimpleNamespace(
-        fit=np.flatnonzero(account <= bads), calibrate=np.flatnonzero(account > bads)
+        fit=np.flatnonzero(account <= bads), calibrate=np.flatnonzero(account > bads), left_out=0
     )
     labelled = Labelled(account_id=account, bad=account % (bads + 1) > 0)
-    return SimpleNamespace(without_arm=0, labelled=labelled, split=split)
+    return SimpleNamespace(without_arm=0, without_history=0, labelled=labelled, split=split)
 
 
 def fitted_on(*, cross_fitted):
-    return SimpleNamespace(metrics={"bads": 600.0}, cautions=(), cross_fitted=cross_fitted)
+    return SimpleNamespace(
+        metrics={"bads": 600.0},
+        cautions=(),
+        cross_fitted=cross_fitted,
+        test_risk=np.array([0.1, 0.2]),
+    )
 
 
 def judged(rows, *, has_arms):
@@ -108,3 +114,61 @@ def test_risks_that_few_bad_accounts_calibrate_are_said_to_be_loose(bads, cross_
     assert bool(about.cautions) == bool(said)
     assert not said or about.cautions[0].startswith(said)
     assert bads != 64 or cross_fitted or "off by 25% of themselves" in about.cautions[0]
+
+
+@pytest.mark.parametrize(("risk", "said"), [([0.1, 0.1], True), ([0.1, 0.2], False)])
+def test_a_risk_that_is_the_same_for_all_is_said_to_tell_nobody_apart(risk, said):
+    fitted = fitted_on(cross_fitted=False)
+    fitted.test_risk = np.array(risk)
+    cautions = Judged(slices(100), fitted, {}, {}).cautions
+    assert [caution.startswith("Every test row has the same risk") for caution in cautions] == (
+        [True] if said else []
+    )
+
+
+def test_a_slope_that_rows_cannot_tell_is_not_printed_as_a_number():
+    names = (
+        "auc",
+        "auc_low",
+        "auc_high",
+        "ks",
+        "h_measure",
+        "rows",
+        "bads",
+        "ece",
+        "calibration_intercept",
+        "calibration_intercept_low",
+        "calibration_intercept_high",
+    )
+    metrics = dict.fromkeys(names, 0.5) | dict.fromkeys(
+        ("calibration_slope", "calibration_slope_low", "calibration_slope_high"), np.nan
+    )
+    words = " ".join(verdicts(SimpleNamespace(fitted=SimpleNamespace(metrics=metrics))))
+    assert "slope that these rows can't tell" in words
+    assert "nan" not in words
+
+
+@pytest.mark.parametrize(
+    ("left_out", "without_history", "said"),
+    [
+        (202, 20, []),
+        (203, 0, ["203 of 404 matured rows are in no slice"]),
+        (0, 21, ["21 of 404 matured rows have nothing known of the account by their as_of"]),
+    ],
+)
+def test_rows_that_teach_nothing_are_counted_where_they_are_many(left_out, without_history, said):
+    data = slices(100)
+    data.split.left_out, data.without_history = left_out, without_history
+    cautions = Judged(data, fitted_on(cross_fitted=False), {}, {}).cautions
+    assert [caution[: len(words)] for caution, words in zip(cautions, said, strict=True)] == said
+
+
+@pytest.mark.parametrize(("asked", "said"), [("time", True), ("account", False)])
+def test_a_test_that_could_not_be_later_says_why(asked, said):
+    data = slices(100)
+    data.split.kind, data.split.description = (
+        "out_of_account",
+        "all rows have one as_of, 2005-09-30",
+    )
+    cautions = Judged(data, fitted_on(cross_fitted=False), {}, {"hold_out": asked}).cautions
+    assert [caution.endswith("one as_of, 2005-09-30.") for caution in cautions] == [True] * said

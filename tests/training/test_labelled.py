@@ -56,7 +56,8 @@ def test_rows_without_an_arm_are_left_out_only_where_others_have_one():
     labelled, matured = read_labelled(mixed.append_column("delay_days", delay))
     assert labelled.account_id.tolist() == matured["account_id"].to_pylist() == [1, 3]
     assert labelled.varies_in_arm
-    without, _ = read_labelled(mixed)  # a share without a delay is no arm
+    full = table(bad=pa.array([True, False, False]), share=pa.array([1.0, None, 1.0]))
+    without, _ = read_labelled(full)  # a share without a delay is no arm
     assert without.account_id.tolist() == [1, 2, 3]
     assert not without.names_arms
 
@@ -80,6 +81,14 @@ def test_fingerprint_changes_with_any_value_and_not_otherwise():
         (table(bad=pa.nulls(3, pa.bool_())), "none of 3 rows has matured"),
         (table(account_id=pa.array([1, None, 3])), "column account_id: 1 of 3 values are null"),
         (table().slice(0, 0), "none of 0 rows has matured"),
+        (
+            table(share=pa.array([1.0, 0.0, 0.5])),
+            "share is not 1 in 1 of 2 rows, but delay_days is known in none of these",
+        ),
+        (
+            table(delay_days=pa.array([7, 7, 0])),
+            "delay_days is not 0 in 1 of 2 rows, but share is known in none of these",
+        ),
     ],
 )
 def test_unusable_observations_are_refused_with_counts(broken, message):

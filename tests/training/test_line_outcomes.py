@@ -146,3 +146,22 @@ def test_with_few_losses_the_estimates_own_level_stays():
         known=np.ones(2, bool),
     )
     assert found.scale.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(("withheld", "contradicted"), [(1.0, True), (0.5, False)])
+def test_a_log_that_lost_what_it_says_it_withheld_has_no_level(withheld, contradicted):
+    """Who owes the whole limit although all that was freed of it was withheld was lent it."""
+    n = 1_000
+    lines = Lines.of(decisions(np.arange(n), 0, 500, withheld=withheld))
+    bad = np.arange(n) < 100
+    found = LineOutcomes.fit(
+        lines,
+        0.0,
+        bad=np.full(n, 0.1),
+        owed=np.where(bad, 1_000.0, 0.0),
+        loss=np.where(bad, LOSS_GIVEN_DEFAULT * 500.0, 0.0),
+        known=np.ones(n, bool),
+    )
+    assert found.contradicted == contradicted
+    lost = found.by_arm(np.zeros(n), np.arange(n))[1][:, FULL]
+    assert lost.max() <= (0.1 if contradicted else 0.2) * LOSS_GIVEN_DEFAULT * 500.0 * 1.001
