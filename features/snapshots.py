@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from relimit.data.accounts import Ids, group_by_account
 from relimit.data.contract import check_columns, id_type, with_id_type
-from relimit.data.events import Ids, group_by_account
 from relimit.data.schema import TIME
 from relimit.data.tables import conform
 
