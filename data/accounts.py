@@ -1,5 +1,6 @@
 """Rows by account: the distinct ids of a column, and which rows are of each."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -34,16 +35,27 @@ def _runs(ids: pa.ChunkedArray) -> tuple[Ids, NDArray[np.int64]] | None:
     None if the column does not ascend.
     """
     words = None if pa.types.is_integer(ids.type) else encode(ids)
-    code = ids.to_numpy() if words is None else words[1]
-    starts = np.concatenate(([0], np.flatnonzero(code[1:] != code[:-1]) + 1, [len(code)]))
-    if len(code) == 0:
-        starts = starts[:1]
-    heads: Ids = code[starts[:-1]]
+    parts = [chunk.to_numpy() for chunk in ids.chunks] if words is None else [words[1]]
+    heads, starts = _changes(parts)
     if words is not None:
         heads = np.array(plain_words(words[0].take(pa.array(heads))), dtype=object)
-    if not np.all(heads[1:] > heads[:-1]):
-        return None
-    return heads, starts.astype(np.int64)
+    return (heads, starts) if np.all(heads[1:] > heads[:-1]) else None
+
+
+def _changes(parts: Iterable[NDArray[Any]]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the number that each run of like ones has, where it begins, and where the last ends.
+
+    The arrays follow one another; to join them first would take longer than to look at them.
+    """
+    heads, starts, rows, before = [np.empty(0, np.int64)], [np.empty(0, np.int64)], 0, None
+    for part in parts:
+        if len(part):
+            changed = np.append(part[0] != before, part[1:] != part[:-1])
+            places = np.flatnonzero(changed)
+            heads.append(part.take(places))
+            starts.append(places + rows)
+            rows, before = rows + len(part), part[-1]
+    return np.concatenate(heads), np.concatenate((*starts, [rows]))
 
 
 def account_places(ids: pa.ChunkedArray) -> tuple[Ids, NDArray[np.int64]]:
