@@ -10,8 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from relimit.data.accounts import group_by_account
+from relimit.data.columns import one_chunk
 from relimit.data.event_numbers import offsets_of
-from relimit.data.events import conform_columns, group_by_account, one_chunk
+from relimit.data.event_tables import conform_columns
 from relimit.data.overlap import Workers, read_ahead
 from relimit.data.row_groups import Lot
 from relimit.data.unusable import with_account

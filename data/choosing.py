@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from relimit.data.accounts import Ids, group_by_account
 from relimit.data.errors import DataError
-from relimit.data.events import Ids, conform_columns, conform_events, group_by_account
+from relimit.data.event_tables import conform_columns, conform_events
 from relimit.data.overlap import Workers, read_ahead
 from relimit.data.row_groups import Lot, RowGroup, lots_of
 from relimit.data.schema import events_schema

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from relimit.data.columns import encode, numbers, one_chunk
 from relimit.data.contract import is_text
-from relimit.data.events import encode, numbers, one_chunk
 from relimit.data.layout import Columns, Layout, Words
 
 

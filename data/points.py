@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from relimit.data.accounts import Ids
 from relimit.data.contract import check_columns, id_type, with_id_type
 from relimit.data.errors import DataError
-from relimit.data.events import EventBlock, Ids
+from relimit.data.events import EventBlock
 from relimit.data.prepayments import find_prepayments
 from relimit.data.schema import observations_schema
 from relimit.data.segments import places_of

@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from relimit.data.accounts import account_places
 from relimit.data.contract import check_columns, id_type, with_id_type
 from relimit.data.errors import DataError
-from relimit.data.events import EventBlock, account_places
+from relimit.data.events import EventBlock
 from relimit.data.ledger import freed_limit
 from relimit.data.schema import prepayments_schema
 from relimit.data.segments import first_after

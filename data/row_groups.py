@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from relimit.data.events import Ids, conform_columns, group_by_account
+from relimit.data.accounts import Ids, group_by_account
+from relimit.data.event_tables import conform_columns
 from relimit.data.files import unreadable
 from relimit.data.overlap import Workers, made_ahead, read_ahead
 from relimit.data.times import microseconds

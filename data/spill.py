@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from relimit.data.accounts import account_places
 from relimit.data.borders import Borders
 from relimit.data.buckets import Buckets, Content, Parted
 from relimit.data.errors import DataError
@@ -23,7 +24,7 @@ from relimit.data.event_numbers import (
     text_of,
     texts_of,
 )
-from relimit.data.events import account_places, block_schema
+from relimit.data.event_tables import block_schema
 from relimit.data.layout import Layout, Layouts, Words
 from relimit.data.overlap import Workers, in_order_of, made_ahead, read_ahead
 from relimit.data.row_groups import Lot, RowGroup, lots_of

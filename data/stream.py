@@ -10,9 +10,10 @@ from typing import Any, Final, Self
 import numpy as np
 import pyarrow as pa
 
+from relimit.data.accounts import Ids, group_by_account
 from relimit.data.choosing import gather, note_due, read_wanted
 from relimit.data.errors import DataError
-from relimit.data.events import EventBlock, Ids, blocks_from_table, group_by_account
+from relimit.data.events import EventBlock, blocks_from_table
 from relimit.data.files import validate_schema
 from relimit.data.overlap import Workers
 from relimit.data.row_groups import RowGroup, read_groups, row_groups

@@ -7,8 +7,9 @@ from dataclasses import fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from relimit.data.events import EventBlock, in_total_order
+from relimit.data.events import EventBlock
 from relimit.data.segments import places_of
+from relimit.data.total_order import in_total_order
 from relimit.data.vocabulary import KINDS
 
 Ints = NDArray[np.int64]

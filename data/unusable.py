@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from relimit.data.casts import cast_columns
 from relimit.data.errors import DataError
-from relimit.data.events import conform_events
+from relimit.data.event_tables import conform_events
 from relimit.data.files import TableFiles, open_parquet, unreadable
 
 MOST_NAMELESS: Final = 1_000_000

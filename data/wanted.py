@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from relimit.data.events import Ids, group_by_account
+from relimit.data.accounts import Ids, group_by_account
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from relimit.data.accounts import Ids, group_by_account
 from relimit.data.contract import check_columns, id_type, with_id_type
-from relimit.data.events import Ids, group_by_account
 from relimit.data.schema import TIME
 from relimit.data.tables import conform
 
@@ -25,16 +25,16 @@ class Snapshots:
     account_ids
         `[accounts]`, ascending and unique.
     starts
-        `[accounts + 1]`: account `i` has the snapshots `rows[starts[i]:starts[i + 1]]`.
-    rows
-        `[snapshots]` rows of the table, by account.
+        `[accounts + 1]`: account `i` has the snapshots `starts[i]:starts[i + 1]`, in `order`.
+    order
+        `[snapshots]` rows of the table, by account; None if they ascend by account as they are.
     as_of
         `[snapshots]` int64, µs since 1970 in UTC, in the order of the table.
     """
 
     account_ids: Ids
     starts: NDArray[np.int64]
-    rows: NDArray[np.int64]
+    order: NDArray[np.int64] | None
     as_of: NDArray[np.int64]
     _seen: NDArray[np.bool_] = field(repr=False)
 
@@ -54,13 +54,12 @@ class Snapshots:
         table = conform(table, with_id_type(_CONTRACT, kind), where="snapshots")
         as_of = table["as_of"].cast(pa.int64()).to_numpy()
         ids, starts, order = group_by_account(table["account_id"])
-        rows = np.arange(table.num_rows) if order is None else order
-        return cls(ids, starts, rows, as_of, np.zeros(len(ids), np.bool_))
+        return cls(ids, starts, order, as_of, np.zeros(len(ids), np.bool_))
 
     @property
     def in_order(self) -> bool:
         """Whether the rows ascend by account, so that they come in the order of the table."""
-        return bool(np.all(self.rows[1:] > self.rows[:-1]))
+        return self.order is None
 
     def span(self, account_ids: Ids) -> tuple[int, int]:
         """Return which of the accounts lie between a block's first and its last: `low, high`."""
@@ -71,7 +70,14 @@ class Snapshots:
 
     def rows_of(self, low: int, high: int) -> NDArray[np.int64]:
         """Return the rows of the accounts `low:high`."""
-        return self.rows[self.starts[low] : self.starts[high]]
+        first, last = self.starts[low], self.starts[high]
+        return np.arange(first, last) if self.order is None else self.order[first:last]
+
+    def times_of(self, low: int, high: int) -> NDArray[np.int64]:
+        """Return `as_of` of the accounts `low:high`."""
+        if self.order is None:
+            return self.as_of[self.starts[low] : self.starts[high]]
+        return self.as_of.take(self.rows_of(low, high))
 
     def of_block(self, account_ids: Ids) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the rows whose accounts are in a block, and each one's place in the block."""
@@ -94,4 +100,5 @@ class Snapshots:
 
     def without_events(self) -> NDArray[np.int64]:
         """Return the rows whose accounts were in none of the blocks asked for so far."""
-        return self.rows[np.repeat(~self._seen, np.diff(self.starts))]
+        missing = np.flatnonzero(np.repeat(~self._seen, np.diff(self.starts)))
+        return missing if self.order is None else self.order[missing]

@@ -172,7 +172,7 @@ def _blocks(
     def work(table: pa.Table) -> tuple[int, int, Floats]:
         block = blocks_from_table(table)
         low, high, account = points.between(block.account_ids)
-        history = History(block, account, points.as_of[points.rows_of(low, high)])
+        history = History(block, account, points.times_of(low, high))
         return low, high, matrix_of(history, features)
 
     with worker_pool(workers) as pool:

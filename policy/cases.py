@@ -8,8 +8,8 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from relimit.data.accounts import Ids
 from relimit.data.errors import DataError
-from relimit.data.events import Ids
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from relimit.data import DataError, read_parquet
-from relimit.data.events import Ids
+from relimit.data.accounts import Ids
 from relimit.serving.fingerprint import fingerprint, unchanged
 from relimit.serving.quarantine import NO_EVENTS, quarantine_schema
 

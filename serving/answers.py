@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 
 import pyarrow as pa
 
-from relimit.data.events import conform_events
+from relimit.data.event_tables import conform_events
 from relimit.data.overlap import Workers, in_order_of, worker_pool
 from relimit.data.stream import BLOCK_ROWS, EventPlan
 from relimit.data.wanted import Tally

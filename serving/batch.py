@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from relimit.data.accounts import Ids
 from relimit.data.errors import DataError
-from relimit.data.events import Ids
 from relimit.data.stream import EventPlan
 from relimit.data.vocabulary import STATUSES
 from relimit.data.wanted import Tally, within

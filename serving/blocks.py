@@ -7,8 +7,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from relimit.data import Prepayments
+from relimit.data.accounts import Ids
 from relimit.data.errors import DataError
-from relimit.data.events import EventBlock, Ids
+from relimit.data.events import EventBlock
 from relimit.data.schema import TIME
 from relimit.policy import decisions_schema
 from relimit.serving.earlier import Again

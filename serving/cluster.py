@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from relimit.data.accounts import Ids
 from relimit.data.errors import DataError, ModelError, RelimitError
-from relimit.data.events import Ids
 from relimit.data.stream import EventPlan
 from relimit.data.tables import read_whole
 from relimit.data.wanted import Tally, Wanted, within

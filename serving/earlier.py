@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from relimit.data import DataError, Prepayments
-from relimit.data.events import EventBlock, Ids
+from relimit.data.accounts import Ids
+from relimit.data.events import EventBlock
 from relimit.data.schema import TIME
 from relimit.data.times import microseconds
 from relimit.policy import Earlier

@@ -8,7 +8,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from relimit.data.events import Ids
+from relimit.data.accounts import Ids
 from relimit.data.row_groups import RowGroup, bunched, lots_of
 from relimit.data.stream import EventPlan
 from relimit.data.unusable import conform_read

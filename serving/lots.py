@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from relimit.data.events import Ids
+from relimit.data.accounts import Ids
 from relimit.serving.blocks import Answers
 
 LOT_ROWS: Final = 50_000

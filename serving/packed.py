@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from relimit.data.events import Ids, account_places, conform_columns
+from relimit.data.accounts import Ids, account_places
+from relimit.data.event_tables import conform_columns
 from relimit.data.row_groups import bunched
 
 BUCKET: Final = "bucket"

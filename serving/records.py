@@ -7,9 +7,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from relimit.data.events import EventBlock, in_total_order
+from relimit.data.events import EventBlock
 from relimit.data.schema import events_schema
 from relimit.data.times import microseconds
+from relimit.data.total_order import in_total_order
 from relimit.data.vocabulary import PLACE
 
 _NAMES: Final = frozenset(events_schema().names)

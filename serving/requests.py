@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from relimit.data import DataError, Prepayments, find_prepayments, prepayments_from_table
-from relimit.data.events import EventBlock, Ids, group_by_account
+from relimit.data.accounts import Ids, group_by_account
+from relimit.data.events import EventBlock
 from relimit.data.ledger import freed_limit
 from relimit.data.schema import prepayments_schema
 from relimit.data.times import microseconds

@@ -16,8 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from relimit.data.accounts import Ids, group_by_account
 from relimit.data.errors import DataError
-from relimit.data.events import Ids, conform_events, group_by_account
+from relimit.data.event_tables import conform_events
 from relimit.data.schema import events_schema
 from relimit.data.stream import BLOCK_ROWS
 from relimit.features import load_plugins, named_plugins

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from relimit.data import Prepayments
-from relimit.data.events import EventBlock, Ids, blocks_from_table
+from relimit.data.accounts import Ids
+from relimit.data.events import EventBlock, blocks_from_table
 from relimit.data.files import validate_schema
 from relimit.data.prepayments import decision_id
 from relimit.data.schema import events_schema

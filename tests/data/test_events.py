@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from relimit.data import events as event_blocks
+from relimit.data import total_order
 from relimit.data.errors import DataError
 from relimit.data.events import EventBlock, blocks_from_table
 from relimit.data.schema import TIME, events_schema
@@ -54,7 +54,7 @@ def tied() -> pa.Table:
 @pytest.fixture(params=["as few rows", "as many rows"])
 def sorted_as(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Few rows and many are sorted in two ways; these tests hold both to the same order."""
-    monkeypatch.setattr(event_blocks, "FEW_ROWS", 100 if request.param == "as few rows" else 0)
+    monkeypatch.setattr(total_order, "FEW_ROWS", 100 if request.param == "as few rows" else 0)
 
 
 @pytest.mark.usefixtures("sorted_as")

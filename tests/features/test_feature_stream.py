@@ -57,6 +57,14 @@ def test_a_stream_tells_whether_it_keeps_the_order(events: Path) -> None:
     assert sorted(rows_of(events, points([30, 1, 10, 30]))) == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("ids", [[30, 1, 10, 30, 10], [1, 10, 10, 30, 30]])
+def test_each_snapshot_is_taken_at_its_own_time(events: Path, ids: list[object]) -> None:
+    times = [7, 9, 1, 5, 2] if ids[0] == 30 else [9, 1, 2, 5, 7]
+    snapshots = points(ids).set_column(1, "as_of", pa.array(times, TIME))
+    draws = compute_features(events, snapshots, names=NAMES)[:, 0].tolist()
+    assert draws == ([1, 0, 0, 0, 1] if ids[0] == 30 else [0, 0, 1, 0, 1])
+
+
 @pytest.mark.parametrize("ids", [[10, 20, 20, 9, 40, 40], [9, 40, 20, 10, 40, 20]])
 def test_snapshots_without_events_are_counted(events: Path, ids: list[object]) -> None:
     blocks = iter_features(events, points(ids), names=NAMES)

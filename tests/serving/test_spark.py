@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from relimit.data.errors import DataError, ModelError, RelimitError
-from relimit.data.events import conform_events
+from relimit.data.event_tables import conform_events
 from relimit.data.schema import TIME
 from relimit.data.stream import EventPlan
 from relimit.models import Artifact, load_model

@@ -14,7 +14,7 @@ import pytest
 
 from relimit.data import choosing
 from relimit.data.errors import DataError
-from relimit.data.events import conform_events
+from relimit.data.event_tables import conform_events
 from relimit.data.files import validate_schema
 from relimit.data.prepayments import decision_id
 from relimit.data.schema import events_schema
