@@ -58,6 +58,8 @@ class RowsByAccount:
     content, ranges
         A file, and where the rows of each range of accounts are in it; ranges ascend. The file is
         closed with this.
+    rows
+        How many there are.
     check
         Told the rows of each range: all of an account, whatever else.
 
@@ -69,28 +71,31 @@ class RowsByAccount:
         The distinct ids, ascending.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - every one is needed, and all differ in type
         self,
         schema: pa.Schema,
         order: Sequence[str],
         content: IO[bytes],
         ranges: Sequence[Parts],
+        rows: int,
         check: Check,
     ) -> None:
         self.schema = schema
+        self._rows = rows
         self._order = [(name, "ascending") for name in ("account_id", *order)]
         self._ranges = ranges
         self._open(content)
-        found: list[Ids] = []
-        self._rows = 0
+        # Filled range by range: parts that are joined at last would take as much room again.
+        accounts = np.empty(rows, schema.empty_table()["account_id"].to_numpy().dtype)
+        edges = [0]
         for number in range(len(ranges)):
-            rows, _ = self._range(number)
-            check(rows)
-            found.append(group_by_account(rows["account_id"])[0])
-            self._rows += rows.num_rows
-        nobody: Ids = schema.empty_table()["account_id"].to_numpy()
-        self.accounts: Ids = np.concatenate([nobody, *found])
-        self._edges = np.cumsum([0, *map(len, found)])
+            mine, _ = self._range(number)
+            check(mine)
+            ids, _, _ = group_by_account(mine["account_id"])
+            edges.append(edges[-1] + len(ids))
+            accounts[edges[-2] : edges[-1]] = ids
+        self.accounts: Ids = accounts[: edges[-1]]
+        self._edges = np.array(edges)
 
     def _open(self, content: IO[bytes]) -> None:
         self._content = content
@@ -206,7 +211,7 @@ def _read(
     with ExitStack() as stack:
         content = stack.enter_context(tempfile.SpooledTemporaryFile(_HELD_BYTES, prefix="relimit-"))
         parts = _parted(found, lots, content) if lots else []
-        rows = RowsByAccount(found.schema, order, content, parts, check)
+        rows = RowsByAccount(found.schema, order, content, parts, found.rows, check)
         stack.pop_all()  # the rows close it
     return rows
 
