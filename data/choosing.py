@@ -24,6 +24,9 @@ from relimit.data.wanted import Tally, Wanted, rows_of
 LOT_ROWS: Final = 1_000_000
 """Rows that are looked through together; what is kept of them is little, or cut into blocks."""
 
+LONG: Final = LOT_ROWS // 2
+"""Rows of wanted accounts of which to decide takes much longer than to read the next."""
+
 MOSTLY: Final = 0.5
 """Share of a lot's rows from which all are kept: copying what is wanted would cost more."""
 
@@ -62,7 +65,8 @@ def read_wanted(
         _require_all(len(rows), _note(table, wanted, tally, lot.rows))
         return table
 
-    yield from read_ahead((partial(read, lot) for lot in lots_of(groups, LOT_ROWS)), pool)
+    reads = (partial(read, lot) for lot in lots_of(groups, LOT_ROWS))
+    yield from read_ahead(reads, pool, lasts=lambda table: table.num_rows >= LONG)
 
 
 def gather(

@@ -62,11 +62,16 @@ def in_order_of(
 
 
 def read_ahead(
-    reads: Iterator[Callable[[], Item]], pool: Workers | None, *, most: int | None = None
+    reads: Iterator[Callable[[], Item]],
+    pool: Workers | None,
+    *,
+    most: int | None = None,
+    lasts: Callable[[Item], bool] = lambda _: False,
 ) -> Iterator[Item]:
     """Yield what each reads, in their order; `most` are begun before they are asked for.
 
-    None begins as many as the pool has threads. Without a pool nothing is begun early.
+    None begins as many as the pool has threads. Without a pool nothing is begun early. While one
+    that `lasts` is used, one less is begun: there is time enough, and each takes memory.
     """
     if pool is None:
         yield from (read() for read in reads)
@@ -74,8 +79,12 @@ def read_ahead(
     begun = deque(pool.submit(read) for read in itertools.islice(reads, most or pool.count))
     while begun:
         item = begun.popleft().result()
-        begun.extend(pool.submit(read) for read in itertools.islice(reads, 1))
+        long = bool(begun) and lasts(item)
+        if not long:
+            begun.extend(pool.submit(read) for read in itertools.islice(reads, 1))
         yield item
+        if long:
+            begun.extend(pool.submit(read) for read in itertools.islice(reads, 1))
 
 
 def made_ahead(items: Iterator[Item], pool: Workers | None) -> Iterator[Item]:

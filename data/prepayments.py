@@ -208,8 +208,7 @@ def prepayments_from_table(table: pa.Table, *, where: str = "prepayments") -> pa
     check_columns(table.schema, given, table="prepayments", where=where, rows=table.num_rows)
     given = with_id_type(given, id_type(table.schema.field("account_id").type))
     checked = conform(table, given, where=where)
-    _check_amounts(checked, where)
-    _require_distinct(checked, where)
+    check_prepayments(checked, where=where)
     return checked.append_column(
         prepayments_schema().field("decision_id"),
         pa.chunked_array(list(_names(checked)), pa.string()),
@@ -223,6 +222,15 @@ def _names(table: pa.Table) -> Iterator[pa.Array]:
         as_of = part["as_of"].cast(pa.int64()).to_numpy()
         ids, prepaid = part["account_id"].to_numpy(), part["prepaid"].to_numpy()
         yield pa.array(decision_ids(ids, as_of, prepaid), pa.string())
+
+
+def check_prepayments(table: pa.Table, *, where: str) -> None:
+    """Raise a `DataError` if an amount of a list is out of its range, or two rows are the same.
+
+    The list has the columns of `prepayments_schema` but for `decision_id`.
+    """
+    _check_amounts(table, where)
+    _require_distinct(table, where)
 
 
 def _require_distinct(table: pa.Table, where: str) -> None:

@@ -64,6 +64,23 @@ def read_whole(file: Path, names: Sequence[str] | None = None) -> pa.Table:
             raise unreadable(file, error) from error
 
 
+def read_batches(file: Path, schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yield the rows of a file whose schema has been checked as `read_parquet` has them, in parts.
+
+    Raises
+    ------
+    DataError
+        As in `read_parquet`; what is wrong is counted in one part.
+    """
+    with open_parquet(file) as opened:
+        there = [name for name in schema.names if name in opened.schema_arrow.names]
+        try:
+            for batch in opened.iter_batches(ROW_GROUP_ROWS, columns=there):
+                yield conform(pa.Table.from_batches([batch]), schema, where=str(file))
+        except (pa.ArrowException, OSError) as error:
+            raise unreadable(file, error) from error
+
+
 def conform(table: pa.Table, schema: pa.Schema, *, where: str) -> pa.Table:
     """Return the table cast to `schema`, once no required value is null.
 

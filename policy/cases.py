@@ -78,6 +78,8 @@ class Standing:
 class Facts(Standing):
     """That, and what only the reasons read: the evidence of their causes, an array `[n]` each.
 
+    Of cases that `bound_by_risk` does not name nobody reads it, and it may be that of no cause.
+
     Attributes
     ----------
     cycles

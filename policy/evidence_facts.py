@@ -26,6 +26,19 @@ def evidence_facts(history: History, policy: Policy) -> dict[str, Any]:
     }
 
 
+def no_evidence(size: int) -> dict[str, Any]:
+    """Return by name what `evidence_facts` has of histories that show no cause."""
+    nothing, unknown = np.zeros(size, np.int64), np.full(size, np.nan)
+    return {
+        "cycles": nothing,
+        "cycles_until": np.full(size, np.datetime64("NaT", "D")),
+        "days_since_draw": unknown,
+        "lender_inflow": nothing,
+        "score_drop": unknown,
+        "overdues": nothing,
+    }
+
+
 def _cycles_until(policy: Policy, history: History) -> Dates:
     """Return the last day on which the cycles in the evidence window are as many as count."""
     window = Window(policy.evidence.window_days)

@@ -21,9 +21,9 @@ from relimit.features.history import Floats, History, Ints, Select, Window, pick
 from relimit.features.operations import operation_count
 from relimit.features.sequences import MINUTE
 from relimit.features.state import in_arrears, interest_ledger, limit_now, outstanding
-from relimit.policy.cases import FACTS, Dates, Facts, Standing
+from relimit.policy.cases import Dates, Facts, Standing
 from relimit.policy.config import Policy, load_policy
-from relimit.policy.evidence_facts import evidence_facts
+from relimit.policy.evidence_facts import evidence_facts, no_evidence
 from relimit.policy.timetable import FEW, days_after, local_dates
 
 IDENTITY_CHANGES = ("device_change", "phone_change", "card_change")
@@ -50,13 +50,12 @@ def add_evidence(history: History, policy: Policy, standing: Standing) -> Facts:
     return Facts(*_standing_of(standing), **evidence_facts(history, policy))
 
 
-def keep_evidence(standing: Standing, known: Facts) -> Facts:
-    """Return other facts of the gates with the evidence that is known."""
-    return Facts(*_standing_of(standing), *_evidence_of(known))
+def without_evidence(standing: Standing) -> Facts:
+    """Return all facts of cases whose evidence nobody reads; see `bound_by_risk`."""
+    return Facts(*_standing_of(standing), **no_evidence(len(standing)))
 
 
 _standing_of: Final = attrgetter(*Standing.__match_args__)
-_evidence_of: Final = attrgetter(*FACTS[len(Standing.__match_args__) :])
 
 
 def gather_standing(history: History, policy: Policy) -> Standing:

@@ -178,8 +178,8 @@ def by_the_rules(policy: Policy, situation: Situation) -> Outcome:
 def bound_by_risk(policy: Policy, cases: Cases, *, again: bool = False) -> Bools:
     """Return `[n]`: the cases whose tier, not a gate, holds something back.
 
-    Only these need the model's contributions, which are costly. On a later night (`again`) the tier
-    is that of a higher loss.
+    Only of these anything reads the model's contributions and the evidence of causes, which are
+    costly. On a later night (`again`) the tier is that of a higher loss.
     """
     factor = 1.0 + policy.service.better_by if again else 1.0
     tier = tier_of(policy, loss_ratio(cases.expected_loss, cases.freed) * factor)

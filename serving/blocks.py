@@ -81,15 +81,9 @@ def decide_events(scorer: Scorer, request: Request, events: pa.Table) -> tuple[A
     answers = with_quarantined(answers, unusable.asking(request.wanted))
     useless = unusable.accounts_beside(block.account_ids)
     return (
-        with_quarantined(answers, _without_events(request, useless)),
+        with_quarantined(answers, request.without_usable_events(useless)),
         np.union1d(block.account_ids, useless),
     )
-
-
-def _without_events(request: Request, accounts: Ids) -> pa.Table:
-    """Return the quarantine of what is asked about accounts that have no event to be used."""
-    absent = request.without_events(accounts[:0], None, None)
-    return absent.filter(pa.array(np.isin(absent["account_id"].to_numpy(), accounts)))
 
 
 def decide_block(

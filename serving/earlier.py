@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from relimit.data import DataError, Prepayments
 from relimit.data.accounts import Ids
+from relimit.data.by_account import RowsByAccount
 from relimit.data.events import EventBlock
 from relimit.data.schema import TIME
 from relimit.data.times import microseconds
@@ -20,8 +21,6 @@ from relimit.serving.account_rows import (
     quarantined_without_events,
     read_told,
     require_type,
-    rows_about,
-    rows_about_others,
 )
 from relimit.serving.manifest import MANIFEST, OPEN, read_run
 
@@ -61,18 +60,15 @@ class OpenDecisions:
         The folder of the run that left them.
     as_of
         When that night ended.
-    table
+    rows
         The columns of `open_schema`.
-    ids
-        `[n]` the account of each row, ascending.
     told
         The fingerprint of its files.
     """
 
     run: Path
     as_of: datetime
-    table: pa.Table
-    ids: Ids
+    rows: RowsByAccount
     told: dict[str, str]
 
     @classmethod
@@ -89,38 +85,40 @@ class OpenDecisions:
             what = "decided prepayments that were named, and no night follows on those"
             raise DataError(what, where=str(run / MANIFEST), mend=_LATEST_FIRST)
         folder = run / OPEN
-        table, told = read_told(folder, open_schema(), OPEN)
         as_of = datetime.fromisoformat(manifest["inputs"]["as_of"])
-        return cls(run, as_of, table, table["account_id"].to_numpy(), told)
+        return cls(run, as_of, *read_told(folder, open_schema(), OPEN))
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.rows)
+
+    @property
+    def accounts(self) -> Ids:
+        """The distinct ones, ascending."""
+        return self.rows.accounts
 
     def require_type(self, account_id: pa.DataType) -> None:
         """Raise DataError if tonight's events have ids of another type."""
-        require_type(self.table, account_id, self.run)
+        require_type(self.rows, account_id, self.run)
 
-    def between(self, first: Any, last: Any) -> pa.Table:
-        """Return the rows about the accounts from one to another, both included."""
-        low = int(np.searchsorted(self.ids, first))
-        return self.table.slice(low, int(np.searchsorted(self.ids, last, side="right")) - low)
-
-    def about(self, accounts: Ids) -> tuple[pa.Table, NDArray[np.int64]]:
-        """Return the rows about some ascending accounts, and each one's place among them."""
-        return rows_about(self.table, self.ids, accounts)
+    def without_usable_events(self, accounts: Ids, as_of: datetime) -> pa.Table:
+        """Return the quarantine of the rows about some ascending accounts."""
+        return _without_events(self.rows.about(accounts)[0], as_of)
 
     def without_events(self, seen: Ids, after: Any, through: Any, as_of: datetime) -> pa.Table:
         """Return the quarantine of the rows about other accounts of `(after, through]` than seen.
 
         None is an open end.
         """
-        rest = rows_about_others(self.table, self.ids, seen, after, through)
-        times = pa.repeat(pa.scalar(microseconds(as_of)), rest.num_rows).cast(TIME)
-        return quarantined_without_events(rest.append_column("as_of", times))
+        return _without_events(self.rows.about_others(seen, after, through), as_of)
 
     def inputs(self) -> dict[str, Any]:
         """Return what they add to the inputs of a run."""
         return {"earlier": self.told}
+
+
+def _without_events(rows: pa.Table, as_of: datetime) -> pa.Table:
+    times = pa.repeat(pa.scalar(microseconds(as_of)), rows.num_rows).cast(TIME)
+    return quarantined_without_events(rows.append_column("as_of", times))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +139,7 @@ class Again:
     @classmethod
     def of(cls, earlier: OpenDecisions, block: EventBlock, as_of: datetime) -> Self:
         """Return those about the block's accounts."""
-        rows, account = earlier.about(block.account_ids)
+        rows, account = earlier.rows.about(block.account_ids)
         prepayments = Prepayments(
             account=account,
             as_of=np.full(rows.num_rows, microseconds(as_of)),

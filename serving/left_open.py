@@ -11,6 +11,7 @@ from relimit.data.schema import TIME
 from relimit.policy import Earlier
 from relimit.serving.blocks import Answers
 from relimit.serving.earlier import OpenDecisions, open_schema
+from relimit.serving.lots import accounts_of
 
 
 def left_open(answers: Answers, earlier: OpenDecisions | None) -> tuple[pa.Table, int]:
@@ -32,10 +33,7 @@ def left_open(answers: Answers, earlier: OpenDecisions | None) -> tuple[pa.Table
 
 
 def _about_the_same(answers: Answers, earlier: OpenDecisions) -> pa.Table:
-    ids = [table["account_id"].to_numpy() for table in answers if table.num_rows]
-    if not ids:
-        return earlier.table.slice(0, 0)
-    return earlier.between(min(each[0] for each in ids), max(each[-1] for each in ids))
+    return earlier.rows.about(accounts_of(answers))[0]
 
 
 def _after(decided: pa.Table, before: pa.Table) -> pa.Table:

@@ -87,17 +87,21 @@ class Lots:
 
     def rest(self) -> Iterator[Lot]:
         """Yield what has come together, if anything."""
-        if self._held_rows:
-            parts = zip(*self._held, strict=True)
-            answers = Answers(*(pa.concat_tables(part).combine_chunks() for part in parts))
+        held, self._held, self._held_rows = self._held, [], 0
+        if held:
+            answers = Answers(*map(_in_one_piece, zip(*held, strict=True)))
+            held.clear()  # a lot is written from its one piece: the others would double it
             lasts = [table["account_id"][-1].as_py() for table in answers if table.num_rows]
             yield Lot(max(lasts), answers)
-        self._held, self._held_rows = [], 0
 
     def _hold(self, answers: Answers) -> None:
         if answers.rows:
             self._held.append(answers)
             self._held_rows += answers.rows
+
+
+def _in_one_piece(parts: tuple[pa.Table, ...]) -> pa.Table:
+    return pa.concat_tables(parts).combine_chunks()
 
 
 def accounts_of(answers: Answers) -> Ids:

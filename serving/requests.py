@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -9,10 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from relimit.data import DataError, Prepayments, find_prepayments, prepayments_from_table
-from relimit.data.accounts import Ids, group_by_account
+from relimit.data import DataError, Prepayments, find_prepayments
+from relimit.data.accounts import Ids
+from relimit.data.by_account import RowsByAccount
 from relimit.data.events import EventBlock
 from relimit.data.ledger import freed_limit
+from relimit.data.prepayments import check_prepayments, decision_ids
 from relimit.data.schema import prepayments_schema
 from relimit.data.times import microseconds
 from relimit.data.vocabulary import PREPAYMENT
@@ -21,8 +24,6 @@ from relimit.serving.account_rows import (
     quarantined_without_events,
     read_told,
     require_type,
-    rows_about,
-    rows_about_others,
 )
 from relimit.serving.earlier import Again, OpenDecisions
 from relimit.serving.quarantine import quarantine_schema
@@ -55,6 +56,12 @@ class Request(Protocol):
 
     def again(self, block: EventBlock) -> Again | None:
         """Return the earlier decisions about the block's accounts; None without earlier nights."""
+
+    def without_usable_events(self, accounts: Ids) -> pa.Table:
+        """Return the quarantine of what is asked about accounts that have no event to be used.
+
+        They ascend. What their events themselves ask for is not in it.
+        """
 
     def without_events(self, seen: Ids, after: Any, through: Any) -> pa.Table:
         """Return the quarantine of those without events, of the accounts in `(after, through]`.
@@ -105,7 +112,7 @@ class Night:
     @property
     def wanted(self) -> Wanted:
         """The accounts with a prepayment in the window or still open."""
-        still_open = None if self.earlier is None else np.unique(self.earlier.ids)
+        still_open = None if self.earlier is None else self.earlier.accounts
         return Wanted(still_open, PREPAYMENT, microseconds(self.since), microseconds(self.as_of))
 
     def require_type(self, account_id: pa.DataType) -> None:
@@ -121,6 +128,12 @@ class Night:
         """Return the earlier decisions about the block's accounts."""
         return None if self.earlier is None else Again.of(self.earlier, block, self.as_of)
 
+    def without_usable_events(self, accounts: Ids) -> pa.Table:
+        """Return the quarantine of the earlier decisions about some ascending accounts."""
+        if self.earlier is None:
+            return quarantine_schema().empty_table()
+        return self.earlier.without_usable_events(accounts, self.as_of)
+
     def without_events(self, seen: Ids, after: Any, through: Any) -> pa.Table:
         """Return the quarantine of prepayments without events: only an earlier night knows them."""
         if self.earlier is None:
@@ -135,26 +148,21 @@ class Night:
 
 @dataclass(frozen=True, slots=True)
 class NamedPrepayments:
-    """A user's own list of prepayments, each row one decision, sorted by account and time.
+    """A user's own list of prepayments, each row one decision.
 
     Attributes
     ----------
     path
         The file it came from.
-    table
-        The columns of `prepayments_schema`; a null `freed` is worked out from the events.
-    ids
-        `[n]` the account of each row, ascending.
-    accounts
-        The distinct ones.
+    rows
+        The columns of `prepayments_schema` but for `decision_id`, by account and time; a null
+        `freed` is worked out from the events.
     told
         The file's fingerprint.
     """
 
     path: Path
-    table: pa.Table
-    ids: Ids
-    accounts: Ids
+    rows: RowsByAccount
     told: dict[str, str]
 
     @classmethod
@@ -166,16 +174,19 @@ class NamedPrepayments:
         DataError
             If the file can't be read, breaks the contract, or changes meanwhile.
         """
-        given, told = read_told(path, prepayments_schema().remove(4), "prepayments")
-        table = prepayments_from_table(given, where=str(path))
-        table = table.sort_by([("account_id", "ascending"), ("as_of", "ascending")])
-        ids, _, _ = group_by_account(table["account_id"])
-        return cls(path, table, table["account_id"].to_numpy(), ids, told)
+        given = prepayments_schema().remove(4)
+        check = partial(check_prepayments, where=str(path))
+        return cls(path, *read_told(path, given, "prepayments", order=("as_of",), check=check))
+
+    @property
+    def accounts(self) -> Ids:
+        """The distinct ones of the list."""
+        return self.rows.accounts
 
     @property
     def total(self) -> int:
         """Every row is one decision."""
-        return len(self.ids)
+        return len(self.rows)
 
     @property
     def earlier(self) -> None:
@@ -191,11 +202,11 @@ class NamedPrepayments:
 
     def require_type(self, account_id: pa.DataType) -> None:
         """Raise DataError if the names are of another type than the events' ids."""
-        require_type(self.table, account_id, self.path)
+        require_type(self.rows, account_id, self.path)
 
     def prepayments(self, block: EventBlock) -> Prepayments:
         """Return the decisions about the block's accounts."""
-        chosen, account = rows_about(self.table, self.ids, block.account_ids)
+        chosen, account = self.rows.about(block.account_ids)
         as_of = chosen["as_of"].cast(pa.int64()).to_numpy()
         prepaid = chosen["prepaid"].to_numpy()
         by_ledger = freed_limit(block, account, as_of, prepaid)
@@ -205,17 +216,30 @@ class NamedPrepayments:
             prepaid=prepaid,
             freed=pc.coalesce(chosen["freed"], pa.array(by_ledger)).to_numpy(),
             closed=np.ones(len(account), bool),
-            decision_id=np.array(chosen["decision_id"].to_pylist(), dtype=object),
+            decision_id=np.array(_names(chosen), dtype=object),
         )
+
+    def without_usable_events(self, accounts: Ids) -> pa.Table:
+        """Return the quarantine of the rows about some ascending accounts."""
+        return _without_events(self.rows.about(accounts)[0])
 
     def without_events(self, seen: Ids, after: Any, through: Any) -> pa.Table:
         """Return the quarantine of the rows about other accounts of `(after, through]` than seen.
 
         None is an open end.
         """
-        rest = rows_about_others(self.table, self.ids, seen, after, through)
-        return quarantined_without_events(rest)
+        return _without_events(self.rows.about_others(seen, after, through))
 
     def inputs(self) -> dict[str, Any]:
         """Return what the request adds to the inputs of a run."""
         return {"prepayments": self.told}
+
+
+def _names(rows: pa.Table) -> list[str]:
+    as_of, prepaid = rows["as_of"].cast(pa.int64()).to_numpy(), rows["prepaid"].to_numpy()
+    return decision_ids(rows["account_id"].to_numpy(), as_of, prepaid)
+
+
+def _without_events(rows: pa.Table) -> pa.Table:
+    names = pa.array(_names(rows), pa.string())
+    return quarantined_without_events(rows.append_column("decision_id", names))

@@ -19,9 +19,9 @@ from relimit.data.vocabulary import (
     REPAYMENT,
 )
 from relimit.features import History
-from relimit.policy import Facts, Policy, Rescored
+from relimit.policy import Policy, Rescored
 from relimit.policy.cases import Standing
-from relimit.policy.facts import gather_facts, gather_standing, keep_evidence
+from relimit.policy.facts import gather_standing, without_evidence
 from relimit.policy.next_due import PAY_NEXT_DUE, days_to_due
 
 Ints = NDArray[np.int64]
@@ -53,8 +53,8 @@ class Rescoring:
         Whose facts are gathered.
     history, prepayments
         What is decided: its snapshots are those of the prepayments.
-    facts
-        Their facts; while a case is scored beside what comes of an action, those of the gates.
+    standing
+        What the gates and the timetable read of them.
     known
         What comes of some actions, one for each prepayment, if that is known already.
     """
@@ -63,7 +63,7 @@ class Rescoring:
     policy: Policy
     history: History
     prepayments: Prepayments
-    facts: Standing
+    standing: Standing
     known: tuple[Sequence[str], Rescored] | None = None
 
     def __call__(self, rows: Ints, actions: Sequence[str]) -> Rescored:
@@ -71,25 +71,21 @@ class Rescoring:
         if self.known is not None and self.known[0] == actions:
             return self.known[1]
         history, scored = self._scored(rows, actions)
-        known = self.facts.take(rows)
-        if not isinstance(known, Facts):
-            raise TypeError("the evidence is not known yet")
-        facts = keep_evidence(gather_standing(history, self.policy), known)
+        facts = without_evidence(gather_standing(history, self.policy))
         return Rescored(scored.risk, scored.expected_loss, facts)
 
-    def beside(self, action: str) -> tuple[Scored, Facts, Self]:
-        """Return a single prepayment's scores and facts, and what knows what comes of an action."""
+    def beside(self, action: str) -> tuple[Scored, Self]:
+        """Return a single prepayment's scores, and what knows what comes of an action."""
         history, scored = self._scored(np.zeros(2, np.int64), (NOTHING, action))
-        every = gather_facts(history, self.policy)
-        facts, then = every.take(slice(1)), every.take(slice(1, 2))
-        rescored = Rescored(scored.risk[1:], scored.expected_loss[1:], keep_evidence(then, facts))
-        knowing = replace(self, facts=facts, known=([action], rescored))
-        return Scored(*(part[:1] for part in scored)), facts, knowing
+        facts = without_evidence(gather_standing(history, self.policy))
+        both = Rescored(scored.risk, scored.expected_loss, facts)
+        knowing = replace(self, known=([action], both.take(slice(1, 2))))
+        return Scored(*(part[:1] for part in scored)), knowing
 
     def _scored(self, rows: Ints, actions: Sequence[str]) -> tuple[History, Scored]:
         """Return the history of each row once its action is done, and its scores."""
         asked = self.prepayments.take(rows)
-        history = self._supposed(rows, asked, self.facts.take(rows), actions)
+        history = self._supposed(rows, asked, self.standing.take(rows), actions)
         return history, self.score(history, asked.freed)
 
     def _supposed(

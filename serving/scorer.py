@@ -17,15 +17,15 @@ from relimit.policy import (
     Cases,
     Decisions,
     Earlier,
-    Facts,
     Policy,
     analyst_texts,
+    bound_by_risk,
     decide,
     decide_again,
-    gather_facts,
     reads_contributions,
 )
-from relimit.policy.facts import add_evidence, gather_standing
+from relimit.policy.cases import Standing
+from relimit.policy.facts import add_evidence, gather_standing, without_evidence
 from relimit.policy.remedies import gate_actions
 from relimit.policy.rescore import Rescore
 from relimit.serving.history import WHERE, Asked, block_of
@@ -139,9 +139,9 @@ class Scorer:
         `again` if they were decided on an earlier night.
         """
         history = History(block, prepayments.account, prepayments.as_of)
-        facts = gather_facts(history, self.policy)
+        standing = gather_standing(history, self.policy)
         scored = self.scored(history, prepayments.freed)
-        return self._cases(block, prepayments, facts, scored, again=again)
+        return self._cases(history, prepayments, standing, scored, again=again)
 
     def _with_rescore(
         self, block: EventBlock, prepayments: Prepayments, *, again: bool = False
@@ -156,38 +156,39 @@ class Scorer:
         rescore = Rescoring(self.scored, self.policy, history, prepayments, standing)
         blocked, actions = gate_actions(self.policy, standing)
         if len(prepayments) == len(blocked) == 1:
-            scored, facts, rescore = rescore.beside(*actions)
+            scored, rescore = rescore.beside(*actions)
         else:
-            facts = add_evidence(history, self.policy, standing)
-            rescore = replace(rescore, facts=facts)
             scored = self.scored(history, prepayments.freed)
-        return self._cases(block, prepayments, facts, scored, again=again), rescore
+        return self._cases(history, prepayments, standing, scored, again=again), rescore
 
     def _cases(
         self,
-        block: EventBlock,
+        history: History,
         prepayments: Prepayments,
-        facts: Facts,
+        standing: Standing,
         scored: Scored,
         *,
         again: bool,
     ) -> Cases:
-        """Return the cases, with reasons where they are read."""
+        """Return the cases, with what reasons hang on where they are read."""
         cases = Cases(
             decision_id=prepayments.decision_id,
-            account_id=block.account_ids[prepayments.account],
+            account_id=history.block.account_ids[prepayments.account],
             as_of=prepayments.as_of,
             prepaid=prepayments.prepaid,
             freed=prepayments.freed,
             risk=scored.risk,
             expected_loss=scored.expected_loss,
-            facts=facts,
+            facts=without_evidence(standing),
             contributions=np.zeros(scored.matrix.shape),
             feature_names=self.model.feature_names,
             model_version=self.model.version,
         )
-        self._explain(cases, scored.matrix, again=again)
-        return cases
+        if not np.count_nonzero(bound_by_risk(self.policy, cases, again=again)):
+            return cases
+        shown = replace(cases, facts=add_evidence(history, self.policy, standing))
+        self._explain(shown, scored.matrix, again=again)
+        return shown
 
     def scored(self, history: History, freed: Ints) -> Scored:
         """Return the scores at a history's snapshots, with one prediction for both."""

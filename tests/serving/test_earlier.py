@@ -20,7 +20,7 @@ from relimit.models import load_model
 from relimit.policy import load_policy
 from relimit.serving import answers, batch
 from relimit.serving.batch import score
-from relimit.serving.earlier import OpenDecisions, earlier_of
+from relimit.serving.earlier import OpenDecisions, earlier_of, open_schema
 from relimit.serving.requests import Night
 from relimit.serving.scorer import Scorer
 
@@ -168,7 +168,7 @@ def test_a_promise_is_kept_on_its_day_and_no_last_date_moves_without_new_evidenc
 
 
 def test_what_was_written_before_gates_were_kept_can_be_taken_up(nights: list[Path]) -> None:
-    table = OpenDecisions.read(nights[0]).table
+    table = pq.read_table(nights[0] / "open").cast(open_schema())
     old = table.drop_columns(["gate_closed"])
     known = pa.concat_tables([old, table.slice(0, 0)], promote_options="default")
     read = earlier_of(known.cast(table.schema))

@@ -58,3 +58,14 @@ def test_lots_do_not_depend_on_the_blocks(kinds: Kinds, cuts: list[int], rows: i
     assert all(size >= rows for size in sizes[:-1])
     last_account = [sum(lot[1 + p].count(lot[0]) for p in (0, 1)) for lot in found]
     assert all(size - last < rows for size, last in zip(sizes, last_account, strict=True))
+
+
+def test_a_lot_is_not_held_twice_while_it_is_written() -> None:
+    lots = Lots(10**6)
+    before = pa.total_allocated_bytes()
+    for first in range(0, 20_000, 1_000):
+        assert not list(lots.add(answers([(1, 0)] * 1_000, first)))
+    for lot in lots.rest():
+        size = sum(table.get_total_buffer_size() for table in lot.answers)
+        assert size > 10**6
+        assert pa.total_allocated_bytes() - before < 1.5 * size

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from relimit.data import choosing, write_parquet
+from relimit.data.by_account import RowsByAccount
 from relimit.data.errors import DataError
 from relimit.data.stream import EventPlan
 from relimit.models import Artifact
@@ -163,14 +164,14 @@ def test_a_list_that_is_written_again_as_it_is_read_is_refused(
 ) -> None:
     rows = {"account_id": [1], "as_of": [datetime(2026, 1, 1, tzinfo=UTC)], "prepaid": [700]}
     pq.write_table(pa.table(rows), events)
-    read = account_rows.read_parquet
+    read = account_rows.read_by_account
 
-    def overtaken(path: Path, *words: Any, **named: Any) -> pa.Table:
-        table = read(path, *words, **named)
+    def overtaken(path: Path, *words: Any, **named: Any) -> RowsByAccount:
+        found = read(path, *words, **named)
         pq.write_table(pa.table(rows | {"prepaid": [900]}), path)
-        return table
+        return found
 
-    monkeypatch.setattr(account_rows, "read_parquet", overtaken)
+    monkeypatch.setattr(account_rows, "read_by_account", overtaken)
     with pytest.raises(DataError, match=r"events.parquet: changed while it was read"):
         NamedPrepayments.read(events)
 
