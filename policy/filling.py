@@ -187,10 +187,11 @@ def _lists(plans: Sequence[Plan], language: str, pool: Pool, words: Words) -> pa
         for gap, places in gaps:
             block[:, gap] = places[begin:end]
         blocks.append(block.ravel())
-        lengths.append(np.full(len(rows), len(line)))
+        lengths.append(len(line))
         begin = end
-    offsets = np.cumsum(np.concatenate([[0], *lengths]))
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), np.concatenate(blocks))
+    ends = np.cumsum(np.repeat(lengths, [len(plan.rows) for plan in plans]))
+    offsets = pa.array(np.append(0, ends), pa.int32())
+    return pa.ListArray.from_arrays(offsets, pa.array(np.concatenate(blocks)))
 
 
 def _joined(lists: pa.ListArray, words: pa.StringArray) -> pa.ChunkedArray:
