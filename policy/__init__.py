@@ -7,6 +7,7 @@ from relimit.policy.decide import analyst_texts, decide
 from relimit.policy.decisions import Decisions, decisions_schema
 from relimit.policy.earlier import Earlier
 from relimit.policy.facts import gather_facts
+from relimit.policy.filling import Texts
 from relimit.policy.optimise import Guardrails, Optimised, Sample, optimise_tiers
 from relimit.policy.outcome import bound_by_risk
 from relimit.policy.reasons import REASONS, reads_contributions
@@ -29,6 +30,7 @@ __all__ = [
     "Rescored",
     "Sample",
     "Terms",
+    "Texts",
     "Worth",
     "analyst_texts",
     "bound_by_risk",

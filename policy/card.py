@@ -7,12 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-import numpy as np
-
 from relimit.policy.config import Policy
 from relimit.policy.decide import decide
 from relimit.policy.examples import FREED, WHEN, Example, cases_of, examples_of, tier_cases
-from relimit.policy.phrases import LANGUAGES, dates, money
+from relimit.policy.phrases import DATE, LANGUAGES, MONEY
 from relimit.policy.settings import Tier, load_wording
 
 TABLE: Final = "card"
@@ -108,7 +106,7 @@ def setting_words(policy: Policy, language: str) -> dict[str, str]:
 
 
 def _amount(policy: Policy, fen: int) -> str:
-    return money(np.array([fen]), policy.wording.currency)[0]
+    return MONEY.write(fen, policy.wording.currency)
 
 
 def _setting(value: Any, name: str, language: str) -> str:
@@ -132,11 +130,11 @@ def days(count: int, language: str) -> str:
 
 def _tier_table(policy: Policy, language: str, says: Says) -> TermsTable:
     timetable = decide(policy, tier_cases(policy)).timetable
-    returned = money(timetable.restore_now + timetable.restore_later, policy.wording.currency)
+    returned = timetable.restore_now + timetable.restore_later
     columns = ("up_to", "returns", "share", "wait", "sooner")
     rows = (
-        _tier_row(tier, str(amount), language, says)
-        for tier, amount in zip(policy.tiers, returned, strict=True)
+        _tier_row(tier, _amount(policy, fen), language, says)
+        for tier, fen in zip(policy.tiers, returned.tolist(), strict=True)
     )
     return TermsTable(
         says("tiers.caption", freed=_amount(policy, FREED)),
@@ -169,7 +167,7 @@ def _worked_examples(policy: Policy, language: str, says: Says) -> TermsSection:
     decided = decide(policy, cases_of(examples))
     texts = {"zh": decided.text_zh, "en": decided.text_en}[language].tolist()
     rows = zip((_situation(policy, one, says) for one in examples), texts, strict=True)
-    date = dates(np.array([WHEN], "datetime64[D]"), language)[0]
+    date = DATE.write(WHEN, language)
     caption = says("examples.rule", freed=_amount(policy, FREED), date=date)
     columns = (says("examples.situation"), says("examples.answer"))
     return TermsSection(says("heading.examples"), (), TermsTable(caption, columns, tuple(rows)))

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from relimit.features.registry import families_of
-from relimit.policy.cases import Bools, Cases, Floats
+from relimit.policy.cases import Bools, Cases, Floats, Ints
 from relimit.policy.config import Policy
 from relimit.policy.settings import CauseSettings
 
@@ -39,16 +39,20 @@ def cause_of(causes: CauseSettings, name: str, family: str | None) -> str | None
     return None
 
 
-def cause_contributions(policy: Policy, cases: Cases) -> Floats:
-    """Return `[n, 4]` the log-odds that the features of each of `CAUSES` add; 0 if unknown."""
-    total = np.zeros((len(cases), len(CAUSES)))
+def cause_contributions(policy: Policy, cases: Cases, rows: Ints) -> Floats:
+    """Return `[rows, 4]` the log-odds that the features of each of `CAUSES` add in some rows.
+
+    0 where they are unknown, or the history does not show the cause.
+    """
+    total = np.zeros((len(rows), len(CAUSES)))
     if cases.contributions is None or not cases.contributions.any():
         return total
-    families = families_of(cases.feature_names)
+    shown, families = evidence(policy, cases)[rows], families_of(cases.feature_names)
     for place, columns in enumerate(_columns_of(policy.causes, cases.feature_names, families)):
-        if columns:  # added in a fixed order: a row must not depend on its neighbours
-            added = np.add.accumulate(cases.contributions[:, columns], axis=1)
-            total[:, place] = added[:, -1]
+        its = shown[:, place].nonzero()[0]
+        if columns and len(its):  # added in a fixed order: a row must not depend on its neighbours
+            added = cases.contributions[rows[its][:, np.newaxis], columns]
+            total[its, place] = np.add.accumulate(added, axis=1)[:, -1]
     return total
 
 
@@ -87,12 +91,12 @@ def signs_of_distress(policy: Policy, cases: Cases) -> Bools:
     return np.array([late, lent, fell]).T
 
 
-def loss_without(cases: Cases, contribution: Floats) -> Floats:
+def loss_without(risk: Floats, contribution: Floats) -> Floats:
     """Return `[n]` by what the expected loss shrinks if a contribution to the log-odds is undone.
 
     The loss goes with the probability: sigmoid(logit(risk) - contribution) / risk.
     """
-    odds = cases.risk / np.maximum(1.0 - cases.risk, np.finfo(float).tiny)
+    odds = risk / np.maximum(1.0 - risk, np.finfo(float).tiny)
     without = odds * np.exp(-contribution)
     lowered = without / (1.0 + without)
-    return np.divide(lowered, cases.risk, out=np.ones(len(cases)), where=cases.risk > 0)
+    return np.divide(lowered, risk, out=np.ones(len(risk)), where=risk > 0)

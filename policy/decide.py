@@ -1,17 +1,16 @@
 """The decision: fault check, hard gates, payment finality, arm, timetable, reasons, remedies."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from relimit.policy.cases import Cases, check_cases
 from relimit.policy.config import Policy
 from relimit.policy.decisions import Decisions
+from relimit.policy.filling import Texts
 from relimit.policy.outcome import Ruling, dated_by_fault, outcome_of, situation_of
 from relimit.policy.reasons import reasons_of
 from relimit.policy.remedies import remedies_of
 from relimit.policy.rescore import Rescore
+from relimit.policy.story import Story
 from relimit.policy.timetable import Awaited, Timetable, tier_signals, timetable_of
-from relimit.policy.wording import Story, write_texts
+from relimit.policy.wording import write_texts
 
 
 def decide(policy: Policy, cases: Cases, rescore: Rescore | None = None) -> Decisions:
@@ -74,7 +73,7 @@ def explained(
     )
 
 
-def analyst_texts(policy: Policy, decisions: Decisions) -> dict[str, NDArray[np.object_]]:
+def analyst_texts(policy: Policy, decisions: Decisions) -> dict[str, Texts]:
     """Return by language `[n]` texts for analysts, of decisions that this policy took."""
     told = (decisions.timetable, decisions.reasons, decisions.remedies)
     story = Story(policy, decisions.cases, decisions.situation, *told)

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from relimit.data.schema import TIME
 from relimit.data.times import EPOCH
 from relimit.data.vocabulary import STATUSES
 from relimit.policy.cases import Cases
+from relimit.policy.filling import Texts
 from relimit.policy.outcome import Situation
 from relimit.policy.reasons import REASONS
 from relimit.policy.remedies import ACTIONS, Remedies
@@ -80,8 +80,8 @@ class Decisions:
     timetable: Timetable
     reasons: Any
     remedies: Remedies
-    text_zh: NDArray[np.object_]
-    text_en: NDArray[np.object_]
+    text_zh: Texts
+    text_en: Texts
     policy_version: str
 
     def __len__(self) -> int:
@@ -106,8 +106,8 @@ class Decisions:
             pa.array(timetable.not_later_than),
             _reasons(self.reasons),
             _remedies(self.remedies),
-            pa.array(self.text_zh, pa.string()),
-            pa.array(self.text_en, pa.string()),
+            self.text_zh.to_arrow(),
+            self.text_en.to_arrow(),
             pa.repeat(pa.scalar(cases.model_version, pa.string()), n),
             pa.repeat(pa.scalar(self.policy_version, pa.string()), n),
         ]

@@ -85,6 +85,9 @@ class Outcome:
     amount: Ints
     days: Ints
 
+    def __len__(self) -> int:
+        return len(self.amount)
+
     def take(self, rows: NDArray[Any] | slice) -> Self:
         """Return some rows, by index or by mask."""
         return type(self)(self.amount[rows], self.days[rows])

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from itertools import accumulate, pairwise
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relimit.policy.cases import Bools, Cases, Floats
+from relimit.policy.cases import Bools, Cases, Floats, Ints
 from relimit.policy.causes import CAUSES, cause_contributions, evidence, loss_without
 from relimit.policy.config import Policy
 from relimit.policy.gates import GATES
@@ -68,30 +69,31 @@ def reasons_of(policy: Policy, ruling: Ruling) -> NDArray[np.int8]:
     listed = np.full((len(ruling.cases), policy.reasons.at_most), NO_REASON, np.int8)
     short = ruling.short
     if len(short):
-        part = ruling.some(short)
-        pull = _pull(policy, part.cases)
-        true = _true_reasons(policy, part.situation, part.outcome, pull)
+        situation, now = _some(ruling.situation, short), _some(ruling.outcome, short)
+        pull = _pull(policy, ruling.cases, short)
+        true = _true_reasons(policy, situation, now, pull)
         listed[short] = _first(true, pull.contribution, policy.reasons.at_most)
     return listed
 
 
-def _pull(policy: Policy, cases: Cases) -> Pull:
-    contribution = cause_contributions(policy, cases)
-    if not contribution.any():
-        return Pull(contribution, np.ones(contribution.shape))
-    named = (contribution > 0) & evidence(policy, cases)
-    contribution = np.where(named, contribution, 0.0)
-    left = [loss_without(cases, contribution[:, place]) for place in range(len(CAUSES))]
-    return Pull(contribution, np.where(named, np.stack(left, axis=1), 1.0))
+def _pull(policy: Policy, cases: Cases, rows: Ints) -> Pull:
+    contribution = np.maximum(cause_contributions(policy, cases, rows), 0.0)
+    scale = np.ones(contribution.shape)
+    row, cause = contribution.nonzero()
+    if len(row):
+        scale[row, cause] = loss_without(cases.risk[rows[row]], contribution[row, cause])
+    return Pull(contribution, scale)
 
 
 def _true_reasons(policy: Policy, situation: Situation, now: Outcome, pull: Pull) -> Bools:
     """Return `[n, reasons]`: the reasons that ablation bears out."""
     true = np.zeros((len(situation), len(REASONS)), bool)
-    asked = [code for code in REASONS if _is_there(situation, code, pull)]
-    alone = _outcomes_of(policy, [without(situation, code, pull) for code in asked])
-    for code, then in zip(asked, alone, strict=True):
-        true[:, REASONS.index(code)] = then.better_than(now)
+    there = _there(situation, pull)
+    asked = {place: there[:, place].nonzero()[0] for place in np.flatnonzero(there.any(axis=0))}
+    undone = [_some(without(situation, REASONS[p], pull), rows) for p, rows in asked.items()]
+    alone = _outcomes_of(policy, undone)
+    for (place, rows), then in zip(asked.items(), alone, strict=True):
+        true[rows, place] = then.better_than(_some(now, rows))
     joint = np.flatnonzero(~true.any(axis=1))
     if len(joint):
         true[joint] = _jointly_true(policy, situation.take(joint), pull)
@@ -119,10 +121,20 @@ def _jointly_true(policy: Policy, situation: Situation, pull: Pull) -> Bools:
 
 
 def _outcomes_of(policy: Policy, situations: Sequence[Situation]) -> list[Outcome]:
-    """Return the outcome of each situation, all of one size: asked at once, few rows cost less."""
-    size = len(situations[0])
+    """Return the outcome of each situation: asked at once, few rows cost less."""
+    if not situations:
+        return []
     every = outcome_of(policy, Situation.joined(situations))
-    return [every.take(slice(place * size, (place + 1) * size)) for place in range(len(situations))]
+    bounds = pairwise(accumulate(map(len, situations), initial=0))
+    return [every.take(slice(begin, end)) for begin, end in bounds]
+
+
+Part = TypeVar("Part", Situation, Outcome)
+
+
+def _some(part: Part, rows: Ints) -> Part:
+    """Return rows that ascend: the part itself if they are all."""
+    return part if len(rows) == len(part) else part.take(rows)
 
 
 def _without_all(situation: Situation, codes: tuple[str, ...], pull: Pull) -> Situation:
@@ -131,19 +143,18 @@ def _without_all(situation: Situation, codes: tuple[str, ...], pull: Pull) -> Si
     return situation
 
 
-def _is_there(situation: Situation, code: str, pull: Pull) -> bool:
-    """Return whether undoing a reason's cause changes any row of the situation."""
-    if code == SYSTEM_FAULT:
-        return bool(np.count_nonzero(situation.fault_days))
-    if code == PAYMENT_CLEARING:
-        return bool(np.count_nonzero(situation.clearing_days))
-    if code == REGULATORY_CAP:
-        return bool(np.count_nonzero(situation.room < situation.freed))
-    if code in GATES:
-        return bool(np.count_nonzero(situation.closed[:, GATES.index(code)]))
-    if code == ASSESSMENT:
-        return True
-    return bool(np.count_nonzero(pull.scale[:, CAUSES.index(code)] != 1.0))
+def _there(situation: Situation, pull: Pull) -> Bools:
+    """Return `[n, reasons]`: where undoing a reason's cause changes the situation."""
+    column = (slice(None), np.newaxis)
+    there = [  # in the order of REASONS
+        situation.fault_days[column] > 0,
+        situation.closed,
+        situation.clearing_days[column] > 0,
+        (situation.room < situation.freed)[column],
+        pull.scale != 1.0,
+        situation.loss_ratio[column] > 0,
+    ]
+    return np.concatenate(there, axis=1)
 
 
 def without(situation: Situation, code: str, pull: Pull) -> Situation:

@@ -12,8 +12,8 @@ from relimit.policy import ACTIONS, REASONS, analyst_texts, decide, load_policy
 from relimit.policy.causes import CAUSES
 from relimit.policy.phrases import MONTHS
 from relimit.policy.settings import load_wording
+from relimit.policy.story import FIELDS, SETTINGS
 from relimit.policy.timetable import SIGNALS
-from relimit.policy.wording import FIELDS, SETTINGS
 
 POLICY = load_policy()
 TABLES = ("borrower", "analyst")
