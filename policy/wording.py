@@ -17,7 +17,10 @@ from relimit.policy.reasons import REASONS
 from relimit.policy.remedies import ACTIONS, NO_ACTION, STEPS, WAIT_FOR_CLEARING
 from relimit.policy.settings import load_wording
 from relimit.policy.story import FIELDS, Story
-from relimit.policy.timetable import DECLINED, FEW, NONE, RESTORED, SIGNALS
+from relimit.policy.timetable import DECLINED, NONE, RESTORED, SIGNALS
+
+FEW: Final = 80
+"""Up to so many texts are written one by one: together they cost some milliseconds at least."""
 
 DISTRESS: Final = REASONS.index("distress")
 

@@ -1,4 +1,4 @@
-"""Texts of many decisions together are those of each by itself."""
+"""Texts of many decisions together are those of each by itself, and amounts have all digits."""
 
 from decimal import Decimal
 
@@ -7,9 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relimit.policy import Earlier, analyst_texts, decide, decide_again, filling, load_policy
+from relimit.policy import (
+    Earlier,
+    analyst_texts,
+    decide,
+    decide_again,
+    filling,
+    load_policy,
+    wording,
+)
 from relimit.policy.phrases import MONEY
-from relimit.policy.timetable import FEW
 
 POLICY = load_policy()
 DAY = 86_400_000_000
@@ -56,20 +63,19 @@ def texts_of(decisions):
 
 
 @pytest.mark.parametrize(("seed", "at_once"), [(0, 7), (1, filling.AT_ONCE)])
-def test_texts_of_many_are_those_of_each_alone(make, monkeypatch, seed, at_once):
+def test_texts_written_together_are_those_written_one_by_one(make, monkeypatch, seed, at_once):
     monkeypatch.setattr(filling, "AT_ONCE", at_once)
-    rows = borrowers(FEW + 24, seed)
-    then = make.cases(*(row | {"as_of": row["as_of"] + 2 * DAY} for row in rows))
-    first = decide(POLICY, make.cases(*rows))
-    table = first.to_table()
-    again = decide_again(POLICY, then, Earlier.from_decisions(table))
-    for place in range(len(rows)):
-        here = np.array([place])
-        alone = decide(POLICY, make.cases(*rows).take(here))
-        earlier = Earlier.from_decisions(table.slice(place, 1))
-        again_alone = decide_again(POLICY, then.take(here), earlier)
-        for many, one in ((first, alone), (again, again_alone)):
-            assert [[text[place]] for text in texts_of(many)] == texts_of(one)
+    rows = borrowers(300, seed)
+    later = make.cases(*(row | {"as_of": row["as_of"] + 2 * DAY} for row in rows))
+    found = []
+    for few in (0, len(rows)):
+        monkeypatch.setattr(wording, "FEW", few)
+        first = decide(POLICY, make.cases(*rows))
+        again = decide_again(POLICY, later, Earlier.from_decisions(first.to_table()))
+        found.append(texts_of(first) + texts_of(again))
+        text = again.text_en
+        assert [text[place] for place in range(len(text))] == text.tolist()
+    assert found[0] == found[1]
 
 
 def test_no_decisions_have_no_texts(make):
