@@ -37,8 +37,8 @@ _HELD_RANGES: Final = 4
 Check = Callable[[pa.Table], object]
 """Raises a `DataError` if something is wrong with the rows that it is told."""
 
-Parts = list[tuple[int, int]]
-"""Where rows begin in a file, and of how many bytes they are."""
+Parts = list[tuple[int, int, int]]
+"""Where rows begin in a file, of how many bytes they are, and how many."""
 
 Sorted = tuple[pa.Table, NDArray[np.int64]]
 """The rows of a range by account, and where those of each account begin, `[accounts + 1]`."""
@@ -58,8 +58,6 @@ class RowsByAccount:
     content, ranges
         A file, and where the rows of each range of accounts are in it; ranges ascend. The file is
         closed with this.
-    rows
-        How many there are.
     check
         Told the rows of each range: all of an account, whatever else.
 
@@ -71,22 +69,21 @@ class RowsByAccount:
         The distinct ids, ascending.
     """
 
-    def __init__(  # noqa: PLR0917 - every one is needed, and all differ in type
+    def __init__(
         self,
         schema: pa.Schema,
         order: Sequence[str],
         content: IO[bytes],
         ranges: Sequence[Parts],
-        rows: int,
         check: Check,
     ) -> None:
         self.schema = schema
-        self._rows = rows
+        self._rows = sum(rows for parts in ranges for _, _, rows in parts)
         self._order = [(name, "ascending") for name in ("account_id", *order)]
         self._ranges = ranges
         self._open(content)
         # Filled range by range: parts that are joined at last would take as much room again.
-        accounts = np.empty(rows, schema.empty_table()["account_id"].to_numpy().dtype)
+        accounts = np.empty(self._rows, schema.empty_table()["account_id"].to_numpy().dtype)
         edges = [0]
         for number in range(len(ranges)):
             mine, _ = self._range(number)
@@ -170,7 +167,7 @@ class RowsByAccount:
 
     def _sorted(self, number: int) -> Sorted:
         batches = []
-        for begin, size in self._ranges[number]:
+        for begin, size, _ in self._ranges[number]:
             self._content.seek(begin)
             content = pa.py_buffer(self._content.read(size))
             batches.append(pa.ipc.read_record_batch(content, self.schema))
@@ -211,7 +208,7 @@ def _read(
     with ExitStack() as stack:
         content = stack.enter_context(tempfile.SpooledTemporaryFile(_HELD_BYTES, prefix="relimit-"))
         parts = _parted(found, lots, content) if lots else []
-        rows = RowsByAccount(found.schema, order, content, parts, found.rows, check)
+        rows = RowsByAccount(found.schema, order, content, parts, check)
         stack.pop_all()  # the rows close it
     return rows
 
@@ -234,7 +231,7 @@ def _written(tables: Iterable[pa.Table], borders: Borders, content: IO[bytes]) -
         for number, (begin, stop) in enumerate(itertools.pairwise(edges)):
             for batch in rows.slice(begin, stop - begin).to_batches():
                 written = content.write(batch.serialize())
-                ranges[number].append((end, written))
+                ranges[number].append((end, written, batch.num_rows))
                 end += written
     return ranges
 

@@ -75,8 +75,11 @@ def terms(h: History) -> Series:
     """
 
     def paid_off(repayments: Series) -> tuple[Bools, Ints]:
+        paid = _paid_off(h)[repayments.rows]
+        if not np.count_nonzero(paid):
+            return paid, repayments.value
         draws, there = draws_of_loans(h, repayments.rows)
-        there &= _paid_off(h)[repayments.rows]
+        there &= paid
         ts = h.block.ts
         return there, np.maximum(ts[repayments.rows] - pick(ts, draws, there, 0), 0)
 

@@ -112,7 +112,10 @@ def _before_settlements(h: History) -> Callable[[Series], tuple[Bools, Ints]]:
     """
 
     def usual(full: Series) -> tuple[Bools, Ints]:
-        ended, held = terms(h), holds(h)
+        ended = terms(h)
+        if len(ended.rows) == 0:
+            return np.zeros(len(full.rows), np.bool_), full.value
+        held = holds(h)
         row, there = preceding(h, full.rows, ended)
         there &= held.before(full.rows + 1) > held.before(full.rows)
         return there, pick(ended.value, np.where(there, ended.before(row), 0), there, 0)

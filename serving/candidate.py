@@ -10,8 +10,9 @@ from relimit.data.events import EventBlock
 from relimit.data.simulator import PrepaymentCases
 from relimit.data.vocabulary import MICROSECONDS_PER_DAY
 from relimit.features import History
-from relimit.policy import Decisions, Earlier, gather_facts
+from relimit.policy import Decisions, Earlier
 from relimit.policy.arms import grid_arm
+from relimit.policy.facts import gather_standing
 from relimit.policy.gates import closed_gates
 from relimit.policy.timetable import days_after, local_dates
 from relimit.serving.scorer import Scorer
@@ -80,7 +81,7 @@ class CandidatePolicy:
             promised=np.zeros(size, np.int64),
             promised_on=np.full(size, np.datetime64("NaT", "D")),
             not_later_than=days_after(first, np.full(size, policy.service.review_days)),
-            gate_closed=np.asarray(closed_gates(policy, gather_facts(last, policy)).any(axis=1)),
+            gate_closed=np.asarray(closed_gates(policy, gather_standing(last, policy)).any(axis=1)),
         )
 
     def _last_asked(self, cases: PrepaymentCases, first: Dates) -> Ints:

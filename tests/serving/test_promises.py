@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -18,7 +19,7 @@ from relimit.data.vocabulary import CURED, INTEREST_PAYMENT, KINDS, PREPAYMENT, 
 from relimit.features import History, catalogue, feature_matrix
 from relimit.features.state import interest_unsettled, limit_now, outstanding
 from relimit.models import load_model
-from relimit.policy import Cases, Decisions, decide, load_policy
+from relimit.policy import Cases, Decisions, Policy, bound_by_risk, decide, facts, load_policy
 from relimit.policy.causes import CAUSES, cause_of
 from relimit.serving.scorer import Scorer
 
@@ -127,3 +128,27 @@ def test_named_causes_are_true_of_the_model_itself(
     # The usual value is not what a contribution counts from: a few causes are stronger than it, and
     # near a tier's bound it can leave the decision as it is.
     assert true >= 0.9 * asked, f"{true} of {asked} causes lower the risk if they are undone"
+
+
+def test_evidence_is_gathered_only_where_a_tier_holds_back_and_changes_no_other_answer(
+    scorer: Scorer, block: EventBlock, found: Prepayments, cases: Cases,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    bound = bound_by_risk(POLICY, cases)
+    rows = np.sort(np.concatenate([np.flatnonzero(bound == side)[:20] for side in (True, False)]))
+    together = scorer.decide_block(block, found.take(rows))
+    gather, asked = facts.evidence_facts, list[int]()
+
+    def watched(history: History, policy: Policy) -> dict[str, Any]:
+        asked.append(history.size)
+        return gather(history, policy)
+
+    monkeypatch.setattr(facts, "evidence_facts", watched)
+    causes = 0
+    for place, row in enumerate(rows):
+        asked.clear()
+        alone = scorer.decide_block(block, found.take(np.array([row]))).row(0)
+        assert bool(asked) == bound[row]
+        assert alone == together.row(place)
+        causes += not set(CAUSES).isdisjoint(alone["reasons"])
+    assert causes
