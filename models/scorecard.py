@@ -287,8 +287,7 @@ class Scorecard(RiskEstimator):
             chosen = [i for i in chosen if i != chosen[worst]]
         raise ModelError(
             f"no column of {len(columns)} tells bad from good in {len(bad)} rows, {bad.sum()} bad",
-            mend="Check that the events reach back before as_of, and give more history or bads; "
-            "from Python min_information_value can be lowered.",
+            mend="Check that the events reach back before as_of; give more history or more bads",
         )
 
 

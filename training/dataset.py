@@ -126,9 +126,14 @@ def read_training_data(
         not_matured=not_matured,
         without_arm=observations.num_rows - not_matured - len(labelled),
         without_events=without_events,
-        without_history=int(np.isnan(X[:, names.index(TENURE)]).sum()),
+        without_history=_unknown(X, names),
         horizon_days=horizon_days,
     )
+
+
+def _unknown(X: NDArray[np.float64], names: tuple[str, ...]) -> int:
+    """Return how many rows no event is known of; 0 where no feature tells."""
+    return int(np.isnan(X[:, names.index(TENURE)]).sum()) if TENURE in names else 0
 
 
 def _late(events: Path, points: pa.Table, horizon_days: int) -> NDArray[np.bool_]:

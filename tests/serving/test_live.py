@@ -1,6 +1,8 @@
 """One decision at a time, as the batch has it to the last bit: Python, JSON, threads, MLflow."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -169,6 +171,15 @@ def test_a_package_whose_model_was_exchanged_is_refused(
     manifest.write_text(manifest.read_text().replace('"family"', ' "family"', 1))
     with pytest.raises(ModelError, match="is not the manifest asked for"):
         load_pyfunc(str(out))
+
+
+def test_packaging_says_nothing_of_what_mlflow_thinks_of_its_code(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    words = ["package", "--model", str(model_folder), "--out", str(tmp_path / "decider")]
+    command = [sys.executable, "-c", "from relimit.serving.cli import main; main()", *words]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert told.stderr == ""
 
 
 def test_a_package_never_replaces_what_is_there(
