@@ -84,6 +84,7 @@ def compare(
     observations: pa.Table,
     policy: Policy,
     *,
+    all_rows: bool = False,
     workers: int = 1,
 ) -> Comparison:
     """Compare two models on the rows that neither has learnt from.
@@ -99,6 +100,8 @@ def compare(
         As for training. Rows with `freed` are also decided under the policy, by either model.
     policy
         The same for both.
+    all_rows
+        Compare on all rows: right if both models come from another book.
     workers
         Threads that compute features.
 
@@ -113,6 +116,7 @@ def compare(
     _require_one_outcome(model_a, model_b)
     labelled, matured = read_labelled(observations)
     keep = _unseen_by(model_a, labelled, "a") & _unseen_by(model_b, labelled, "b")
+    keep |= all_rows
     _require_both_classes(labelled.bad[keep], len(labelled))
     test = labelled.take(keep)
     snapshots = matured.filter(pa.array(keep)).select(["account_id", "as_of"])
@@ -141,7 +145,7 @@ def compare(
         moved=most_moved(test.account_id, [risk_a, risk_b]) if money is None else money.moved,
         verdict=evidence.verdict,
         evidence=(*evidence.reasons, *_in_money(money)),
-        rows=_describe(model_a, model_b, int(keep.sum()), len(labelled)),
+        rows=_describe(model_a, model_b, int(keep.sum()), len(labelled), all_rows=all_rows),
     )
 
 
@@ -180,7 +184,7 @@ def _require_both_classes(bad: NDArray[np.bool_], matured: int) -> None:
             f"of {matured} matured rows, {bad.size} were not learnt from by either model, and "
             f"{bads} of these are bad",
             where="observations",
-            mend="Bring later observations, or other accounts",
+            mend="Bring later observations, or say --all-rows if both were trained on another book",
         )
 
 
@@ -215,7 +219,11 @@ def _in_money(money: Money | None) -> list[str]:
     ]
 
 
-def _describe(model_a: RiskModel, model_b: RiskModel, kept: int, matured: int) -> str:
+def _describe(
+    model_a: RiskModel, model_b: RiskModel, kept: int, matured: int, *, all_rows: bool
+) -> str:
+    if all_rows:
+        return f"all {matured:,} matured rows, taken for those of another book than the models'"
     ways = dict.fromkeys(str(m.manifest["split"]["description"]) for m in (model_a, model_b))
     return (
         f"{kept:,} of {matured:,} matured rows, those that neither model learnt from "

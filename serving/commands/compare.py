@@ -24,6 +24,7 @@ from relimit.serving.terminal import emit, finite, stages
 @click.argument("model_b")
 @book_or_events("observations", "Labelled observations, in place of BOOK.")
 @policy_option
+@click.option("--all-rows", is_flag=True, help="Use all rows: both were trained on another book.")
 @click.option("--out", type=PATH, help="Folder for comparison.json and .html.")
 @tracking_option
 @plugin_option
@@ -37,6 +38,7 @@ def command(
     events: Path | None,
     observations: Path | None,
     policy: Path | None,
+    all_rows: bool,
     out: Path | None,
     tracking_uri: str | None,
     workers: int,
@@ -64,6 +66,7 @@ def command(
             data.events,
             data.observations,
             load_policy(policy),
+            all_rows=all_rows,
             workers=workers,
         )
         stage("recording")

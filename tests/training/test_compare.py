@@ -81,8 +81,19 @@ def test_rows_that_were_all_learnt_from_cannot_compare(versions, history, decide
     model = load(versions[0], versions_uri)
     as_of = decided["as_of"].cast("int64").to_numpy()
     early = decided.filter(as_of < model.manifest["split"]["test_from"])
-    with pytest.raises(DataError, match=r"0 were not learnt from"):
+    with pytest.raises(DataError, match=r"0 were not learnt from") as refused:
         compare(model, model, history[0], early, load_policy())
+    assert "--all-rows" in refused.value.mend
+
+
+def test_all_rows_of_another_book_are_compared_if_asked(
+    versions, history, observations, versions_uri
+):
+    models = [load(version, versions_uri) for version in versions]
+    found = compare(*models, history[0], observations, load_policy(), all_rows=True)
+    matured = len(observations) - observations["bad"].null_count
+    assert found.a["rows"] == found.b["rows"] == matured
+    assert found.rows.startswith(f"all {matured:,} matured rows")
 
 
 @pytest.mark.parametrize(
