@@ -159,22 +159,6 @@ def test_unknown_kinds_are_one_warning_with_their_counts(tmp_path: Path) -> None
     assert "gift (2)" in found.message
 
 
-def test_kinds_spelt_otherwise_are_an_error_where_no_row_is_read(tmp_path: Path) -> None:
-    names = pa.array(["Limit", "DRAW"])
-    table = events()
-    table = table.set_column(table.column_names.index("kind"), "kind", names)
-    report = report_of(table, tmp_path)
-    found = by_code(report)["unknown_kind"]
-    assert (found.level, found.count, report.ok) == ("error", 2, False)
-    assert found.mend.endswith(": 'DRAW' to 'draw', 'Limit' to 'limit'")
-
-
-def test_a_table_without_a_row_is_not_fit_to_use(tmp_path: Path) -> None:
-    report = report_of(events().slice(0, 0), tmp_path)
-    assert [finding.code for finding in report.findings] == ["no_events"]
-    assert not report.ok
-
-
 def test_only_money_is_asked_for_in_fen(tmp_path: Path) -> None:
     table = events()
     for name in ("amount", "value"):

@@ -145,3 +145,22 @@ def test_only_events_are_sorted_out(tmp_path: Path) -> None:
     write_parquet(decisions(), file)
     with pytest.raises(DataError, match="holds decisions, and only events are sorted out"):
         check(file, quarantine=tmp_path / "sorted", now=NOW)
+
+
+def test_kinds_spelt_otherwise_are_an_error_where_no_row_is_read(
+    good_events: pa.Table, tmp_path: Path
+) -> None:
+    place = good_events.column_names.index("kind")
+    table = good_events.set_column(place, "kind", pa.array(["Limit", "DRAW"]))
+    write_parquet(table, tmp_path / "events.parquet")
+    report = check(tmp_path / "events.parquet", now=NOW)
+    found = next(finding for finding in report.findings if finding.code == "unknown_kind")
+    assert (found.level, found.count, report.ok) == ("error", 2, False)
+    assert found.mend.endswith(": 'DRAW' to 'draw', 'Limit' to 'limit'")
+
+
+def test_a_table_without_a_row_is_not_fit_to_use(good_events: pa.Table, tmp_path: Path) -> None:
+    write_parquet(good_events.slice(0, 0), tmp_path / "events.parquet")
+    report = check(tmp_path / "events.parquet", now=NOW)
+    assert [finding.code for finding in report.findings] == ["no_events"]
+    assert not report.ok

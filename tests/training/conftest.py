@@ -1,6 +1,7 @@
 """A small book, and one tracking store for each module, all copies of one with empty tables."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,11 @@ import pytest
 
 from relimit.data.schema import DETAIL, TIME, WORD
 from relimit.data.tables import write_parquet
+from relimit.data.vocabulary import ARMS
 from relimit.features import model_feature_names
+from relimit.policy.outcome import Situation
+from relimit.training.arm_outcomes import ArmOutcomes
+from relimit.training.logged_book import Came, LoggedBook, Signals
 from relimit.training.run import train
 from relimit.training.store import SQLITE
 from relimit.training.tracking import open_client
@@ -126,3 +131,63 @@ def versions(history, decided, versions_uri):
         patch.setattr("relimit.training.dataset.model_feature_names", lambda: blind)
         poor = train(history[0], decided, "lightgbm", **common)
     return good, poor
+
+
+@pytest.fixture(scope="session")
+def make_book():
+    """Makes a log of 400 decisions, one an account, whose loss is its ratio.
+
+    Of the riskiest, a part has a gate that is `closing` in three days.
+    """
+
+    def made(*, closing=0.0, seed=0, **changes):
+        n, (part, days) = 400, np.array(ARMS).T
+        rng = np.random.default_rng(seed)
+        ratio = np.sort(rng.beta(1, 15, n))
+        freed = rng.integers(100, 2000, n) * 1_000
+        loss = ratio[:, None] * part * freed[:, None]
+        margin = (0.02 + 0.05 * part * (1 - days / 180)) * freed[:, None]
+        closes = (rng.uniform(size=n) < closing) & (ratio > 0.05)
+        logged = np.full(n, ARMS.index((0.75, 7)))
+        nothing = np.zeros(n, np.int64)
+        situation = Situation(
+            freed=freed,
+            room=freed,
+            loss_ratio=ratio,
+            closed=np.zeros((n, 3), bool),
+            clearing_days=nothing,
+            fault_days=nothing,
+            elapsed_days=nothing,
+        )
+        # Whoever's gate closes is the one that goes bad: the rest of the risky are as good as safe.
+        known = np.where(closes, ratio / max(closing, 1e-9), ratio)
+        book = LoggedBook(
+            decision_id=np.arange(n).astype(str),
+            account=np.arange(n),
+            freed=freed,
+            share=part[logged],
+            arm=logged,
+            outcomes=ArmOutcomes(loss * 0, loss, margin, 0),
+            situation=situation,
+            shown=np.eye(2, dtype=bool)[np.arange(n) % 2],
+            groups=("distress", "none of these"),
+            signals=Signals(
+                closed=np.repeat(closes, 12).reshape(n, 4, 3) & [True, False, False],
+                expected_loss=np.repeat((known * freed)[:, None], 4, axis=1),
+            ),
+            came=Came(
+                account=np.arange(n),
+                freed=freed,
+                loss=loss[:, logged[0]],
+                loss_expected=loss[:, logged[0]],
+                margin=margin[:, logged[0]],
+                margin_expected=margin[:, logged[0]],
+            ),
+            warnings=(),
+            place=np.arange(n),
+            lines=None,
+            horizon_days=180,
+        )
+        return replace(book, **changes)
+
+    return made

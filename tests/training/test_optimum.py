@@ -7,17 +7,13 @@ import pandas as pd
 import pytest
 
 from relimit.data.errors import PolicyError
-from relimit.data.vocabulary import ARMS, LOSS_GIVEN_DEFAULT
+from relimit.data.vocabulary import ARMS
 from relimit.policy import load_policy
 from relimit.policy.arms import tier_of
-from relimit.policy.outcome import Situation
 from relimit.training import optimum
 from relimit.training import settle as settling
-from relimit.training.arm_outcomes import ArmOutcomes
 from relimit.training.figure_ranges import ranges_of
 from relimit.training.guards import guardrails_of
-from relimit.training.line_outcomes import Decisions, LineOutcomes, Lines
-from relimit.training.logged_book import Came, LoggedBook, Signals
 from relimit.training.optimum import logged_worth, optimise_book
 from relimit.training.optimum_page import optimum_dict, write_optimum
 from relimit.training.settle import settle
@@ -42,70 +38,19 @@ def arm(share, days):
     return ARMS.index((share, days))
 
 
-def make_book(*, closing=0.0, seed=0, **changes):
-    """A book whose loss is its ratio; of the riskiest, a part has a gate closing in three days."""
-    rng = np.random.default_rng(seed)
-    ratio = np.sort(rng.beta(1, 15, N))
-    freed = rng.integers(100, 2000, N) * 1_000
-    loss = ratio[:, None] * SHARE * freed[:, None]
-    margin = (0.02 + 0.05 * SHARE * (1 - DAYS / 180)) * freed[:, None]
-    closes = (rng.uniform(size=N) < closing) & (ratio > 0.05)
-    logged = np.full(N, arm(0.75, 7))
-    nothing = np.zeros(N, np.int64)
-    situation = Situation(
-        freed=freed,
-        room=freed,
-        loss_ratio=ratio,
-        closed=np.zeros((N, 3), bool),
-        clearing_days=nothing,
-        fault_days=nothing,
-        elapsed_days=nothing,
-    )
-    # Whoever's gate closes is the one that goes bad: the rest of the risky are as good as safe.
-    known = np.where(closes, ratio / max(closing, 1e-9), ratio)
-    book = LoggedBook(
-        decision_id=np.arange(N).astype(str),
-        account=np.arange(N),
-        freed=freed,
-        share=SHARE[logged],
-        arm=logged,
-        outcomes=ArmOutcomes(loss * 0, loss, margin, 0),
-        situation=situation,
-        shown=np.eye(2, dtype=bool)[np.arange(N) % 2],
-        groups=("distress", "none of these"),
-        signals=Signals(
-            closed=np.repeat(closes, 12).reshape(N, 4, 3) & [True, False, False],
-            expected_loss=np.repeat((known * freed)[:, None], 4, axis=1),
-        ),
-        came=Came(
-            account=np.arange(N),
-            freed=freed,
-            loss=loss[:, logged[0]],
-            loss_expected=loss[:, logged[0]],
-            margin=margin[:, logged[0]],
-            margin_expected=margin[:, logged[0]],
-        ),
-        warnings=(),
-        place=np.arange(N),
-        lines=None,
-        horizon_days=180,
-    )
-    return replace(book, **changes)
-
-
 def with_value(**changes):
     policy = load_policy()
     return replace(policy, value=replace(policy.stated_value, **changes))
 
 
-def test_where_waiting_shows_nothing_nobody_waits():
+def test_where_waiting_shows_nothing_nobody_waits(make_book):
     found = optimise_book(with_value(loss_budget=0.03, group_share=0.0), make_book())
     assert not any(tier.delay_days for tier in found.policy.tiers if tier.share)
     assert all(wait.net < 0 for wait in found.waits)
     assert found.named["optimised"].mean_days == 0
 
 
-def test_where_a_gate_closes_on_those_who_go_bad_the_risky_wait_for_it():
+def test_where_a_gate_closes_on_those_who_go_bad_the_risky_wait_for_it(make_book):
     policy = with_value(loss_budget=0.03, group_share=0.0)
     found = optimise_book(policy, make_book(closing=0.3))
     waiting = [tier for tier in found.policy.tiers if tier.share and tier.delay_days]
@@ -119,7 +64,7 @@ def test_where_a_gate_closes_on_those_who_go_bad_the_risky_wait_for_it():
 
 @pytest.mark.parametrize(("budget", "needed"), [(0.008, True), (0.2, False)])
 def test_a_wait_that_costs_more_than_it_shows_stays_only_where_the_limits_need_it(
-    monkeypatch, budget, needed
+    monkeypatch, budget, needed, make_book
 ):
     """Only waiting keeps what the groups had within the small budget; the search ends."""
     costly = settling.waits_of
@@ -135,7 +80,7 @@ def test_a_wait_that_costs_more_than_it_shows_stays_only_where_the_limits_need_i
     assert np.isfinite(found.found.value)
 
 
-def test_a_closed_gate_returns_its_arm_on_the_first_night_that_finds_it_open():
+def test_a_closed_gate_returns_its_arm_on_the_first_night_that_finds_it_open(make_book):
     book = make_book()
     closed = np.zeros((N, 3), bool)
     closed[:2, 1] = True
@@ -160,7 +105,7 @@ def test_a_closed_gate_returns_its_arm_on_the_first_night_that_finds_it_open():
     assert worth.loss[1, arm(0.5, 14)] == book.outcomes.loss[1, arm(0.5, 14)] - 0.5 * avoided
 
 
-def test_waiting_at_a_gate_that_was_closed_from_the_first_avoids_no_loss():
+def test_waiting_at_a_gate_that_was_closed_from_the_first_avoids_no_loss(make_book):
     book = make_book()
     closed = np.ones((N, 3), bool)
     signals = replace(book.signals, closed=np.ones_like(book.signals.closed))
@@ -170,7 +115,7 @@ def test_waiting_at_a_gate_that_was_closed_from_the_first_avoids_no_loss():
     np.testing.assert_array_equal(worth.loss, 0.0)
 
 
-def test_the_budget_is_kept_by_the_policy_as_its_file_decides():
+def test_the_budget_is_kept_by_the_policy_as_its_file_decides(make_book):
     policy = with_value(loss_budget=0.012, group_share=0.0)
     book = make_book()
     found = optimise_book(policy, book)
@@ -182,7 +127,7 @@ def test_the_budget_is_kept_by_the_policy_as_its_file_decides():
     assert found.found.shadow_price > 0
 
 
-def test_a_group_keeps_what_it_had_and_pays_a_price():
+def test_a_group_keeps_what_it_had_and_pays_a_price(make_book):
     risky = np.arange(N) > 330
     book = make_book(shown=np.column_stack([risky, ~risky]))
     open_policy = with_value(loss_budget=0.08, group_share=0.0, group_loss=1.0)
@@ -215,7 +160,7 @@ def rates_of(book, arms):
 
 
 @pytest.mark.parametrize(("budget", "rise"), [(0.016, 1.0), (0.008, 1.0), (0.008, 1.5)])
-def test_no_group_loses_more_than_the_budget_and_what_it_lost_before(budget, rise):
+def test_no_group_loses_more_than_the_budget_and_what_it_lost_before(budget, rise, make_book):
     book = with_middle_group(make_book())
     before = rates_of(book, book.arm)[0]
     limit = max(budget, rise * before)
@@ -231,7 +176,7 @@ def test_no_group_loses_more_than_the_budget_and_what_it_lost_before(budget, ris
 
 
 @pytest.mark.parametrize("frontier_points", [optimum.POINTS])
-def test_the_frontier_rises_and_the_optimised_policy_lies_on_it():
+def test_the_frontier_rises_and_the_optimised_policy_lies_on_it(make_book):
     found = optimise_book(with_value(loss_budget=0.02, group_share=0.0), make_book())
     points = found.frontier
     net = [point.figures.net_yuan for point in points]
@@ -242,7 +187,7 @@ def test_the_frontier_rises_and_the_optimised_policy_lies_on_it():
     assert own.figures.net_yuan == pytest.approx(found.named["optimised"].net_yuan)
 
 
-def test_what_is_written_reads_back(tmp_path):
+def test_what_is_written_reads_back(tmp_path, make_book):
     found = optimise_book(
         with_value(loss_budget=0.02, group_share=0.0), make_book(arm=np.arange(N) % len(ARMS))
     )
@@ -260,7 +205,7 @@ def test_what_is_written_reads_back(tmp_path):
     assert (tmp_path / "frontier.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_warning_stands_in_the_head_of_the_file_and_on_the_page(tmp_path):
+def test_a_warning_stands_in_the_head_of_the_file_and_on_the_page(tmp_path, make_book):
     book = make_book(warnings=("Too few went bad.",))
     write_optimum(optimise_book(with_value(loss_budget=0.02, group_share=0.0), book), tmp_path)
     assert "# Warning: Too few went bad." in (tmp_path / "policy.toml").read_text("utf-8")
@@ -275,19 +220,19 @@ def with_room(book, capped):
     return replace(book, situation=replace(book.situation, room=room))
 
 
-def test_a_cap_that_leaves_nothing_to_restore_is_refused_with_the_setting_to_change():
+def test_a_cap_that_leaves_nothing_to_restore_is_refused_with_the_setting_to_change(make_book):
     with pytest.raises(PolicyError, match="nothing to restore in any of 400") as refused:
         optimise_book(load_policy(), with_room(make_book(), np.ones(N, bool)))
     assert "limit_yuan under [caps]" in str(refused.value)
 
 
-def test_a_cap_that_holds_back_most_decisions_is_warned_of():
+def test_a_cap_that_holds_back_most_decisions_is_warned_of(make_book):
     book = with_room(make_book(), np.arange(N) % 4 > 0)
     found = optimise_book(with_value(loss_budget=0.02, group_share=0.0), book)
     assert "holds back limit in 300 of 400 decisions" in found.warnings[0]
 
 
-def test_tiers_that_the_log_never_tried_are_said_to_be_a_guess():
+def test_tiers_that_the_log_never_tried_are_said_to_be_a_guess(make_book):
     tried_once = optimise_book(with_value(loss_budget=0.02, group_share=0.0), make_book())
     (warning,) = tried_once.warnings
     assert "These tiers give 100% of the decisions an arm that the log took fewer than 5" in warning
@@ -296,7 +241,7 @@ def test_tiers_that_the_log_never_tried_are_said_to_be_a_guess():
     assert optimise_book(with_value(loss_budget=0.02, group_share=0.0), as_it_gives).warnings == ()
 
 
-def test_what_closed_gates_withhold_is_untried_where_the_log_withheld_nothing():
+def test_what_closed_gates_withhold_is_untried_where_the_log_withheld_nothing(make_book):
     full = np.full(N, arm(1.0, 0))
     closed = np.zeros((N, 3), bool)
     closed[:40, 0] = True
@@ -310,7 +255,7 @@ def test_what_closed_gates_withhold_is_untried_where_the_log_withheld_nothing():
     assert "(nothing back)" in warning
 
 
-def test_the_limits_of_the_logs_own_figures_are_those_of_what_came():
+def test_the_limits_of_the_logs_own_figures_are_those_of_what_came(make_book):
     """One in twenty loses all: resampled accounts tell how well that is known."""
     rng = np.random.default_rng(0)
     book = make_book()
@@ -339,7 +284,7 @@ def test_the_limits_of_the_logs_own_figures_are_those_of_what_came():
     assert np.isnan([low, high]).all()
 
 
-def test_a_gates_cost_is_what_the_same_tiers_bring_without_it():
+def test_a_gates_cost_is_what_the_same_tiers_bring_without_it(make_book):
     book = make_book()
     closed = np.zeros((N, 3), bool)
     closed[:100, 1] = True
@@ -355,54 +300,3 @@ def test_a_gates_cost_is_what_the_same_tiers_bring_without_it():
     shut = worth_over_nights(policy, held).net(policy)
     rows = np.arange(N)
     assert gate.net_yuan == pytest.approx((opened - shut)[rows, found.arm].sum() / 100)
-
-
-def make_shared_book(effect=2.0):
-    """Four decisions of an account on one day, each of a quarter of its line; all was withheld."""
-    book = make_book()
-    account = np.arange(N) % (N // 4)
-    limit = np.bincount(account, book.freed)[account].astype(float)
-    ratio = book.situation.loss_ratio
-    log = Decisions(account, np.zeros(N), book.freed.astype(float), limit, np.ones(N), ratio)
-    odds = np.log(ratio / (1 - ratio))
-    lines = LineOutcomes(Lines.of(log), effect, odds, np.full(20, 0.9), np.ones(N))
-    bad, loss = lines.by_arm(lines.lines.others(log.withheld), np.arange(N))
-    outcomes = ArmOutcomes(bad, loss, book.outcomes.margin, 0)
-    came = replace(book.came, loss=np.zeros(N))
-    changes = {"account": account, "arm": np.full(N, arm(0.0, 0)), "share": np.zeros(N)}
-    changes["came"] = came
-    return replace(book, outcomes=outcomes, lines=lines, **changes)
-
-
-def lived_loss_rate(book, shares, effect=2.0):
-    """What is lost if every decision returns its share, reckoned account by account."""
-    lost, freed, ratio = 0.0, book.freed, book.situation.loss_ratio
-    for account in range(N // 4):
-        rows = np.flatnonzero(book.account == account)
-        limit = freed[rows].sum()
-        withheld = sum(freed[row] * (1 - shares[row]) for row in rows)
-        odds = ratio[rows] / (1 - ratio[rows]) * np.exp(-effect * withheld / limit)
-        owed = 0.9 * (limit - withheld)
-        beyond = np.maximum(owed - (limit - freed[rows]), 0)
-        lost += (odds / (1 + odds) * LOSS_GIVEN_DEFAULT * beyond).sum()
-    return lost / freed.sum()
-
-
-@pytest.mark.parametrize("frontier_points", [4])
-def test_the_budget_is_kept_when_the_tiers_take_all_decisions_of_an_account():
-    budget = 0.004
-    policy = with_value(loss_budget=budget, group_share=0.0, group_loss=1.0)
-    book = make_shared_book()
-    found = optimise_book(policy, book)
-    rate = lived_loss_rate(book, SHARE[found.arm])
-    assert found.named["optimised"].loss_rate == pytest.approx(rate)
-    assert 0.7 * budget < rate <= budget
-    everything = lived_loss_rate(book, np.ones(N))
-    assert found.named["restore all"].loss_rate == pytest.approx(everything)
-    assert found.named["as logged"].loss_rate == 0
-    for point in found.frontier:
-        assert point.figures.loss_rate <= point.budget
-    # One at a time, the others withheld as the log did, hardly anything is lost.
-    alone = optimise_book(policy, replace(book, lines=None))
-    assert alone.named["optimised"].loss_rate < 0.1 * budget
-    assert lived_loss_rate(book, SHARE[alone.arm]) > 2 * budget
