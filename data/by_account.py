@@ -8,8 +8,8 @@ import itertools
 import sys
 import tempfile
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Lock
 from typing import IO, Any, Final
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from relimit.data.accounts import Ids, group_by_account
 from relimit.data.borders import Borders
-from relimit.data.errors import DataError
+from relimit.data.errors import DataError, unless_refused
 from relimit.data.files import TableFiles, validate_schema
 from relimit.data.row_groups import Lot, lots_of, row_groups
 from relimit.data.tables import read_batches, read_parquet
@@ -215,7 +215,9 @@ def _read(
 
 def _parted(found: TableFiles, lots: Sequence[Lot], content: IO[bytes]) -> list[Parts]:
     borders = Borders.of(lots, RANGE_ROWS)
-    with _room_needed(found.files[0]):
+    what = f"its rows are parted by account in {tempfile.gettempdir()}, which can't be written"
+    mend = "Make room there, or set TMPDIR to a disk with room for a copy of them"
+    with unless_refused(what, where=str(found.files[0]), mend=mend):
         tables = (rows for file in found.files for rows in read_batches(file, found.schema))
         return [parts for parts in _written(tables, borders, content) if parts]
 
@@ -234,18 +236,3 @@ def _written(tables: Iterable[pa.Table], borders: Borders, content: IO[bytes]) -
                 ranges[number].append((end, written, batch.num_rows))
                 end += written
     return ranges
-
-
-@contextmanager
-def _room_needed(file: Path) -> Iterator[None]:
-    """Say what was being written where the system refuses to."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(
-            f"its rows are parted by account in {tempfile.gettempdir()}, which can't be written: "
-            f"{reason}",
-            where=str(file),
-            mend="Make room there, or set TMPDIR to a disk with room for a copy of them",
-        ) from error

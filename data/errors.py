@@ -1,6 +1,8 @@
 """Errors that a user can mend: what is wrong, where, and how to mend it."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 _PASSWORD: Final = re.compile(r"(?<=://)([^/@\s:?#]*):(?!\d{1,5}(?:[/?#\s]|$))\S+@")
@@ -66,3 +68,21 @@ class ModelError(RelimitError):
 
 class PolicyError(RelimitError):
     """A policy file or setting that can't be used."""
+
+
+@contextmanager
+def unless_refused(what: str, *, where: str, mend: str) -> Iterator[None]:
+    """Raise a DataError with the system's reason behind `what` where it refuses to write.
+
+    Examples
+    --------
+    >>> with unless_refused("can't be written", where="out", mend="Make room"):
+    ...     raise OSError(28, "No space left on device")
+    Traceback (most recent call last):
+    relimit.data.errors.DataError: out: can't be written: No space left on device. Make room
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataError(f"{what}: {reason}", where=where, mend=mend) from error

@@ -1,6 +1,5 @@
 """Early repayments as decisions: which belong together, and how much limit they free."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from hashlib import blake2b
 from operator import attrgetter
@@ -23,8 +22,6 @@ from relimit.data.vocabulary import KINDS, ONE_DECISION_HOURS, PREPAYMENT
 
 ONE_DECISION: Final = ONE_DECISION_HOURS * 3_600_000_000
 """Microseconds from a decision's first prepayment to the latest that can join it."""
-
-_NAMED_AT_ONCE: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,18 +207,14 @@ def prepayments_from_table(table: pa.Table, *, where: str = "prepayments") -> pa
     checked = conform(table, given, where=where)
     check_prepayments(checked, where=where)
     return checked.append_column(
-        prepayments_schema().field("decision_id"),
-        pa.chunked_array(list(_names(checked)), pa.string()),
+        prepayments_schema().field("decision_id"), decision_ids_of(checked)
     )
 
 
-def _names(table: pa.Table) -> Iterator[pa.Array]:
-    """Yield the names of the decisions, so many at a time that their words take little room."""
-    for low in range(0, table.num_rows, _NAMED_AT_ONCE):
-        part = table.slice(low, _NAMED_AT_ONCE)
-        as_of = part["as_of"].cast(pa.int64()).to_numpy()
-        ids, prepaid = part["account_id"].to_numpy(), part["prepaid"].to_numpy()
-        yield pa.array(decision_ids(ids, as_of, prepaid), pa.string())
+def decision_ids_of(rows: pa.Table) -> pa.Array:
+    """Return the names of the decisions that rows of a checked list of prepayments are."""
+    as_of, prepaid = rows["as_of"].cast(pa.int64()).to_numpy(), rows["prepaid"].to_numpy()
+    return pa.array(decision_ids(rows["account_id"].to_numpy(), as_of, prepaid), pa.string())
 
 
 def check_prepayments(table: pa.Table, *, where: str) -> None:

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from relimit.data.accounts import account_places
 from relimit.data.borders import Borders
 from relimit.data.buckets import Buckets, Content, Parted
-from relimit.data.errors import DataError
+from relimit.data.errors import unless_refused
 from relimit.data.event_numbers import (
     Vocabulary,
     events_of,
@@ -36,6 +35,10 @@ BUCKET_ROWS: Final = 500_000
 
 _COLUMNS: Final = tuple(events_schema().names)
 _BATCH_ROWS: Final = 131_072
+_ROOM: Final = (
+    "Make room there, set TMPDIR to a disk with room for a copy of the events, or "
+    "sort them by account_id and known_at, which needs none"
+)
 _ACCOUNT_BITS: Final = 24
 """Ids of a bucket that lie further apart are numbered first."""
 
@@ -80,27 +83,13 @@ def spill(
     borders = Borders.of(lots, BUCKET_ROWS, pool)
     copy = _Copy(borders, Buckets(folder), lenient, "detail" in names)
     parts = _parted(copy, made_ahead(_batches(lots, names), pool), pool)
-    with _room_needed(folder), copy.buckets.opened():
+    what = "events in no order are parted by account here, which can't be written"
+    with unless_refused(what, where=str(folder), mend=_ROOM), copy.buckets.opened():
         for part in parts:
             if part is not None:
                 copy.buckets.write(part)
     there = (partial(_sorted_bucket, copy, number) for number in copy.buckets.filled())
     yield from read_ahead(there, pool)
-
-
-@contextmanager
-def _room_needed(folder: Path) -> Iterator[None]:
-    """Say what was being written, and what spares it, where the system refuses to."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(
-            f"events in no order are parted by account here, which can't be written: {reason}",
-            where=str(folder),
-            mend="Make room there, set TMPDIR to a disk with room for a copy of the events, or "
-            "sort them by account_id and known_at, which needs none",
-        ) from error
 
 
 @dataclass(frozen=True, slots=True)

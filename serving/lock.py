@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from relimit.data.atomic import make_folder
-from relimit.data.errors import DataError
+from relimit.data.errors import DataError, unless_refused
 
 LOCK: Final = "_lock"
 
@@ -27,13 +27,10 @@ def locked(out: Path) -> Iterator[None]:
     DataError
         Another process holds it (the message says which), or it can't be written to.
     """
-    try:
+    mend = "Choose a folder that can be written with --out"
+    with unless_refused("can't be written", where=str(out), mend=mend):
         made = make_folder(out)
         handle = _acquire(out / LOCK)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        mend = "Choose a folder that can be written with --out"
-        raise DataError(f"can't be written: {reason}", where=str(out), mend=mend) from error
     try:
         yield
     finally:

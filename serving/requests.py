@@ -15,7 +15,7 @@ from relimit.data.accounts import Ids
 from relimit.data.by_account import RowsByAccount
 from relimit.data.events import EventBlock
 from relimit.data.ledger import freed_limit
-from relimit.data.prepayments import check_prepayments, decision_ids
+from relimit.data.prepayments import check_prepayments, decision_ids_of
 from relimit.data.schema import prepayments_schema
 from relimit.data.times import microseconds
 from relimit.data.vocabulary import PREPAYMENT
@@ -216,7 +216,7 @@ class NamedPrepayments:
             prepaid=prepaid,
             freed=pc.coalesce(chosen["freed"], pa.array(by_ledger)).to_numpy(),
             closed=np.ones(len(account), bool),
-            decision_id=np.array(_names(chosen), dtype=object),
+            decision_id=decision_ids_of(chosen).to_numpy(zero_copy_only=False),
         )
 
     def without_usable_events(self, accounts: Ids) -> pa.Table:
@@ -235,11 +235,5 @@ class NamedPrepayments:
         return {"prepayments": self.told}
 
 
-def _names(rows: pa.Table) -> list[str]:
-    as_of, prepaid = rows["as_of"].cast(pa.int64()).to_numpy(), rows["prepaid"].to_numpy()
-    return decision_ids(rows["account_id"].to_numpy(), as_of, prepaid)
-
-
 def _without_events(rows: pa.Table) -> pa.Table:
-    names = pa.array(_names(rows), pa.string())
-    return quarantined_without_events(rows.append_column("decision_id", names))
+    return quarantined_without_events(rows.append_column("decision_id", decision_ids_of(rows)))
