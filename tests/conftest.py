@@ -1,13 +1,14 @@
 """The order of the tests, and what those of several folders look at.
 
 Files that take minutes are begun first: otherwise one worker would still be at them when all others
-have nothing left to do. The first needs no run of the demo, which the second makes for all.
+have nothing left to do. Of the first three only the second needs the demo, and makes it for all.
 """
 
 import os
 from pathlib import Path
 from typing import Any, Final
 
+import joblib
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -17,14 +18,20 @@ from relimit.policy.resample import resampled_sums
 LONG: Final = (
     "test_readme",
     "test_same_answers",
-    "test_spark",
     "test_policy_value",
+    "test_spark",
     "test_plugins",
     "test_fit",
     "test_logged_book",
     "test_tracking",
     "test_killed",
 )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are cores: many tests wait for processes that they began."""
+    return int(joblib.cpu_count()) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
