@@ -35,7 +35,7 @@ def main() -> int:
     rows = parser.parse_args().rows
     rng = np.random.default_rng(0)
     booster = grow(rng)
-    trees = read_ensemble(booster)
+    trees = read_ensemble(booster.model_to_string())
     X = draw(rng, rows)
     with ThreadPoolExecutor(THREADS) as pool:
 

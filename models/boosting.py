@@ -78,7 +78,8 @@ class BoostedHead:
             If the text isn't a model over these columns.
         """
         booster = parse_booster(files[MODEL_FILE], MODEL_FILE, columns)
-        return cls(columns, TreeScores(booster, predictor), num_threads)
+        scores = TreeScores(booster, predictor, files[MODEL_FILE].decode())
+        return cls(columns, scores, num_threads)
 
 
 class BoostedTrees(RiskEstimator):

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,8 +54,8 @@ class UnsuitableError(ValueError):
     """Trees that the bit-vector evaluator can't take; the message says which."""
 
 
-def read_ensemble(booster: lgb.Booster) -> Ensemble:
-    """Return a booster's trees; LightGBM writes them as text from which floats come back exactly.
+def read_ensemble(text: str) -> Ensemble:
+    """Return the trees of LightGBM's text, from which floats come back exactly.
 
     Raises
     ------
@@ -64,7 +63,7 @@ def read_ensemble(booster: lgb.Booster) -> Ensemble:
         If a tree has a categorical split, a linear leaf or more than 64 leaves, if the trees'
         sum is no score (averages, several classes), or if the text is of another version.
     """
-    header, *sections = booster.model_to_string().partition("\nend of trees")[0].split("\nTree=")
+    header, *sections = text.partition("\nend of trees")[0].split("\nTree=")
     _check_header(header)
     trees = [_Tree(_entries(section)) for section in sections]
     nodes = [node for tree in trees for node in tree.nodes()]
@@ -83,13 +82,13 @@ def read_ensemble(booster: lgb.Booster) -> Ensemble:
     )
 
 
-def columns_read(booster: lgb.Booster) -> list[int]:
-    """Return the columns that a split compares or a linear leaf weighs, ascending.
+def columns_read(text: str) -> list[int]:
+    """Return the columns that a split of the text's trees compares or a leaf weighs, ascending.
 
     No score and no contribution depends on the others. LightGBM's importances don't count splits
     without a gain, such as those of a tree that was written, not grown.
     """
-    read = re.findall(r"^(?:split_feature|leaf_features)=(.*)$", booster.model_to_string(), re.M)
+    read = re.findall(r"^(?:split_feature|leaf_features)=(.*)$", text, re.M)
     return sorted({int(word) for line in read for word in line.split()})
 
 

@@ -182,7 +182,8 @@ def loss_from_json(
         raise ModelError(
             f"not a loss head ({error!r})", where=where, mend="Save the model again."
         ) from error
-    return TreeSeverity(TreeScores(booster, predictor), bads, settings)
+    scores = TreeScores(booster, predictor, files[LOSS_TREES_FILE].decode())
+    return TreeSeverity(scores, bads, settings)
 
 
 def _fraction(value: Any) -> float:

@@ -52,6 +52,8 @@ class TreeScores:
         The trees.
     predictor
         One of `PREDICTORS`.
+    text
+        What LightGBM writes of them, if they were read from it: writing it anew takes a while.
 
     Attributes
     ----------
@@ -64,11 +66,14 @@ class TreeScores:
         If there is no such predictor, or it is `fast` and numba isn't installed.
     """
 
-    def __init__(self, booster: lgb.Booster, predictor: Predictor = "auto") -> None:
+    def __init__(
+        self, booster: lgb.Booster, predictor: Predictor = "auto", text: str | None = None
+    ) -> None:
         if predictor not in PREDICTORS:
             mend = f"Choose one of {', '.join(PREDICTORS)}."
             raise ModelError(f"no predictor {predictor!r}", mend=mend)
         self.booster = booster
+        self._read_from = text
         self.why_lightgbm = ""
         self._work_to_come = 0 if predictor == "fast" else WORK_WORTH_LOADING
         self._evaluate: Callable[[Floats], Floats] | None = None
@@ -92,7 +97,10 @@ class TreeScores:
     def reads(self) -> frozenset[str]:
         """The columns that a score or a contribution depends on."""
         names = self.booster.feature_name()
-        return frozenset(names[column] for column in columns_read(self.booster))
+        return frozenset(names[column] for column in columns_read(self._text()))
+
+    def _text(self) -> str:
+        return self._read_from or str(self.booster.model_to_string())
 
     @property
     def scored_by(self) -> str:
@@ -137,7 +145,7 @@ class TreeScores:
         if not _loading.acquire(blocking=False):
             return
         try:
-            evaluate = partial(_load_evaluator(), read_ensemble(self.booster))
+            evaluate = partial(_load_evaluator(), read_ensemble(self._text()))
             if not np.array_equal(_compiled_at(evaluate, X), self._by_lightgbm(X, 1)):
                 raise UnsuitableError("the evaluator's scores differ on this machine")
             self._evaluate = evaluate
