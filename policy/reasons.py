@@ -60,11 +60,11 @@ def reasons_of(policy: Policy, ruling: Ruling) -> NDArray[np.int8]:
     """Return `[n, at_most]` places in `REASONS`, -1 where there are fewer.
 
     A reason is given if, without its cause, the decision would restore more, or the same sooner.
-    Where several rules hold the limit back together, so that undoing one alone changes nothing,
-    each that would hold it back by itself is given. `assessment` stands for the model where no
-    single cause does. A system fault that sets the date is the only reason: it is never risk. One
-    that does not is a reason only if there is no other, as where it keeps a promise from being
-    bettered.
+    Where several rules hold the limit back, or what is withheld of it, together, so that undoing
+    one alone changes nothing, each that would hold it back by itself is given. `assessment` stands
+    for the model where no single cause does. A system fault that sets the date is the only reason
+    for it, and never risk; what is withheld beside it has its own. One that does not set it is a
+    reason only if there is no other, as where it keeps a promise from being bettered.
     """
     listed = np.full((len(ruling.cases), policy.reasons.at_most), NO_REASON, np.int8)
     short = ruling.short
@@ -88,36 +88,45 @@ def _pull(policy: Policy, cases: Cases, rows: Ints) -> Pull:
 def _true_reasons(policy: Policy, situation: Situation, now: Outcome, pull: Pull) -> Bools:
     """Return `[n, reasons]`: the reasons that ablation bears out."""
     true = np.zeros((len(situation), len(REASONS)), bool)
+    more = true.copy()  # those without which more would return, and not only sooner
     there = _there(situation, pull)
     asked = {place: there[:, place].nonzero()[0] for place in np.flatnonzero(there.any(axis=0))}
     undone = [_some(without(situation, REASONS[p], pull), rows) for p, rows in asked.items()]
     alone = _outcomes_of(policy, undone)
     for (place, rows), then in zip(asked.items(), alone, strict=True):
-        true[rows, place] = then.better_than(_some(now, rows))
-    joint = np.flatnonzero(~true.any(axis=1))
+        before = _some(now, rows)
+        true[rows, place], more[rows, place] = then.better_than(before), then.amount > before.amount
+    silent = np.asarray(~true.any(axis=1))
+    joint = np.flatnonzero(silent | ((now.amount < situation.freed) & ~more.any(axis=1)))
     if len(joint):
-        true[joint] = _jointly_true(policy, situation.take(joint), pull)
+        better, more[joint] = _jointly_true(policy, situation.take(joint), pull)
+        true[joint] |= np.where(silent[joint, np.newaxis], better, more[joint])
     fault = REASONS.index(SYSTEM_FAULT)
     if np.count_nonzero(situation.fault_days):
         # One that ties with clearing changes nothing alone, and is the reason all the same.
         dated = dated_by_fault(policy, situation, now)
         true[:, fault] = dated | (true[:, fault] & ~true[:, fault + 1 :].any(axis=1))
-        true[true[:, fault], fault + 1 :] = False
+        true[dated, fault + 1 :] &= more[dated, fault + 1 :]
     causes = [REASONS.index(cause) for cause in CAUSES]
     true[:, REASONS.index(ASSESSMENT)] &= ~true[:, causes].any(axis=1)
     return true
 
 
-def _jointly_true(policy: Policy, situation: Situation, pull: Pull) -> Bools:
-    """Return `[n, reasons]`: the rules that would hold the limit back with all others undone."""
+def _jointly_true(policy: Policy, situation: Situation, pull: Pull) -> tuple[Bools, Bools]:
+    """Return `[n, reasons]` twice: the rules that would hold the limit back with all others undone.
+
+    Those that would in any way, and those that would withhold a part.
+    """
     rules = (*RULES, ASSESSMENT)
     undone = [tuple(other for other in rules if other != code) for code in rules]
     asked = [_without_all(situation, codes, pull) for codes in (rules, *undone)]
     free, *alone = _outcomes_of(policy, asked)
     true = np.zeros((len(situation), len(REASONS)), bool)
+    more = true.copy()
     for code, its in zip(rules, alone, strict=True):
-        true[:, REASONS.index(code)] = free.better_than(its)
-    return true
+        place = REASONS.index(code)
+        true[:, place], more[:, place] = free.better_than(its), free.amount > its.amount
+    return true, more
 
 
 def _outcomes_of(policy: Policy, situations: Sequence[Situation]) -> list[Outcome]:

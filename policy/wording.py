@@ -13,7 +13,7 @@ from relimit.policy.filling import Plan, Template, Texts, fill_all, fill_one
 from relimit.policy.gates import GATES
 from relimit.policy.next_due import PAY_NEXT_DUE
 from relimit.policy.phrases import LANGUAGES
-from relimit.policy.reasons import REASONS
+from relimit.policy.reasons import REASONS, SYSTEM_FAULT
 from relimit.policy.remedies import ACTIONS, NO_ACTION, STEPS, WAIT_FOR_CLEARING
 from relimit.policy.settings import load_wording
 from relimit.policy.story import FIELDS, Story
@@ -22,7 +22,7 @@ from relimit.policy.timetable import DECLINED, NONE, RESTORED, SIGNALS
 FEW: Final = 80
 """Up to so many texts are written one by one: together they cost some milliseconds at least."""
 
-DISTRESS: Final = REASONS.index("distress")
+DISTRESS: Final = "distress"
 
 Sentence = tuple[str, ...]
 """The names of templates, to be written one after another without a gap."""
@@ -68,7 +68,8 @@ def _plan_columns(story: Story) -> Ints:
 
 def _signs(story: Story) -> Ints:
     """Return `[n]` which of `SIGNS` a row tells of, as the bits of a number."""
-    signs, told = np.zeros(len(story), np.int64), story.reasons == DISTRESS
+    signs = np.zeros(len(story), np.int64)
+    told = story.reasons == REASONS.index(DISTRESS)
     if np.count_nonzero(told):
         rows = told.any(axis=1).nonzero()[0]
         shown = signs_of_distress(story.policy, story.cases)[rows]
@@ -102,14 +103,12 @@ def _sentences(*plan: int) -> tuple[Sentence, ...]:
     sentences: list[Sentence] = [(f"result.{result}_rest" if rest else f"result.{result}",)]
     if signal != NONE:
         sentences.append((f"signal.{SIGNALS[signal]}",))
-    for reason in reasons:
-        if reason >= 0:
-            code = REASONS[reason]
-            unknown = code == GATES[0] and not arrears_known
-            told = f"reason.{code}_unknown" if unknown else f"reason.{code}"
-            sentences.append((told, *_told_signs(signs)) if reason == DISTRESS else (told,))
-            if code in CAUSES:
-                sentences.append((f"action.{code}",))
+    codes = [REASONS[reason] for reason in reasons if reason >= 0]
+    for code in codes:
+        told = _reason(code, alone=len(codes) == 1, arrears_known=bool(arrears_known))
+        sentences.append((told, *_told_signs(signs)) if code == DISTRESS else (told,))
+        if code in CAUSES:
+            sentences.append((f"action.{code}",))
     if action != NO_ACTION:
         sentences.append(_remedy(ACTIONS[action], bool(arrears_known)))
     if STATUSES[status] != STATUSES[RESTORED]:
@@ -125,6 +124,14 @@ def _result(status: int, freed: int, now: int, withheld: int) -> str:
     if now:
         return "now_part"
     return "later_part" if withheld else "later_all"
+
+
+def _reason(code: str, *, alone: bool, arrears_known: bool) -> str:
+    if code == GATES[0] and not arrears_known:
+        return f"reason.{code}_unknown"
+    if code == SYSTEM_FAULT and not alone:
+        return f"reason.{code}_part"
+    return f"reason.{code}"
 
 
 def _told_signs(signs: int) -> Sentence:

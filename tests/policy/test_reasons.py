@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from relimit.policy import decide, load_policy, reads_contributions
 from relimit.policy.causes import CAUSES
-from relimit.policy.settings import CapSettings, ReasonSettings
+from relimit.policy.settings import CapSettings, ReasonSettings, Tier
 
 POLICY = load_policy()
 NO_CAP = replace(POLICY, caps=CapSettings(limit=10**14))
@@ -23,6 +23,7 @@ FACTS = {
     "assessment": {"loss_ratio": 0.0},
 }
 RULES = (*FACTS, "regulatory_cap")
+HALF_ABOVE_3_PERCENT = replace(POLICY, tiers=(POLICY.tiers[0], Tier(1.0, 0.5, 0, "none")))
 
 
 def undo(row, reason):
@@ -155,10 +156,57 @@ def test_without_contributions_the_assessment_is_the_reason(make):
     assert decide(POLICY, cases).to_table()["reasons"].to_pylist() == [["assessment"]]
 
 
-def test_a_system_fault_is_the_only_reason_even_where_a_rule_withholds_a_part(decided):
+def test_what_is_withheld_beside_a_system_fault_has_its_own_reasons(decided):
     (row,) = decided({"outage_minutes": 90, "limit": 20_010_000})
-    assert (row["status"], row["reasons"]) == ("fault", ["system_fault"])
-    assert row["withheld"] == 10_000
+    assert (row["status"], row["withheld"]) == ("fault", 10_000)
+    assert row["reasons"] == ["system_fault", "regulatory_cap"]
+    assert "a reason of its own. By regulation a consumer credit limit" in row["text_en"]
+    assert "其余额度暂未恢复另有原因。按照监管规定" in row["text_zh"]
+    cycling = {"outage_minutes": 90, "cycles": 9, "pull": pull(cycling=3.0)}
+    (row,) = decided(RISKY | cycling, policy=HALF_ABOVE_3_PERCENT)
+    assert (row["status"], row["withheld"]) == ("fault", 25_000)
+    assert row["reasons"] == ["system_fault", "cycling"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "first"),
+    [
+        ({}, []),
+        ({"outage_minutes": 90}, ["system_fault"]),
+        ({"returned_payments": 1, "prepayment_age_days": 0.5}, ["payment_clearing"]),
+    ],
+)
+def test_two_rules_that_withhold_the_same_part_are_both_named_beside_what_dates_it(
+    decided, facts, first
+):
+    """The tier withholds half, and the cap the same half: undoing one alone changes nothing."""
+    (row,) = decided(RISKY | {"limit": 20_025_000} | facts, policy=HALF_ABOVE_3_PERCENT)
+    assert row["withheld"] == 25_000
+    assert row["reasons"] == [*first, "regulatory_cap", "assessment"]
+
+
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(data=st.data())
+def test_what_is_withheld_has_a_reason_that_withholds(make, rows_strategy, data):
+    some = {
+        "outage_minutes": [0, 45],
+        "limit": [2_000_000, 20_010_000, 30_000_000],
+        "loss_ratio": [0.0, 0.02, 0.2],
+    }
+    changed = {name: data.draw(st.sampled_from(values)) for name, values in some.items()}
+    row = data.draw(rows_strategy) | changed
+    (got,) = decide(POLICY, make.cases(row)).to_table().to_pylist()
+    base, _ = outcome(make, row)
+    free, _ = outcome(make, undo_all(row, RULES))
+    if base < free:
+        named = {"assessment" if code in CAUSES else code for code in got["reasons"]}
+        assert any(
+            outcome(make, undo(row, reason))[0] > base
+            or outcome(make, undo_all(row, [rule for rule in RULES if rule != reason]))[0] < free
+            for reason in named
+        )
 
 
 def test_a_fault_that_sets_no_date_hides_no_reason(decided):

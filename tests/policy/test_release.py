@@ -281,7 +281,7 @@ def test_a_fault_wins_a_tie_with_clearing(make):
     capped = tied | {"freed": 25_000_000, "prepaid": 25_000_000, "has_limit": False}
     (row,) = decide(POLICY, make.cases(capped)).to_table().to_pylist()
     assert row["withheld"] == 5_000_000
-    assert row["reasons"] == ["system_fault"]
+    assert row["reasons"] == ["system_fault", "regulatory_cap"]
 
 
 def test_other_decisions_than_the_earlier_ones_are_refused(make):
