@@ -23,8 +23,8 @@ from relimit.policy.knapsack import choose_arms
 from relimit.training.arm_outcomes import ArmOutcomes
 from relimit.training.guards import FULL
 from relimit.training.logged_book import LoggedBook
+from relimit.training.night_worth import tier_arm, worth_over_nights
 from relimit.training.optimum import logged_worth
-from relimit.training.waiting import tier_arm, worth_over_nights
 
 Floats = NDArray[np.float64]
 

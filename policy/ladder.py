@@ -5,12 +5,13 @@ shortest path: a bin's arm follows any arm that restores no less and no later (B
 """
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
-from relimit.data.vocabulary import ARMS
+from relimit.data.vocabulary import ARMS, DELAYS_DAYS, SHARES
 from relimit.policy.cases import Bools, Floats, Ints
 from relimit.policy.columns import Plan
 
@@ -63,8 +64,13 @@ class Binned:
 
     def plan(self, path: Ints) -> Plan:
         """Return what a path of one arm a bin is worth and uses."""
-        bins = np.arange(len(path))
-        return Plan(path, float(self.value[bins, path].sum()), self.used[:, bins, path].sum(axis=1))
+        value, used = self.plans(path[None])
+        return Plan(path, float(value[0]), used[0])
+
+    def plans(self, paths: Ints) -> tuple[Floats, Floats]:
+        """Return what `[paths, bins]` arms are worth, `[paths]`, and use, `[paths, limits]`."""
+        bins = np.arange(paths.shape[1])
+        return self.value[bins, paths].sum(axis=1), self.used[:, bins, paths].sum(axis=2).T
 
     def best_at(self, prices: Floats) -> Plan:
         """Return the chain of arms with the largest value less prices times use."""
@@ -91,19 +97,33 @@ def best_path(score: Floats) -> Ints:
 
     Of equal chains the one that stays on its arm, or else begins on the harder arm, is taken.
     """
-    best = score[0]
-    came: list[Ints] = []
-    own = np.arange(len(ARMS))
-    for row in score[1:]:
-        before = np.where(EASIER, best[:, None], -np.inf)
-        step = before.argmax(axis=0)
-        step = np.where(best >= before[step, own], own, step)
-        came.append(step)
-        best = row + best[step]
-    path = [int(best.argmax())]
-    for step in reversed(came):
-        path.append(int(step[path[-1]]))
+    best, before = _best_sums(score)
+    stays = (best[:-1] >= before).tolist()
+    path = [int(best[-1].argmax())]
+    for place in reversed(range(len(stays))):
+        arm = path[-1]
+        if not stays[place][arm]:
+            arm = int((EASIER[:, arm] & (best[place] == before[place, arm])).argmax())
+        path.append(arm)
     return np.array(path[::-1])
+
+
+def _best_sums(score: Floats) -> tuple[Floats, Floats]:
+    """Return the largest sums of chains, by where they end and by what they may go on to.
+
+    `[bins, 25]` of those that end on an arm, and `[bins - 1, 25]` of those that it may follow. With
+    shares that fall along one side of the grid of arms and delays that rise along the other, these
+    are all above it and to its left.
+    """
+    grid = score.reshape(-1, len(SHARES), len(DELAYS_DAYS))[:, ::-1]
+    best, before = np.empty(grid.shape), np.empty((len(grid) - 1, *grid.shape[1:]))
+    best[0] = grid[0]
+    for place, over in enumerate(before):
+        np.maximum.accumulate(best[place], axis=0, out=over)
+        np.maximum.accumulate(over, axis=1, out=over)
+        np.add(grid[place + 1], over, out=best[place + 1])
+    wide = (-1, len(ARMS))
+    return best[:, ::-1].reshape(wide), before[:, ::-1].reshape(wide)
 
 
 def best_within(binned: Binned, plans: tuple[Plan, ...], limits: Floats) -> Plan:
@@ -113,56 +133,59 @@ def best_within(binned: Binned, plans: tuple[Plan, ...], limits: Floats) -> Plan
     still move. The start is the best plan that keeps the limits, or the one that breaks them least.
     Arms that are ruled out stay so, whatever the limits.
     """
-
-    def rank(plan: Plan) -> tuple[bool, float, float]:
-        return bool(np.isfinite(plan.value)), -float(excess(plan.used, limits).sum()), plan.value
-
-    best = max(plans, key=rank)
+    value, used = np.array([plan.value for plan in plans]), np.array([plan.used for plan in plans])
+    path = plans[_first_best(value, used, limits)].choice
     while True:
-        found = max((binned.plan(path) for path in _neighbours(best.choice)), key=rank)
-        if rank(found) <= rank(best):
-            return best
-        best = found
+        paths = np.vstack([path, _neighbours(path)])
+        best = _first_best(*binned.plans(paths), limits)
+        if not best:
+            return binned.plan(path)
+        path = paths[best].copy()
+
+
+def _first_best(value: Floats, used: Floats, limits: Floats) -> int:
+    """Return the first of the plans worth most of those that break the limits least.
+
+    One with an arm that is ruled out comes after all others.
+    """
+    over = excess(used, limits).sum(axis=1)
+    return int(np.lexsort((-value, over, ~np.isfinite(value)))[0])
 
 
 def excess(used: Floats, limits: Floats) -> Floats:
-    """Return `[limits]` by how much each is broken; what rounding adds is not counted."""
+    """Return by how much each limit is broken; what rounding adds is not counted."""
     over = used - limits
     return np.where(over > ROUNDING, over, 0.0)
 
 
-def _neighbours(path: Ints) -> list[Ints]:
-    """Return the chains in which an end of one tier, or all of it, has another arm."""
-    starts = np.append(np.flatnonzero(np.diff(path, prepend=-1)), len(path))
-    found = []
-    for first, last in pairwise(starts.tolist()):
+def _neighbours(path: Ints) -> Ints:
+    """Return `[paths, bins]` chains in which an end of one tier, or all of it, has another arm."""
+    starts = np.append(np.flatnonzero(np.diff(path, prepend=-1)), len(path)).tolist()
+    arms = dict(enumerate(path.tolist()))
+    changes: list[tuple[int, int, int]] = []
+    for first, last in pairwise(starts):
         for cut in _cuts(first, last):
-            easiest = path[cut - 1] if cut else None
-            hardest = path[cut] if cut < len(path) else None
-            before = path[first - 1] if first else None
-            after = path[last] if last < len(path) else None
-            found += [_with(path, cut, last, arm) for arm in _between(easiest, after)]
-            found += [_with(path, first, cut, arm) for arm in _between(before, hardest)]
-    return found
+            ends = _between(arms.get(cut - 1), arms.get(last))
+            begins = _between(arms.get(first - 1), arms.get(cut))
+            changes += [(cut, last, arm) for arm in ends]
+            changes += [(first, cut, arm) for arm in begins]
+    begin, end, arm = np.array(changes).T[:, :, None]
+    bins = np.arange(len(path))
+    return np.where((bins >= begin) & (bins < end), arm, path)
 
 
-def _between(easier: int | None, harder: int | None) -> list[int]:
+@cache
+def _between(easier: int | None, harder: int | None) -> tuple[int, ...]:
     """Return the arms that may stand between two others."""
     fits = np.ones(len(ARMS), bool)
     if easier is not None:
         fits &= EASIER[easier]
     if harder is not None:
         fits &= EASIER[:, harder]
-    return np.flatnonzero(fits).tolist()
+    return tuple(np.flatnonzero(fits).tolist())
 
 
 def _cuts(first: int, last: int) -> list[int]:
     """Return places that part a tier: near its ends and in the middle."""
     near = {first, first + 1, first + 2, (first + last) // 2, last - 2, last - 1, last}
     return sorted(cut for cut in near if first <= cut <= last)
-
-
-def _with(path: Ints, first: int, last: int, arm: int) -> Ints:
-    changed = path.copy()
-    changed[first:last] = arm
-    return changed

@@ -87,9 +87,9 @@ class Optimised:
         Yuan of net value that one yuan more of loss budget would bring.
     group_prices
         By group, the same for one yuan more that must return, and for one yuan more of its loss.
-    value, bound, free_bound
-        Net value over freed: of these tiers, at most of any tiers with these candidate bounds (a
-        mixture of two such policies reaches it), and at most of arms chosen decision by decision.
+    value, bound
+        Net value over freed: of these tiers, and at most of any tiers with these candidate bounds
+        (a mixture of two such policies reaches it). See also `free_bound`.
     """
 
     tiers: tuple[Tier, ...]
@@ -98,7 +98,6 @@ class Optimised:
     group_prices: dict[str, tuple[float, float]]
     value: float
     bound: float
-    free_bound: float
 
 
 def optimise_tiers(
@@ -127,10 +126,8 @@ def optimise_tiers(
     PolicyError
         No tiers keep the budget and the guardrails; the message says which are short, by how much.
     """
-    total = float(sample.freed.sum())
     bounds = sample_bounds(policy, sample) if bounds is None else bounds
-    net = sample.worth.net(policy)
-    binned, limits, names = _binned(sample, net, bounds, budget)
+    binned, limits, names = _binned(sample, sample.worth.net(policy), bounds, budget)
     if allowed is not None:
         binned = replace(binned, value=np.where(allowed, binned.value, -np.inf))
     priced = price_limits(binned.best_at, limits)
@@ -145,8 +142,13 @@ def optimise_tiers(
         group_prices={g: (prices[_share(g)], prices[_loss(g)]) for g in groups},
         value=best.value,
         bound=priced.bound,
-        free_bound=choose_arms(net, sample.worth.loss, budget * total).bound / total,
     )
+
+
+def free_bound(policy: Policy, sample: Sample, budget: float) -> float:
+    """Return the net value over freed that no arms chosen decision by decision pass in a budget."""
+    total = float(sample.freed.sum())
+    return choose_arms(sample.worth.net(policy), sample.worth.loss, budget * total).bound / total
 
 
 def sample_bounds(policy: Policy, sample: Sample) -> Floats:

@@ -1,11 +1,12 @@
 """Resampling by account: a borrower's decisions go together, so whole accounts are drawn."""
 
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relimit.policy.cases import Floats
+from relimit.policy.cases import Floats, Ints
 
 DRAWS: Final = 1000
 MOST_GROUPS: Final = 2_000
@@ -38,15 +39,27 @@ def resampled_sums(
     >>> one_account.ravel().tolist()
     [3.0, 3.0]
     """
-    rng = np.random.default_rng(seed)
     _, place = np.unique(account, return_inverse=True)
-    accounts = int(place.max(initial=-1)) + 1
-    if accounts > MOST_GROUPS:
-        place = (rng.permutation(accounts) % MOST_GROUPS)[place]
-    by_account = np.column_stack([np.bincount(place, weights=column) for column in columns.T])
-    groups, parts = len(by_account), []
-    for first in range(0, draws, _AT_ONCE):
-        size = min(_AT_ONCE, draws - first)
-        times = rng.multinomial(groups, np.full(groups, 1.0 / groups), size=size)
-        parts.append(times @ by_account)
+    group, times = _drawn(int(place.max(initial=-1)) + 1, draws, seed)
+    place = group[place]
+    by_group = np.column_stack([np.bincount(place, weights=column) for column in columns.T])
+    parts = [
+        times[first : first + _AT_ONCE].astype(np.float64) @ by_group
+        for first in range(0, draws, _AT_ONCE)
+    ]
     return np.concatenate(parts)
+
+
+@lru_cache(maxsize=2)  # one policy after another is asked about the same accounts
+def _drawn(accounts: int, draws: int, seed: int) -> tuple[Ints, NDArray[np.int16]]:
+    """Return the group of each account, and `[draws, groups]` how often each group was drawn."""
+    rng, group = np.random.default_rng(seed), np.arange(accounts)
+    if accounts > MOST_GROUPS:
+        group = rng.permutation(accounts) % MOST_GROUPS
+    groups = min(accounts, MOST_GROUPS)
+    chance = np.full(groups, 1.0 / groups)
+    times = np.empty((draws, groups), np.int16)
+    for first in range(0, draws, _AT_ONCE):
+        some = times[first : first + _AT_ONCE]
+        some[:] = rng.multinomial(groups, chance, size=len(some))
+    return group, times

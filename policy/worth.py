@@ -64,14 +64,14 @@ class Worth:
 
 
 def worth_of(policy: Policy, freed: Ints, arm: Ints, margin: Floats, loss: Floats) -> Worth:
-    """Return what each arm comes to where the rules turn it into another.
+    """Return what arms come to where the rules turn them into others, `[n, k]`.
 
     Parameters
     ----------
     freed
         `[n]` fen.
     arm
-        `[n, 25]` the place in `ARMS` of what each arm becomes, see `applied_arms`.
+        `[n, k]` the places in `ARMS` of what they become, see `applied_arms`.
     margin, loss
         `[n, 25]` fen by arm.
 
@@ -80,11 +80,8 @@ def worth_of(policy: Policy, freed: Ints, arm: Ints, margin: Floats, loss: Float
     DataError
         The outcomes are not `[n, 25]`, or not all numbers.
     """
-    for name, values in (("margin", margin), ("loss", loss)):
-        if values.shape != (len(freed), len(ARMS)):
-            raise DataError(f"{name} is {values.shape}, not {len(freed)} x {len(ARMS)}")
-        if not np.isfinite(values).all():
-            raise DataError(f"{name} is not a number in {(~np.isfinite(values)).sum():,} places")
+    require_outcomes("margin", margin, len(freed))
+    require_outcomes("loss", loss, len(freed))
     amount = freed[:, None].astype(float)
     share = ARM_SHARES[arm]
     days = share * ARM_DAYS[arm] + (1.0 - share) * policy.service.review_days
@@ -94,6 +91,20 @@ def worth_of(policy: Policy, freed: Ints, arm: Ints, margin: Floats, loss: Float
         restored=amount * share,
         waited=amount * days,
     )
+
+
+def require_outcomes(name: str, values: Floats, rows: int) -> None:
+    """Refuse outcomes that are not `[rows, 25]` numbers.
+
+    Raises
+    ------
+    DataError
+        Their shape is another, or some are not numbers.
+    """
+    if values.shape != (rows, len(ARMS)):
+        raise DataError(f"{name} is {values.shape}, not {rows} x {len(ARMS)}")
+    if not np.isfinite(values).all():
+        raise DataError(f"{name} is not a number in {(~np.isfinite(values)).sum():,} places")
 
 
 def applied_arms(policy: Policy, situation: Situation) -> Ints:

@@ -10,6 +10,7 @@ from relimit.policy import Policy
 from relimit.training.charts import GREY
 from relimit.training.figure_ranges import Ranges, ranges_of
 from relimit.training.figures import Figures
+from relimit.training.ground import Ground
 from relimit.training.logged_book import LoggedBook
 from relimit.training.settle import settle
 
@@ -34,9 +35,9 @@ class Point:
 def trace_frontier(policy: Policy, book: LoggedBook, budgets: Sequence[float]) -> list[Point]:
     """Return the best tiers' figures for each budget once lived, with no group guarded."""
     total = float(book.freed.sum()) / FEN_PER_YUAN
-    points = []
+    ground, points = Ground.of(policy, book), []
     for budget in budgets:
-        best = settle(policy, book, budget, guarded=False)
+        best = settle(policy, book, budget, guarded=False, ground=ground)
         points.append(
             Point(
                 budget=budget,
@@ -44,7 +45,7 @@ def trace_frontier(policy: Policy, book: LoggedBook, budgets: Sequence[float]) -
                 ranges=ranges_of(policy, book, best.worth, best.arm),
                 shadow_price=best.found.shadow_price,
                 bound_yuan=best.found.bound * total,
-                free_bound_yuan=best.found.free_bound * total,
+                free_bound_yuan=best.free_bound * total,
                 tiers=len(best.policy.tiers),
             )
         )

@@ -8,7 +8,7 @@ from relimit.data.vocabulary import FEN_PER_YUAN
 from relimit.policy import Policy
 from relimit.policy.gates import GATES
 from relimit.training.logged_book import LoggedBook
-from relimit.training.waiting import tier_arm, worth_over_nights
+from relimit.training.night_worth import tier_arm, worth_over_nights
 
 
 @dataclass(frozen=True, slots=True)

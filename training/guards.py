@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from relimit.data.vocabulary import ARMS
 from relimit.policy import Guardrails, Policy
 from relimit.training.logged_book import LoggedBook
-from relimit.training.nights import looks_of
-from relimit.training.waiting import worth_of_looks
+from relimit.training.night_worth import worth_of_looks
+from relimit.training.nights import Nights
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -32,8 +32,9 @@ def guardrails_of(policy: Policy, book: LoggedBook, budget: float) -> Guardrails
     weighed = policy.stated_value
     freed = _by_group(book, book.freed)
     guarded = np.flatnonzero(freed >= LEAST_GROUP * freed.sum())
-    looks = looks_of(policy, book)
-    left = np.bincount(looks.row, worth_of_looks(policy, book, looks).restored[:, FULL])
+    nights = Nights.of(policy, book)
+    returned = worth_of_looks(policy, book, nights).restored[:, FULL]
+    left = np.bincount(nights.looks.row, returned)
     had, most = _by_group(book, book.share * book.freed), _by_group(book, left)
     floors = weighed.group_share * np.minimum(had, most)[guarded] / freed[guarded]
     before = weighed.group_rise * loss_as_logged(book)[guarded] / freed[guarded]

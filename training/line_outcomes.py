@@ -22,7 +22,12 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 from sklearn.linear_model import PoissonRegressor
 
-from relimit.data.vocabulary import BAD_DAYS_PAST_DUE, BAD_HORIZON_DAYS, LOSS_GIVEN_DEFAULT
+from relimit.data.vocabulary import (
+    BAD_DAYS_PAST_DUE,
+    BAD_HORIZON_DAYS,
+    DELAYS_DAYS,
+    LOSS_GIVEN_DEFAULT,
+)
 from relimit.models.arms import arm_grid
 
 Floats = NDArray[np.float64]
@@ -219,7 +224,9 @@ class LineOutcomes:
 
     def by_arm(self, others: Floats, rows: Ints) -> tuple[Floats, Floats]:
         """Return `[n, 25]` P(bad) and loss of rows by arm, where others withhold `[m]` parts."""
-        return self.at(others[rows, None] + np.outer(self.lines.own[rows], WITHHELD), rows)
+        shares = WITHHELD[:: len(DELAYS_DAYS)]  # a delay withholds nothing
+        bad, loss = self.at(others[rows, None] + np.outer(self.lines.own[rows], shares), rows)
+        return np.repeat(bad, len(DELAYS_DAYS), axis=1), np.repeat(loss, len(DELAYS_DAYS), axis=1)
 
     def spilled(self, others: Floats, withheld: Floats, rows: Ints) -> Floats:
         """Return `[n, 25]` fen: what each arm of each row loses on the other rows.

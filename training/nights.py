@@ -6,7 +6,7 @@ ratio, so that of all nights the one with the lowest ratio decides: a decision i
 of which has its own place among the tiers and holds until a better one.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Self
 
 import numpy as np
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from relimit.data.vocabulary import DELAYS_DAYS
 from relimit.policy import Policy
 from relimit.policy.arms import loss_ratio
+from relimit.policy.outcome import Situation
+from relimit.policy.worth import applied_arms
 from relimit.training.logged_book import LoggedBook
 
 Floats = NDArray[np.float64]
@@ -59,6 +61,46 @@ class Looks:
     def last(self) -> Bools:
         """Which looks no other follows."""
         return np.asarray(self.until == NEVER)
+
+
+@dataclass(frozen=True, slots=True)
+class Nights:
+    """A book's nights under the rules of a policy, whatever its tiers and what is lost or earned.
+
+    Attributes
+    ----------
+    looks
+        See `looks_of`.
+    opened
+        `[n, 25]` the place in `ARMS` of what each arm becomes once every gate is open.
+    next_open
+        `[n, nights + 1]` the first night from each on with open gates, or `NEVER`.
+    """
+
+    looks: Looks
+    opened: Ints
+    next_open: Ints
+
+    @classmethod
+    def of(cls, policy: Policy, book: LoggedBook) -> Self:
+        """Find them: each arm goes through the rules once."""
+        opened = applied_arms(policy, opened_gates(book))
+        return cls(looks_of(policy, book), opened, next_open(book))
+
+    @property
+    def first(self) -> Looks:
+        """Every decision's first look, in order."""
+        return self.looks.take(slice(len(self.opened)))
+
+    @property
+    def later(self) -> Looks:
+        """All other looks."""
+        return self.looks.take(slice(len(self.opened), None))
+
+
+def opened_gates(book: LoggedBook) -> Situation:
+    """Return what the rules look at once every gate is open."""
+    return replace(book.situation, closed=np.zeros_like(book.situation.closed))
 
 
 def looks_of(policy: Policy, book: LoggedBook) -> Looks:

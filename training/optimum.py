@@ -21,9 +21,10 @@ from relimit.training.gate_costs import GateCost, gate_costs
 from relimit.training.guards import FULL, guardrails_of, loss_as_logged, mean_share
 from relimit.training.lived import lived
 from relimit.training.logged_book import LoggedBook, Progress, read_logged_book
+from relimit.training.night_worth import tier_arm, worth_over_nights
 from relimit.training.settle import Settled, settle
 from relimit.training.untried import log_cautions
-from relimit.training.waiting import Wait, tier_arm, worth_over_nights
+from relimit.training.waiting import Wait
 
 Ints = NDArray[np.int64]
 

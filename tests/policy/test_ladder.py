@@ -34,6 +34,93 @@ def test_equal_chains_stay_on_their_arm():
     assert len(set(best_path(np.zeros((6, 25))).tolist())) == 1
 
 
+def plain_path(score):
+    """Bin after bin, each arm after the first of the best that may come before it."""
+    best, came = score[0].tolist(), []
+    for row in score[1:].tolist():
+        step = []
+        for arm in range(25):
+            easier = [a for a in range(25) if harder(ARMS[a], ARMS[arm])]
+            first = max(easier, key=best.__getitem__)
+            step.append(arm if best[arm] >= best[first] else first)
+        came.append(step)
+        best = [row[arm] + best[step[arm]] for arm in range(25)]
+    path = [best.index(max(best))]
+    for step in reversed(came):
+        path.append(step[path[-1]])
+    return path[::-1]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_of_equal_chains_the_path_is_the_one_that_a_plain_walk_takes(seed):
+    rng = np.random.default_rng(seed)
+    score = rng.integers(-2, 3, (int(rng.integers(1, 12)), 25)) * rng.choice([1.0, 0.1])
+    score[rng.uniform(size=score.shape) < 0.3] = -np.inf
+    assert best_path(score).tolist() == plain_path(score)
+
+
+def plain_plan(binned, path):
+    bins = np.arange(len(path))
+    used = binned.used[:, bins, path].sum(axis=1)
+    return float(binned.value[bins, path].sum()), used
+
+
+def plain_neighbours(path):
+    """Yield the chains in which an arm that fits stands from or up to a cut of one tier."""
+    ends = [0, *[b for b in range(1, len(path)) if path[b] != path[b - 1]], len(path)]
+    for first, last in pairwise(ends):
+        middle = (first + last) // 2
+        near = {first, first + 1, first + 2, middle, last - 2, last - 1, last}
+        for cut in sorted(cut for cut in near if first <= cut <= last):
+            for begin, end, left, right in (
+                (cut, last, cut - 1, last),
+                (first, cut, first - 1, cut),
+            ):
+                for arm in range(25):
+                    follows = left < 0 or harder(ARMS[path[left]], ARMS[arm])
+                    if follows and (right == len(path) or harder(ARMS[arm], ARMS[path[right]])):
+                        yield [*path[:begin], *[arm] * (end - begin), *path[end:]]
+
+
+def plain_search(binned, plans, limits):
+    """The best of the plans, and then of one plan's neighbours after another."""
+
+    def rank(plan):
+        over = plan[1] - limits
+        broken = np.array([by if by > 1e-12 else 0.0 for by in over.tolist()]).sum()
+        return bool(np.isfinite(plan[0])), -broken, plan[0]
+
+    found = [(*plain_plan(binned, plan.choice), plan.choice.tolist()) for plan in plans]
+    best = max(found, key=rank)
+    while True:
+        paths = plain_neighbours(best[2])
+        found = max(((*plain_plan(binned, path), path) for path in paths), key=rank)
+        if rank(found) <= rank(best):
+            return best
+        best = found
+
+
+@pytest.mark.parametrize("limits", [1, 2, 9])
+@pytest.mark.parametrize("bins", [1, 2, 7, 40])
+def test_steps_taken_all_at_once_lead_to_the_plan_of_steps_taken_one_by_one(bins, limits):
+    """To the last bit: sums of nine limits, or of many bins, are added up in an order of their own.
+
+    Values and uses of a few sizes make many plans equal: of these the first is taken.
+    """
+    for seed in range(3):
+        binned, most = random_book(seed, bins, limits)
+        rng = np.random.default_rng(seed)
+        value = np.round(binned.value, 1) if seed else binned.value
+        value[rng.uniform(size=value.shape) < 0.1 * seed] = -np.inf
+        binned = Binned(binned.bounds, value, np.round(binned.used, 1) if seed else binned.used)
+        most = most * bins / 8
+        plans = tuple(binned.best_at(np.full(limits, price)) for price in (0.0, 0.3, 3.0))
+        best, plain = best_within(binned, plans, most), plain_search(binned, plans, most)
+        assert best.choice.tolist() == plain[2]
+        assert best.value == plain[0]
+        assert best.used.tolist() == plain[1].tolist()
+
+
 def solved(binned, limits):
     """The best chain's value under the limits, by HiGHS with a binary for each bin and arm."""
     bins = len(binned.bounds)

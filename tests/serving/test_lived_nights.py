@@ -20,7 +20,7 @@ from relimit.serving.scorer import Scorer
 from relimit.training import logged_book
 from relimit.training.arm_outcomes import ArmOutcomes
 from relimit.training.logged_book import LoggedBook, read_logged_book
-from relimit.training.waiting import tier_arm, worth_over_nights
+from relimit.training.night_worth import tier_arm, worth_over_nights
 
 Floats = NDArray[np.float64]
 

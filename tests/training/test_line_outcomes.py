@@ -165,3 +165,15 @@ def test_a_log_that_lost_what_it_says_it_withheld_has_no_level(withheld, contrad
     assert found.contradicted == contradicted
     lost = found.by_arm(np.zeros(n), np.arange(n))[1][:, FULL]
     assert lost.max() <= (0.1 if contradicted else 0.2) * LOSS_GIVEN_DEFAULT * 500.0 * 1.001
+
+
+def test_an_arm_of_a_row_comes_to_what_its_share_does_to_the_last_bit():
+    rng, n = np.random.default_rng(0), 40
+    account, day = rng.integers(0, 8, n), rng.uniform(0, 300, n)
+    log = decisions(account, day, rng.uniform(1, 900, n), withheld=rng.uniform(size=n))
+    found = outcomes(Lines.of(log), effect=1.3, parts=0.8)
+    others, rows = found.lines.others(log.withheld), rng.integers(0, n, 25)
+    bad, loss = found.by_arm(others, rows)
+    for place, (share, _) in enumerate(ARMS):
+        held = others[rows] + found.lines.own[rows] * (1.0 - share)
+        assert np.array_equal((bad[:, place], loss[:, place]), found.at(held, rows))

@@ -7,13 +7,15 @@ import pytest
 
 from relimit.data.vocabulary import ARMS, DELAYS_DAYS
 from relimit.policy import Cases, Earlier, Facts, decide, decide_again, load_policy
+from relimit.policy.arms import tier_of
 from relimit.policy.outcome import Situation
 from relimit.policy.settings import Tier
+from relimit.policy.worth import ruled_arms
 from relimit.training.arm_outcomes import ArmOutcomes
 from relimit.training.figures import figures_of
 from relimit.training.logged_book import Came, LoggedBook, Signals
-from relimit.training.nights import looks_of
-from relimit.training.waiting import share_back, tier_arm, worth_of_looks, worth_over_nights
+from relimit.training.night_worth import share_back, tier_arm, worth_of_looks, worth_over_nights
+from relimit.training.nights import Nights
 
 SHARE, DAYS = np.array(ARMS).T
 DAY = 86_400_000_000
@@ -151,16 +153,48 @@ def random_policy(seed):
 def test_looks_add_up_to_what_the_tiers_make_of_a_decision(seed):
     """What tiers are chosen by is what they come to."""
     policy, book = random_policy(seed), random_book(seed)
-    looks = looks_of(policy, book)
+    nights = Nights.of(policy, book)
+    looks = nights.looks
     assert len(looks.row) > 1.1 * len(book)
     arms = [arm(its.share, its.delay_days) for its in policy.tiers]
     bounds = [its.up_to for its in policy.tiers]
     its = np.array(arms)[np.searchsorted(bounds[:-1], looks.ratio)]
-    by_look, whole = worth_of_looks(policy, book, looks), own_worth(policy, book)
+    by_look, whole = worth_of_looks(policy, book, nights), own_worth(policy, book)
     for name in MONEY:
         part = getattr(by_look, name)[np.arange(len(its)), its]
         assert np.bincount(looks.row, part) == pytest.approx(whole[name]), name
     assert whole["restored"] == pytest.approx(share_back(policy, book) * book.freed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_arm_asked_for_alone_is_worth_what_it_is_among_all(seed):
+    policy, book = random_policy(seed), random_book(seed)
+    asked = np.random.default_rng(seed).integers(0, 25, (len(book), 2))
+    every = worth_over_nights(policy, book)
+    alone = worth_over_nights(policy, book, Nights.of(policy, book), asked)
+    for name in MONEY:
+        its = np.take_along_axis(getattr(every, name), asked, axis=1)
+        assert np.array_equal(getattr(alone, name), its), name
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_the_rules_make_of_a_tier_is_what_they_make_of_its_arm(seed):
+    """The cap cuts, small amounts are rounded and payments clear: the tiers change none of it."""
+    policy, book, rng = random_policy(seed), random_book(seed), np.random.default_rng(seed)
+    situation = replace(
+        book.situation,
+        freed=rng.integers(1, 3 * policy.rounding.unit, len(book)),
+        room=rng.integers(0, 3 * policy.rounding.unit, len(book)),
+        clearing_days=rng.choice([0, 5], len(book)),
+        fault_days=rng.choice([0, 2, 20], len(book)),
+    )
+    nights = Nights.of(policy, replace(book, situation=situation))
+    opened = replace(situation, closed=np.zeros_like(situation.closed))
+    ruled = ruled_arms(policy, opened)
+    its = tier_of(policy, situation.loss_ratio)
+    arms = np.array([arm(tier.share, tier.delay_days) for tier in policy.tiers])
+    assert np.array_equal(nights.opened[np.arange(len(book)), arms[its]], ruled)
+    assert len(np.unique(ruled)) > 5
 
 
 UNTROUBLED = {"limit": 10_000_000, "has_limit": True, "prepayment_age_days": 0.0}

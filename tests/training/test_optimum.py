@@ -10,14 +10,13 @@ from relimit.data.errors import PolicyError
 from relimit.data.vocabulary import ARMS
 from relimit.policy import load_policy
 from relimit.policy.arms import tier_of
-from relimit.training import optimum
-from relimit.training import settle as settling
+from relimit.training import chosen, optimum
 from relimit.training.figure_ranges import ranges_of
 from relimit.training.guards import guardrails_of
+from relimit.training.night_worth import worth_over_nights
 from relimit.training.optimum import logged_worth, optimise_book
 from relimit.training.optimum_page import optimum_dict, write_optimum
 from relimit.training.settle import settle
-from relimit.training.waiting import worth_over_nights
 
 SHARE, DAYS = np.array(ARMS).T
 N = 400
@@ -67,12 +66,12 @@ def test_a_wait_that_costs_more_than_it_shows_stays_only_where_the_limits_need_i
     monkeypatch, budget, needed, make_book
 ):
     """Only waiting keeps what the groups had within the small budget; the search ends."""
-    costly = settling.waits_of
+    costly = chosen.waits_of
 
     def idle(*given):
         return [replace(wait, net=-1.0) for wait in costly(*given)]
 
-    monkeypatch.setattr(settling, "waits_of", idle)
+    monkeypatch.setattr(chosen, "waits_of", idle)
     policy = with_value(loss_budget=budget, group_loss=1.0)
     found = optimise_book(policy, make_book(closing=0.3))
     assert any(wait.chosen for wait in found.waits) == needed
