@@ -84,7 +84,7 @@ class Nights:
     @classmethod
     def of(cls, policy: Policy, book: LoggedBook) -> Self:
         """Find them: each arm goes through the rules once."""
-        opened = applied_arms(policy, opened_gates(book))
+        opened = applied_arms(policy, _opened(book))
         return cls(looks_of(policy, book), opened, next_open(book))
 
     @property
@@ -98,7 +98,7 @@ class Nights:
         return self.looks.take(slice(len(self.opened), None))
 
 
-def opened_gates(book: LoggedBook) -> Situation:
+def _opened(book: LoggedBook) -> Situation:
     """Return what the rules look at once every gate is open."""
     return replace(book.situation, closed=np.zeros_like(book.situation.closed))
 
