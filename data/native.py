@@ -1,0 +1,127 @@
+"""Loops that numba compiled once, kept as LLVM's text and loaded without importing numba.
+
+To import numba and to make it ready takes a second of processor time, whatever it is to run; to
+load what was kept takes a tenth. So it pays for work of seconds, where numba itself would not.
+"""
+
+import ctypes
+import hashlib
+import inspect
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from relimit.data.atomic import write_json
+
+Loops = Mapping[str, Callable[..., None]]
+"""Compiled functions by name: they take addresses and whole numbers, and let go of the lock."""
+
+_DECLARED: Final = re.compile(r"^(?:declare [^@]*|@.*= external[^@]*)@?([\w.]*)", re.MULTILINE)
+_BUILT_IN: Final = re.compile(r"llvm\.(?!mem)")
+"""What LLVM makes instructions of. Anything else would be looked for in a library, and for want of
+it the processor sent to nowhere; `llvm.memset` is such a call in disguise."""
+
+_engines: Final[list[Any]] = []
+"""What the functions lie in, which goes once nobody has it."""
+
+
+class UncompiledError(RuntimeError):
+    """Nothing compiled can be had here, and why."""
+
+
+def load(module: str) -> Loops:
+    """Return the compiled functions of a module; the first time on a machine, numba compiles them.
+
+    Parameters
+    ----------
+    module
+        Its `LOOPS` are functions made by `numba.cfunc`, by name, of which each parameter is an
+        int64 or a pointer. It is imported to be compiled alone, and imports nothing but numba.
+
+    Raises
+    ------
+    UncompiledError
+        numba (the extra `fast`) is not installed, fails, or its work can't be kept anywhere.
+    """
+    if find_spec("numba") is None:
+        raise UncompiledError("numba is not installed")
+    try:
+        import llvmlite.binding as llvm
+
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        return _linked(_texts(module, llvm), llvm)
+    except UncompiledError:
+        raise
+    except Exception as error:  # of numba, LLVM, or the disk: whoever asked has another way
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UncompiledError(f"numba can't compile here ({reason})") from error
+
+
+def _texts(module: str, llvm: Any) -> dict[str, Any]:
+    """Return what was kept of the functions of a module; compile and keep it if nothing was."""
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        raise UncompiledError(f"{module} is in no file")
+    source = Path(spec.origin)
+    kept = _folder(source) / f"{source.stem}.{_key(source, llvm)}.json"
+    if kept.exists():
+        found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+        return found
+    texts = {name: _text(function) for name, function in import_module(module).LOOPS.items()}
+    write_json(texts, kept)
+    return texts
+
+
+def _text(function: Any) -> dict[str, Any]:
+    """Return what is kept of a function: its name in LLVM, its number of arguments, its text."""
+    count, text = len(inspect.signature(function).parameters), function.inspect_llvm()
+    if foreign := [name for name in _DECLARED.findall(text) if not _BUILT_IN.match(name)]:
+        raise UncompiledError(f"{function.native_name} needs {', '.join(foreign)}")
+    return {"symbol": function.native_name, "arguments": count, "text": text}
+
+
+def _key(source: Path, llvm: Any) -> str:
+    """Return what the text depends on, as a few digits."""
+    features = llvm.get_host_cpu_features().flatten()
+    told = (version("numba"), version("llvmlite"), llvm.get_host_cpu_name(), features)
+    content = source.read_bytes() + "\n".join(told).encode()
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _folder(source: Path) -> Path:
+    """Return the first folder that can be written of those where numba, too, keeps its work."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    asked = os.environ.get("NUMBA_CACHE_DIR")
+    for folder in (*([Path(asked)] if asked else []), source.parent / "__pycache__", Path(home)):
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        if os.access(there, os.W_OK):
+            return folder / "relimit" if folder == home else folder
+    raise UncompiledError("there is no folder to keep compiled code in")
+
+
+def _linked(texts: dict[str, Any], llvm: Any) -> Loops:
+    """Return functions that run what was kept."""
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=3,
+        jit=True,
+    )
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    for kept in texts.values():
+        engine.add_module(llvm.parse_assembly(kept["text"]))
+    engine.finalize_object()
+    _engines.append(engine)
+    return {name: _function(engine, kept) for name, kept in texts.items()}
+
+
+def _function(engine: Any, kept: dict[str, Any]) -> Callable[..., None]:
+    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * kept["arguments"])
+    return kind(engine.get_function_address(kept["symbol"]))
