@@ -1,9 +1,10 @@
-"""Loops that numba compiled once, kept as LLVM's text and loaded without importing numba.
+"""Loops that numba compiled once, kept as machine code and loaded without importing numba.
 
-To import numba and to make it ready takes a second of processor time, whatever it is to run; to
-load what was kept takes a tenth. So it pays for work of seconds, where numba itself would not.
+To import numba and to make it ready takes a second of processor time, whatever it is to run; LLVM
+alone, which loads what was kept, some hundredths. So it pays for work of a second, too.
 """
 
+import base64
 import ctypes
 import hashlib
 import inspect
@@ -56,7 +57,7 @@ def load(module: str) -> Loops:
 
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
-        return _linked(_texts(module, llvm), llvm)
+        return _linked(_codes(module, llvm), llvm)
     except UncompiledError:
         raise
     except Exception as error:  # of numba, LLVM, or the disk: whoever asked has another way
@@ -64,34 +65,51 @@ def load(module: str) -> Loops:
         raise UncompiledError(f"numba can't compile here ({reason})") from error
 
 
-def _texts(module: str, llvm: Any) -> dict[str, Any]:
+def _codes(module: str, llvm: Any) -> dict[str, Any]:
     """Return what was kept of the functions of a module; compile and keep it if nothing was."""
     spec = find_spec(module)
     if spec is None or spec.origin is None:
         raise UncompiledError(f"{module} is in no file")
     source = Path(spec.origin)
     kept = _folder(source) / f"{source.stem}.{_key(source, llvm)}.json"
-    if kept.exists():
-        found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+    if (found := _read(kept)) is not None:
         return found
-    texts = {name: _text(function) for name, function in import_module(module).LOOPS.items()}
-    write_json(texts, kept)
-    return texts
+    loops = import_module(module).LOOPS
+    codes = {name: _code(function, llvm) for name, function in loops.items()}
+    write_json(codes, kept)
+    return codes
 
 
-def _text(function: Any) -> dict[str, Any]:
-    """Return what is kept of a function: its name in LLVM, its number of arguments, its text."""
+def _read(kept: Path) -> dict[str, Any] | None:
+    """Return what was kept; None if nothing was, or it is damaged, on which LLVM would crash."""
+    try:
+        found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+        whole = all(code.pop("digest") == _digest(code) for code in found.values())
+    except (OSError, ValueError, KeyError):
+        return None
+    return found if whole else None
+
+
+def _code(function: Any, llvm: Any) -> dict[str, Any]:
+    """Return what is kept of a function: its symbol, its number of arguments, its code."""
     count, text = len(inspect.signature(function).parameters), function.inspect_llvm()
     if foreign := [name for name in _DECLARED.findall(text) if not _BUILT_IN.match(name)]:
         raise UncompiledError(f"{function.native_name} needs {', '.join(foreign)}")
-    return {"symbol": function.native_name, "arguments": count, "text": text}
+    code = base64.b64encode(_machine(llvm).emit_object(llvm.parse_assembly(text)))
+    kept = {"symbol": function.native_name, "arguments": count, "code": code.decode()}
+    return {**kept, "digest": _digest(kept)}
+
+
+def _digest(kept: Mapping[str, Any]) -> str:
+    told = (kept["symbol"], kept["arguments"], kept["code"])
+    return hashlib.sha256(" ".join(map(str, told)).encode()).hexdigest()
 
 
 def _key(source: Path, llvm: Any) -> str:
-    """Return what the text depends on, as a few digits."""
+    """Return what the code depends on, as a few digits."""
     features = llvm.get_host_cpu_features().flatten()
     told = (version("numba"), version("llvmlite"), llvm.get_host_cpu_name(), features)
-    content = source.read_bytes() + "\n".join(told).encode()
+    content = source.read_bytes() + Path(__file__).read_bytes() + "\n".join(told).encode()
     return hashlib.sha256(content).hexdigest()[:16]
 
 
@@ -106,20 +124,23 @@ def _folder(source: Path) -> Path:
     raise UncompiledError("there is no folder to keep compiled code in")
 
 
-def _linked(texts: dict[str, Any], llvm: Any) -> Loops:
-    """Return functions that run what was kept."""
-    machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        opt=3,
-        jit=True,
+def _machine(llvm: Any) -> Any:
+    """Return this processor, as LLVM compiles for it."""
+    features = llvm.get_host_cpu_features().flatten()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=features, opt=3, jit=True
     )
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
-    for kept in texts.values():
-        engine.add_module(llvm.parse_assembly(kept["text"]))
+
+
+def _linked(codes: dict[str, Any], llvm: Any) -> Loops:
+    """Return functions that run what was kept."""
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(llvm))
+    for kept in codes.values():
+        engine.add_object_file(llvm.ObjectFileRef.from_data(base64.b64decode(kept["code"])))
     engine.finalize_object()
     _engines.append(engine)
-    return {name: _function(engine, kept) for name, kept in texts.items()}
+    return {name: _function(engine, kept) for name, kept in codes.items()}
 
 
 def _function(engine: Any, kept: dict[str, Any]) -> Callable[..., None]:

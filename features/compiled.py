@@ -24,7 +24,7 @@ LARGE: Final = 8_192
 """Events from which a block is large. Nor is anything loaded for few snapshots, which a decision
 at once has."""
 
-WORTH_LOADING: Final = 3_000_000
+WORTH_LOADING: Final = 1_000_000
 """Events of large blocks until the loops are loaded, which costs what they save on as many."""
 
 _WORD: Final = 32

@@ -1,4 +1,4 @@
-"""Compiled loops: kept as text, loaded without numba, refused where they need a library."""
+"""Compiled loops: kept, loaded without numba, refused where they need a library."""
 
 import importlib.util
 import json
@@ -83,7 +83,7 @@ def test_what_was_compiled_once_is_loaded_without_numba(
 
 
 @needs_numba
-def test_another_source_or_processor_has_a_text_of_its_own(
+def test_another_source_or_processor_has_code_of_its_own(
     kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     llvm = pytest.importorskip("llvmlite.binding")
@@ -107,16 +107,17 @@ def test_a_loop_that_calls_a_library_is_refused(body: str, named: str, kept: Pat
 
 
 @needs_numba
-def test_a_text_that_is_broken_is_refused(kept: Path) -> None:
+def test_code_that_is_damaged_is_compiled_again(kept: Path) -> None:
     write(kept, DOUBLED)
     load("tiny")
     (path,) = kept.iterdir()
-    path.write_text(json.dumps({"loop": {"symbol": "x", "arguments": 3, "text": "define i64"}}))
-    with pytest.raises(UncompiledError, match="can't compile here"):
-        load("tiny")
-    path.write_text("{")
-    with pytest.raises(UncompiledError, match="can't compile here"):
-        load("tiny")
+    text = path.read_text()
+    loop = json.loads(text)["loop"]
+    damages = ({"symbol": "another"}, {"arguments": 2}, {"code": "bm90aGluZw=="}, {"digest": ""})
+    for damaged in ("{", '{"loop": {}}', *(json.dumps({"loop": loop | part}) for part in damages)):
+        path.write_text(damaged)
+        assert load("tiny").keys() == {"loop"}
+        assert path.read_text() == text
 
 
 @needs_numba
