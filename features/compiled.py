@@ -5,14 +5,11 @@ reference, and does it where blocks are small, the extra is absent, or so little
 loops are not worth loading.
 """
 
-import logging
-from threading import Lock
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
-from relimit.data.native import Loops, UncompiledError, load
+from relimit.data.native import Loader, run
 from relimit.data.vocabulary import KINDS, MICROSECONDS_PER_DAY, PLACE
 from relimit.features.bits import Cut, Ints, Words, padded
 from relimit.features.kinds import ByKind, Kind
@@ -20,17 +17,10 @@ from relimit.features.once import once
 from relimit.features.timeline import Timeline
 from relimit.features.usual import FEW
 
-LARGE: Final = 8_192
-"""Events from which a block is large. Nor is anything loaded for few snapshots, which a decision
-at once has."""
-
-WORTH_LOADING: Final = 1_000_000
-"""Events of large blocks until the loops are loaded, which costs what they save on as many."""
+_loader: Final = Loader("relimit.features.loops")
 
 _WORD: Final = 32
 _BYTE: Final = 256
-
-_log = logging.getLogger(__name__)
 
 
 class CompiledCut(Cut):
@@ -118,38 +108,12 @@ COMPILED: Final = Engine(CompiledCut, CompiledByKind, CompiledTimeline)
 
 def engine_for(events: int, snapshots: int) -> Engine:
     """Return the engine for a block of so many events and snapshots; threads may ask."""
-    return NUMPY if events < LARGE or snapshots <= FEW else _loader.engine_for(events)
-
-
-class _Loader:
-    """Loads the loops once enough events have come; while a thread does, others use numpy."""
-
-    def __init__(self) -> None:
-        self.loops: Loops = {}
-        self._events_to_come = WORTH_LOADING
-        self._once = Lock()
-
-    def engine_for(self, events: int) -> Engine:
-        self._events_to_come -= events
-        if self._events_to_come <= 0 and self._once.acquire(blocking=False):
-            self.load()
-        return COMPILED if self.loops else NUMPY
-
-    def load(self) -> None:
-        try:
-            self.loops = load("relimit.features.loops")
-        except UncompiledError as error:
-            _log.info("numpy alone computes features: %s", error)
-
-
-_loader: Final = _Loader()
+    # A decision at once has few snapshots, and is not to wait for anything to be loaded.
+    return COMPILED if snapshots > FEW and _loader.loops_for(events) else NUMPY
 
 
 def _run(name: str, *given: Any) -> None:
-    """Run a loop on numbers and arrays, which must be contiguous."""
-    # Arrow tells an address in a fifth of the time that numpy takes
-    plain = (each if isinstance(each, int) else pa.py_buffer(each).address for each in given)
-    _loader.loops[name](*plain)
+    run(_loader.loops[name], *given)
 
 
 def _plain(numbers: Ints) -> Ints:

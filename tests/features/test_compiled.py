@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relimit.data.events import EventBlock, blocks_from_table
-from relimit.data.native import UncompiledError
+from relimit.data.native import LARGE, WORTH_LOADING, Loader, UncompiledError
 from relimit.data.vocabulary import KINDS
 from relimit.features import History, compiled, feature_matrix
 from relimit.features.bits import Cut, padded, words_of
-from relimit.features.compiled import COMPILED, LARGE, NUMPY, WORTH_LOADING, CompiledCut
+from relimit.features.compiled import COMPILED, NUMPY, CompiledCut
 from relimit.features.kinds import Kind
 from relimit.features.timeline import Timeline
 
@@ -29,7 +29,7 @@ needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="the extra `
 @pytest.fixture(scope="module")
 def loops() -> Iterator[None]:
     kept = compiled._loader
-    compiled._loader = compiled._Loader()  # type: ignore[misc]
+    compiled._loader = Loader("relimit.features.loops")  # type: ignore[misc]
     compiled._loader.load()
     assert compiled._loader.loops
     yield
@@ -172,8 +172,8 @@ def loader(monkeypatch: pytest.MonkeyPatch, load: Any) -> list[str]:
         asked.append(module)
         return load()
 
-    monkeypatch.setattr(compiled, "load", noted)
-    monkeypatch.setattr(compiled, "_loader", compiled._Loader())
+    monkeypatch.setattr("relimit.data.native.load", noted)
+    monkeypatch.setattr(compiled, "_loader", Loader("relimit.features.loops"))
     return asked
 
 
