@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from relimit.data.events import EventBlock
 from relimit.data.native import Loader, run
 from relimit.data.vocabulary import KINDS, MICROSECONDS_PER_DAY, PLACE
 from relimit.features.bits import Cut, Ints, Words, padded
@@ -82,6 +83,12 @@ class CompiledByKind(ByKind):
 
 class CompiledTimeline(Timeline):
     """Where each snapshot stands in its account: see `Timeline`."""
+
+    def __init__(self, block: EventBlock, account: Ints, as_of: Ints) -> None:
+        super().__init__(block, account, as_of)
+        beyond = int(account.max(initial=-1)) >= len(block.account_ids)
+        if beyond or account.shape != as_of.shape:  # a loop would read what is not the block's
+            raise IndexError("each snapshot needs a time and the place of an account, or -1")
 
     def rows(self, days: int | Ints) -> Ints:
         """Return the row after the last one known so many days before each snapshot."""

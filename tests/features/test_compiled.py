@@ -211,6 +211,13 @@ def test_where_they_cannot_be_had_numpy_goes_on_which_is_said_once(
     assert [line for line in caplog.messages if "numba is not installed" in line] == caplog.messages
 
 
+@pytest.mark.parametrize(("account", "as_of"), [([0, 3], [1, 1]), ([0, 1], [1])])
+def test_a_snapshot_of_no_account_is_refused(account: list[int], as_of: list[int]) -> None:
+    block = book(np.random.default_rng(0), 3, 9, DAY)
+    with pytest.raises(IndexError, match="each snapshot"):
+        COMPILED.timeline(block, np.array(account), np.array(as_of))
+
+
 def test_a_timeline_of_nobody_has_no_rows() -> None:
     block = book(np.random.default_rng(0), 0, 1, DAY)
     assert Timeline(block, np.full(3, -1), np.zeros(3, np.int64)).rows(0).tolist() == [0, 0, 0]
