@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from relimit.data import compiled
 from relimit.data.event_numbers import offsets_of
 from relimit.data.layout import Layout, Words
 
@@ -49,8 +50,10 @@ class Parted:
         buckets: int,
     ) -> Self:
         """Part rows by the bucket of each, `[rows]`; rows of a bucket stay in their order."""
-        order = np.argsort(bucket, kind="stable")  # numbers this short are sorted in linear time
         edges = np.concatenate(([0], np.cumsum(np.bincount(bucket, minlength=buckets))))
+        if not texts and (loops := compiled.loops_for(len(bucket))):
+            return cls(layout, compiled.parted(loops, words, bucket, edges), edges.tolist(), {})
+        order = np.argsort(bucket, kind="stable")  # numbers this short are sorted in linear time
         content = {}
         for name, text in texts.items():
             mine = text.take(pa.array(order))

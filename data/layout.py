@@ -8,7 +8,9 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from relimit.data import compiled
 from relimit.data.errors import DataError
+from relimit.data.native import Loops
 
 Columns = dict[str, NDArray[Any]]
 Range = tuple[int, int]
@@ -75,24 +77,35 @@ class Layout:
     def packed(self, columns: Columns) -> Words | None:
         """Return the words of rows, `[words, rows]`; None if a number is beyond its range."""
         words = np.zeros((self.words, len(next(iter(columns.values())))), np.uint64)
+        loops = compiled.loops_for(words.shape[1])
         for name, values in columns.items():
             field = self.fields.get(name)
             if field is None or not field.bits:
                 if field is None or (values != field.base).any():
                     return None
                 continue
-            beyond = values.astype(np.int64, copy=False).view(np.uint64) - field.wrapped_base
-            if int(np.bitwise_or.reduce(beyond)) >> field.bits:
+            if self._laid(values, field, words[field.word], loops) >> field.bits:
                 return None
-            beyond <<= np.uint64(field.shift)
-            words[field.word] |= beyond
         return words
+
+    @staticmethod
+    def _laid(values: NDArray[Any], field: Field, word: Words, loops: Loops) -> int:
+        """Lay a column's numbers into words; return the bits that any has beyond the base."""
+        if loops:
+            return compiled.laid(loops, values, field.base, field.shift, word)
+        beyond = values.astype(np.int64, copy=False).view(np.uint64) - field.wrapped_base
+        bits = int(np.bitwise_or.reduce(beyond))
+        beyond <<= np.uint64(field.shift)
+        word |= beyond
+        return bits
 
     def column(self, words: Words, name: str) -> NDArray[np.int64]:
         """Return a column's numbers, `[rows]`."""
         field = self.fields[name]
         if not field.bits:
             return np.broadcast_to(np.int64(field.base), words.shape[1])
+        if loops := compiled.loops_for(words.shape[1]):
+            return compiled.taken(loops, words[field.word], field.shift, field.bits, field.base)
         beyond = words[field.word] >> np.uint64(field.shift)
         if field.shift + field.bits < WORD_BITS:
             beyond &= np.uint64(2**field.bits - 1)

@@ -8,6 +8,7 @@ import numpy as np
 from relimit.data.events import EventBlock
 from relimit.data.vocabulary import KINDS, PLACE
 from relimit.features.bits import Bools, Ints
+from relimit.features.compiled import Engine
 from relimit.features.kinds import ByKind, Kind
 from relimit.features.once import once
 from relimit.features.select import Select
@@ -24,10 +25,13 @@ class BlockSeries:
     ----------
     block
         The events of whole accounts.
+    engine
+        What turns them into numbers.
     """
 
-    def __init__(self, block: EventBlock) -> None:
+    def __init__(self, block: EventBlock, engine: Engine) -> None:
         self.block = block
+        self._engine = engine
         self._series: dict[Events, Series] = {}
         self._amounts: dict[Events, Series] = {}
         self._cache: dict[Hashable, Any] = {}
@@ -40,7 +44,7 @@ class BlockSeries:
 
     @once
     def _by_kind(self) -> ByKind:
-        return ByKind(self.block.kind, self.block.amount)
+        return self._engine.by_kind(self.block.kind, self.block.amount)
 
     def series(self, events: Events) -> Series:
         """Return the block's events of a kind or selection, with their amounts in fen."""

@@ -79,6 +79,10 @@ class ByKind:
         np.equal(self._kind, PLACE[kind], out=self._flags[: self.size])
         return words_of(self._flags)
 
+    def total_of(self, kind: "Kind") -> Ints:
+        """Return `[m + 1]`: the sum of a kind's amounts before each place."""
+        return running(kind.value)
+
     @once
     def _flags(self) -> Bools:
         """Room for whether each row is of a kind, the same for all kinds."""
@@ -111,6 +115,11 @@ class Kind(Series):
     def value(self) -> Ints:
         """`[m]`: the amount of each row."""
         return self._by_kind.amount.take(self.rows, mode="wrap")
+
+    @once
+    def total(self) -> Ints:
+        """`[m + 1]`: the sum of the amounts before each place."""
+        return self._by_kind.total_of(self)
 
     @property
     def chosen(self) -> Bools:

@@ -44,6 +44,8 @@ def _outside_outages(h: History, select: Select, w: Window) -> Ints:
     count = h.count(select, w)
     if h.without(OUTAGE):
         return count
+    if len(_all_excused(h)[0]) == 0:
+        return count
     learned, left = _excuses(h, select)
     if len(learned.rows) == 0:
         return count
@@ -58,18 +60,26 @@ def _excuses(h: History, select: Select) -> tuple[Series, Series]:
 
 
 def _find_excuses(h: History, select: Select) -> tuple[Series, Series]:
-    own, learned = _excused(h, select)
+    own, learned = _all_excused(h)
+    chosen = select.chosen(h.block, own)
+    own, learned = (own[:0], learned[:0]) if chosen is None else (own[chosen], learned[chosen])
     distinct, count = np.unique(learned, return_counts=True)
     size = len(h.block.kind)
     return Series(distinct, count.astype(np.int64), size), Series(own, np.ones_like(own), size)
 
 
-def _excused(h: History, select: Select) -> tuple[Ints, Ints]:
+def _all_excused(h: History) -> tuple[Ints, Ints]:
+    """Return what `_excused` does, found once for operations of all types."""
+    found: tuple[Ints, Ints] = h.cached("excused operations", lambda: _excused(h))
+    return found
+
+
+def _excused(h: History) -> tuple[Ints, Ints]:
     """Return the rows of the operations inside an outage, and the rows where that was learned.
 
     Each is held against the last outage learned of before it and the first one after it.
     """
-    rows, outages = h.series(select).rows, h.series(OUTAGE)
+    rows, outages = h.series(OPERATION).rows, h.series(OUTAGE)
     if len(outages.rows) == 0 or len(rows) == 0:
         return rows[:0], rows[:0]
     place = outages.before(rows)

@@ -10,10 +10,10 @@ from relimit.data.events import EventBlock
 from relimit.features.arithmetic import ratio
 from relimit.features.bits import Cut, Ints
 from relimit.features.block_series import BlockSeries, Events
+from relimit.features.compiled import engine_for
 from relimit.features.ends import AnyWindow, Before, Ends, around, part_of
 from relimit.features.once import once
 from relimit.features.series import Floats, Part, Series
-from relimit.features.timeline import Timeline
 from relimit.features.usual import (
     DAYS_AGO,
     FEW,
@@ -32,13 +32,13 @@ class Windowed(BlockSeries):
     """
 
     def __init__(self, block: EventBlock, account: Ints, as_of: Ints) -> None:
-        super().__init__(block)
+        super().__init__(block, engine_for(len(block.kind), len(as_of)))
         self.account = account
         self.as_of = as_of
         self.size = len(as_of)
         self.few = self.size <= FEW
         self._cuts: dict[Ends, Cut] = {}
-        self._timeline = Timeline(block, account, as_of)
+        self._timeline = self._engine.timeline(block, account, as_of)
         self._ranked: dict[Events, Before] = {}
         self._summed: dict[Events, Before] = {}
 
@@ -71,7 +71,7 @@ class Windowed(BlockSeries):
         found = self._cuts.get(ago)
         if found is None:
             known = part_of(self._cuts, ago)
-            found = self._cuts[ago] = Cut(self._rows[ago]) if known is None else known
+            found = self._cuts[ago] = self._engine.cut(self._rows[ago]) if known is None else known
         return found
 
     @once
@@ -106,7 +106,7 @@ class Windowed(BlockSeries):
     @once
     def _heads(self) -> Cut:
         """Where the accounts begin, and 0 for those without events, whose place is -1."""
-        return Cut(np.append(self.block.starts[:-1], 0))
+        return self._engine.cut(np.append(self.block.starts[:-1], 0))
 
     @once
     def usual_ends(self) -> Ints:

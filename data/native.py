@@ -1,0 +1,205 @@
+"""Loops that numba compiled once, kept as machine code and loaded without importing numba.
+
+To import numba and to make it ready takes a second of processor time, whatever it is to run; LLVM
+alone, which loads what was kept, some hundredths. So it pays for work of a second, too.
+"""
+
+import base64
+import ctypes
+import hashlib
+import inspect
+import json
+import logging
+import os
+import re
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+import pyarrow as pa
+
+from relimit.data.atomic import write_json
+
+Loops = Mapping[str, Callable[..., None]]
+"""Compiled functions by name: they take addresses and whole numbers, and let go of the lock."""
+
+LARGE: Final = 8_192
+"""Rows from which loops are worth calling: a call costs some microseconds."""
+
+WORTH_LOADING: Final = 1_000_000
+"""Rows to come by until loops are loaded, which costs about what they save on as many."""
+
+_log = logging.getLogger(__name__)
+
+_DECLARED: Final = re.compile(r"^(?:declare [^@]*|@.*= external[^@]*)@?([\w.]*)", re.MULTILINE)
+_BUILT_IN: Final = re.compile(r"llvm\.(?!mem)")
+"""What LLVM makes instructions of. Anything else would be looked for in a library, and for want of
+it the processor sent to nowhere; `llvm.memset` is such a call in disguise."""
+
+_engines: Final[list[Any]] = []
+"""What the functions lie in, which goes once nobody has it."""
+
+
+class UncompiledError(RuntimeError):
+    """Nothing compiled can be had here, and why."""
+
+
+class Loader:
+    """Loads the loops of a module once there are enough rows for them.
+
+    Threads may share it: while one loads them, the others get none, and do without.
+
+    Parameters
+    ----------
+    module
+        See `load`.
+
+    Attributes
+    ----------
+    loops
+        Empty until they are loaded, and for good where they can't be.
+    """
+
+    def __init__(self, module: str) -> None:
+        self.loops: Loops = {}
+        self._module = module
+        self._rows_to_come = WORTH_LOADING
+        self._once = Lock()
+
+    def loops_for(self, rows: int) -> Loops:
+        """Return the loops for work on so many rows; none if they are not to be had, or too few."""
+        if rows < LARGE:
+            return {}
+        self._rows_to_come -= rows
+        if self._rows_to_come <= 0 and self._once.acquire(blocking=False):
+            self.load()
+        return self.loops
+
+    def load(self) -> None:
+        """Load the loops; say why if they can't be."""
+        try:
+            self.loops = load(self._module)
+        except UncompiledError as error:
+            _log.info("numpy goes without %s: %s", self._module, error)
+
+
+def run(loop: Callable[..., None], *given: Any) -> None:
+    """Run a loop on whole numbers and arrays, which must be contiguous."""
+    # Arrow tells an address in a fifth of the time that numpy takes.
+    loop(*(each if isinstance(each, int) else pa.py_buffer(each).address for each in given))
+
+
+def load(module: str) -> Loops:
+    """Return the compiled functions of a module; the first time on a machine, numba compiles them.
+
+    Parameters
+    ----------
+    module
+        Its `LOOPS` are functions made by `numba.cfunc`, by name, of which each parameter is an
+        int64 or a pointer. It is imported to be compiled alone, and imports nothing but numba.
+
+    Raises
+    ------
+    UncompiledError
+        numba (the extra `fast`) is not installed, fails, or its work can't be kept anywhere.
+    """
+    if find_spec("numba") is None:
+        raise UncompiledError("numba is not installed")
+    try:
+        import llvmlite.binding as llvm
+
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        return _linked(_codes(module, llvm), llvm)
+    except UncompiledError:
+        raise
+    except Exception as error:  # of numba, LLVM, or the disk: whoever asked has another way
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UncompiledError(f"numba can't compile here ({reason})") from error
+
+
+def _codes(module: str, llvm: Any) -> dict[str, Any]:
+    """Return what was kept of the functions of a module; compile and keep it if nothing was."""
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        raise UncompiledError(f"{module} is in no file")
+    source = Path(spec.origin)
+    kept = _folder(source) / f"{source.stem}.{_key(source, llvm)}.json"
+    if (found := _read(kept)) is not None:
+        return found
+    loops = import_module(module).LOOPS
+    codes = {name: _code(function, llvm) for name, function in loops.items()}
+    write_json(codes, kept)
+    return codes
+
+
+def _read(kept: Path) -> dict[str, Any] | None:
+    """Return what was kept; None if nothing was, or it is damaged, on which LLVM would crash."""
+    try:
+        found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+        whole = all(code.pop("digest") == _digest(code) for code in found.values())
+    except (OSError, ValueError, KeyError):
+        return None
+    return found if whole else None
+
+
+def _code(function: Any, llvm: Any) -> dict[str, Any]:
+    """Return what is kept of a function: its symbol, its number of arguments, its code."""
+    count, text = len(inspect.signature(function).parameters), function.inspect_llvm()
+    if foreign := [name for name in _DECLARED.findall(text) if not _BUILT_IN.match(name)]:
+        raise UncompiledError(f"{function.native_name} needs {', '.join(foreign)}")
+    code = base64.b64encode(_machine(llvm).emit_object(llvm.parse_assembly(text)))
+    kept = {"symbol": function.native_name, "arguments": count, "code": code.decode()}
+    return {**kept, "digest": _digest(kept)}
+
+
+def _digest(kept: Mapping[str, Any]) -> str:
+    told = (kept["symbol"], kept["arguments"], kept["code"])
+    return hashlib.sha256(" ".join(map(str, told)).encode()).hexdigest()
+
+
+def _key(source: Path, llvm: Any) -> str:
+    """Return what the code depends on, as a few digits."""
+    features = llvm.get_host_cpu_features().flatten()
+    told = (version("numba"), version("llvmlite"), llvm.get_host_cpu_name(), features)
+    content = source.read_bytes() + Path(__file__).read_bytes() + "\n".join(told).encode()
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _folder(source: Path) -> Path:
+    """Return the first folder that can be written of those where numba, too, keeps its work."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    asked = os.environ.get("NUMBA_CACHE_DIR")
+    for folder in (*([Path(asked)] if asked else []), source.parent / "__pycache__", Path(home)):
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        if os.access(there, os.W_OK):
+            return folder / "relimit" if folder == home else folder
+    raise UncompiledError("there is no folder to keep compiled code in")
+
+
+def _machine(llvm: Any) -> Any:
+    """Return this processor, as LLVM compiles for it."""
+    features = llvm.get_host_cpu_features().flatten()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=features, opt=3, jit=True
+    )
+
+
+def _linked(codes: dict[str, Any], llvm: Any) -> Loops:
+    """Return functions that run what was kept."""
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(llvm))
+    for kept in codes.values():
+        engine.add_object_file(llvm.ObjectFileRef.from_data(base64.b64decode(kept["code"])))
+    engine.finalize_object()
+    _engines.append(engine)
+    return {name: _function(engine, kept) for name, kept in codes.items()}
+
+
+def _function(engine: Any, kept: dict[str, Any]) -> Callable[..., None]:
+    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * kept["arguments"])
+    return kind(engine.get_function_address(kept["symbol"]))
