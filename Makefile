@@ -8,6 +8,8 @@ STAMP := $(VENV)/.installed
 DEMO_DIR ?= demo
 FOLDERS := data features models policy training serving
 export MLFLOW_DISABLE_TELEMETRY := true
+# Where it is set, every process would compile all packages anew, which takes many seconds each.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help:  ## list these commands
