@@ -5,9 +5,10 @@ They take addresses and whole numbers alone: what numba makes of them then needs
 
 from typing import Any, Final
 
-import numba
 import numpy as np
 from numba import types
+
+from relimit.data.native import compiled
 
 _INT: Final = types.int64
 _WORDS: Final = types.CPointer(types.uint64)
@@ -42,15 +43,10 @@ def unpacked(words: Any, size: Any, shift: Any, mask: Any, base: Any, values: An
         values[row] = np.int64(bits) + base
 
 
-def _compiled(function: Any, *given: Any) -> Any:
-    kind = types.void(*given)
-    return numba.cfunc(kind, error_model="numpy", forceinline=True)(function)
-
-
 LOOPS: Final = {
-    "packed_int64": _compiled(packed, _INTS, _INT, _INT, _INT, _WORDS, _WORDS),
-    "packed_int32": _compiled(packed, _SHORTS, _INT, _INT, _INT, _WORDS, _WORDS),
-    "packed_uint8": _compiled(packed, _BYTES, _INT, _INT, _INT, _WORDS, _WORDS),
-    "unpacked": _compiled(unpacked, _WORDS, _INT, _INT, _INT, _INT, _INTS),
-    "parted": _compiled(parted, _BYTES, _INT, _WORDS, _INT, _INTS, _WORDS),
+    "packed_int64": compiled(packed, _INTS, _INT, _INT, _INT, _WORDS, _WORDS),
+    "packed_int32": compiled(packed, _SHORTS, _INT, _INT, _INT, _WORDS, _WORDS),
+    "packed_uint8": compiled(packed, _BYTES, _INT, _INT, _INT, _WORDS, _WORDS),
+    "unpacked": compiled(unpacked, _WORDS, _INT, _INT, _INT, _INT, _INTS),
+    "parted": compiled(parted, _BYTES, _INT, _WORDS, _INT, _INTS, _WORDS),
 }

@@ -99,8 +99,8 @@ def load(module: str) -> Loops:
     Parameters
     ----------
     module
-        Its `LOOPS` are functions made by `numba.cfunc`, by name, of which each parameter is an
-        int64 or a pointer. It is imported to be compiled alone, and imports nothing but numba.
+        Its `LOOPS` are functions made by `compiled`, by name. It is imported to be compiled alone,
+        and imports nothing else but numba.
 
     Raises
     ------
@@ -120,6 +120,14 @@ def load(module: str) -> Loops:
     except Exception as error:  # of numba, LLVM, or the disk: whoever asked has another way
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UncompiledError(f"numba can't compile here ({reason})") from error
+
+
+def compiled(function: Callable[..., None], *parameters: Any) -> Any:
+    """Return what numba makes of a function of int64s and pointers, so that `load` can keep it."""
+    import numba
+
+    kind = numba.types.void(*parameters)
+    return numba.cfunc(kind, error_model="numpy", forceinline=True)(function)
 
 
 def _codes(module: str, llvm: Any) -> dict[str, Any]:

@@ -6,10 +6,11 @@ Whole numbers without a sign are places, which can't be counted from the end.
 
 from typing import Any, Final
 
-import numba
 import numpy as np
 from numba import types
 from numba.extending import intrinsic
+
+from relimit.data.native import compiled
 
 _INT: Final = types.int64
 _INTS: Final = types.CPointer(types.int64)
@@ -105,14 +106,10 @@ def rows_known(
             rows[end * size + place] = np.int64(row + known)
 
 
-def _compiled(function: Any, *given: Any) -> Any:
-    return numba.cfunc(types.void(*given), error_model="numpy", forceinline=True)(function)
-
-
 LOOPS: Final = {
-    "order_by_kind": _compiled(order_by_kind, _BYTES, _INT, _INT, _INTS, _INTS, _INTS),
-    "words_of_kinds": _compiled(words_of_kinds, _BYTES, _INT, _INT, _WORDS, _INT, _WORDS),
-    "totals": _compiled(totals, _INTS, _INT, _INTS, _INTS),
-    "bits_before": _compiled(bits_before, _INTS, _INT, _WORDS, _INTS),
-    "rows_known": _compiled(rows_known, _INTS, _INTS, _INTS, _INTS, _INT, _INTS, _INT, _INTS),
+    "order_by_kind": compiled(order_by_kind, _BYTES, _INT, _INT, _INTS, _INTS, _INTS),
+    "words_of_kinds": compiled(words_of_kinds, _BYTES, _INT, _INT, _WORDS, _INT, _WORDS),
+    "totals": compiled(totals, _INTS, _INT, _INTS, _INTS),
+    "bits_before": compiled(bits_before, _INTS, _INT, _WORDS, _INTS),
+    "rows_known": compiled(rows_known, _INTS, _INTS, _INTS, _INTS, _INT, _INTS, _INT, _INTS),
 }

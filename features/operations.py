@@ -42,9 +42,7 @@ def _outside_outages(h: History, select: Select, w: Window) -> Ints:
     the window is at least as long as an excuse may come late, so that none is taken back unseen.
     """
     count = h.count(select, w)
-    if h.without(OUTAGE):
-        return count
-    if len(_all_excused(h)[0]) == 0:
+    if h.without(OUTAGE) or len(_all_excused(h)[0]) == 0:
         return count
     learned, left = _excuses(h, select)
     if len(learned.rows) == 0:

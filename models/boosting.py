@@ -77,8 +77,7 @@ class BoostedHead:
         ModelError
             If the text isn't a model over these columns.
         """
-        booster = parse_booster(files[MODEL_FILE], MODEL_FILE, columns)
-        scores = TreeScores(booster, predictor, files[MODEL_FILE].decode())
+        scores = parse_trees(files[MODEL_FILE], MODEL_FILE, columns, predictor)
         return cls(columns, scores, num_threads)
 
 
@@ -269,7 +268,9 @@ def _first_tree(
     return arm_tree(columns, effect + level)
 
 
-def parse_booster(content: bytes, where: str, columns: tuple[str, ...]) -> lgb.Booster:
+def parse_trees(
+    content: bytes, where: str, columns: tuple[str, ...], predictor: Predictor
+) -> TreeScores:
     """Read trees from text whose hash the caller has checked.
 
     Raises
@@ -278,7 +279,8 @@ def parse_booster(content: bytes, where: str, columns: tuple[str, ...]) -> lgb.B
         If LightGBM refuses the text, or its columns are not these in this order.
     """
     try:
-        booster = lgb.Booster(model_str=content.decode())
+        text = content.decode()
+        booster = lgb.Booster(model_str=text)
     except (lgb.basic.LightGBMError, UnicodeDecodeError) as error:
         raise ModelError(
             f"not LightGBM text ({error})", where=where, mend="Save the model again."
@@ -290,7 +292,7 @@ def parse_booster(content: bytes, where: str, columns: tuple[str, ...]) -> lgb.B
             where=where,
             mend="Save the model again.",
         )
-    return booster
+    return TreeScores(booster, predictor, text)
 
 
 def _read_slice(

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relimit.data.errors import ModelError
 from relimit.models.base import Frame, column_names, design_matrix, weights
-from relimit.models.boosting import parse_booster
+from relimit.models.boosting import parse_trees
 from relimit.models.prediction import Predictor, TreeScores
 from relimit.models.severity import (
     LOSS_TREES_FILE,
@@ -175,14 +175,13 @@ def loss_from_json(
             return CurveSeverity(columns, level, slope, unknown, bads, settings)
         if content["kind"] != TreeSeverity.kind:
             raise ValueError(f"kind {content['kind']!r}")
-        booster = parse_booster(files[LOSS_TREES_FILE], LOSS_TREES_FILE, columns)
-        if booster.num_trees() != content["trees"]:
-            raise ValueError(f"{booster.num_trees()} trees where {content['trees']} are stated")
+        scores = parse_trees(files[LOSS_TREES_FILE], LOSS_TREES_FILE, columns, predictor)
+        if (trees := scores.booster.num_trees()) != content["trees"]:
+            raise ValueError(f"{trees} trees where {content['trees']} are stated")
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"not a loss head ({error!r})", where=where, mend="Save the model again."
         ) from error
-    scores = TreeScores(booster, predictor, files[LOSS_TREES_FILE].decode())
     return TreeSeverity(scores, bads, settings)
 
 

@@ -32,10 +32,15 @@ class Point:
     tiers: int
 
 
-def trace_frontier(policy: Policy, book: LoggedBook, budgets: Sequence[float]) -> list[Point]:
-    """Return the best tiers' figures for each budget once lived, with no group guarded."""
+def trace_frontier(
+    policy: Policy, book: LoggedBook, budgets: Sequence[float], ground: Ground
+) -> list[Point]:
+    """Return the best tiers' figures for each budget once lived, with no group guarded.
+
+    `ground` is what the tiers are chosen on, that of the policy and the book.
+    """
     total = float(book.freed.sum()) / FEN_PER_YUAN
-    ground, points = Ground.of(policy, book), []
+    points = []
     for budget in budgets:
         best = settle(policy, book, budget, guarded=False, ground=ground)
         points.append(

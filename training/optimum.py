@@ -18,6 +18,7 @@ from relimit.training.figure_ranges import Ranges, ranges_of
 from relimit.training.figures import Figures, figures_of
 from relimit.training.frontier import Point, trace_frontier
 from relimit.training.gate_costs import GateCost, gate_costs
+from relimit.training.ground import Ground
 from relimit.training.guards import FULL, guardrails_of, loss_as_logged, mean_share
 from relimit.training.lived import lived
 from relimit.training.logged_book import LoggedBook, Progress, read_logged_book
@@ -157,7 +158,8 @@ def optimise_book(
     cap = _required_room(policy, book)
     progress("choosing the tiers")
     weighed = policy.stated_value
-    best = settle(policy, book, weighed.loss_budget)
+    ground = Ground.of(policy, book)
+    best = settle(policy, book, weighed.loss_budget, ground=ground)
     progress("tracing the frontier")
     arms = _named_arms(policy, best, book)
     named = {n: figures_of(policy, worth, book.freed, arm) for n, (worth, arm) in arms.items()}
@@ -171,7 +173,7 @@ def optimise_book(
         horizon_days=book.horizon_days,
         named=named,
         ranges={n: ranges_of(policy, book, worth, arm) for n, (worth, arm) in arms.items()},
-        frontier=tuple(trace_frontier(policy, book, budgets)),
+        frontier=tuple(trace_frontier(policy, book, budgets, ground)),
         groups=tuple(_groups(best, book)),
         waits=best.waits,
         gates=tuple(gate_costs(best.policy, best.book)),
