@@ -20,7 +20,7 @@ from relimit.features import load_plugins, named_plugins
 from relimit.models import Artifact, load_model
 from relimit.models.folder import write_folder
 from relimit.policy import load_policy
-from relimit.serving.live import decide_history
+from relimit.serving.live import decide_histories
 from relimit.serving.scorer import Scorer
 
 CODE: Final = Path(__file__).with_name("decider.py")
@@ -60,7 +60,10 @@ class Decider(PythonModel):  # type: ignore[misc]
         MlflowException
             If no history could be decided; its message says why for each.
         """
-        answers = [self._answer(history) for history in model_input]
+        answers = [
+            {"error": str(answer)} if isinstance(answer, DataError) else answer
+            for answer in decide_histories(self.scorer, model_input)
+        ]
         if all("error" in answer for answer in answers):
             told = "; ".join(f"[{place}] {one['error']}" for place, one in enumerate(answers))
             refusal = f"none of {len(answers)} histories can be decided: {told}"
@@ -68,12 +71,6 @@ class Decider(PythonModel):  # type: ignore[misc]
                 refusal if answers else "no history was given", error_code=INVALID_PARAMETER_VALUE
             )
         return answers
-
-    def _answer(self, history: dict[str, Any]) -> dict[str, Any]:
-        try:
-            return decide_history(self.scorer, history)
-        except DataError as error:
-            return {"error": str(error)}
 
 
 def package_decider(model: Artifact, policy: Path | None, out: Path) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from relimit.data import DataError, Prepayments, find_prepayments
+from relimit.data import Prepayments
 from relimit.data.events import EventBlock
 from relimit.features import History, feature_matrix
 from relimit.models import RiskModel, expected_loss
@@ -28,8 +28,8 @@ from relimit.policy.cases import Standing
 from relimit.policy.facts import add_evidence, gather_standing, without_evidence
 from relimit.policy.remedies import gate_actions
 from relimit.policy.rescore import Rescore
-from relimit.serving.history import WHERE, Asked, block_of
-from relimit.serving.quarantine import undecidable
+from relimit.serving.due import Due
+from relimit.serving.history import Asked, block_of
 from relimit.serving.rescoring import Rescoring, Scored
 
 Ints = NDArray[np.int64]
@@ -94,17 +94,7 @@ class Scorer:
         DataError
             If no prepayment is due for a decision, or it can't be decided.
         """
-        last = find_prepayments(asked.block, asked.since, asked.as_of, latest=True)
-        if not len(last):
-            raise DataError(
-                "no prepayment is known in the window",
-                where=WHERE,
-                mend="Give an as_of after the prepayment became known, and a since before it",
-            )
-        (reason,) = undecidable(asked.block, last)
-        if reason is not None:
-            raise DataError(reason, where=WHERE, mend="Mend the account's events")
-        decisions = self.decide_block(asked.block, last)
+        decisions = self.decide_block(*Due.of(asked))
         row = decisions.row(0)
         if analyst:
             texts = analyst_texts(self.policy, decisions)

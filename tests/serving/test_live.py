@@ -16,10 +16,12 @@ import pytest
 from click.testing import Result
 from mlflow.exceptions import MlflowException
 
+from relimit.data import Prepayments
 from relimit.data.errors import DataError, ModelError
+from relimit.data.events import EventBlock
 from relimit.models import load_model
-from relimit.policy import load_policy
-from relimit.serving.live import decide_history
+from relimit.policy import Decisions, load_policy
+from relimit.serving.live import decide_histories, decide_history
 from relimit.serving.scorer import Scorer
 
 Run = Callable[..., Result]
@@ -137,6 +139,58 @@ def test_a_bad_history_leaves_the_others_as_they_are(
     assert [first, last] == plain(batch[:2])
     assert list(error) == ["error"]
     assert "events[0].ts is 'yesterday'" in error["error"]
+
+
+def told(answers: list[Any]) -> list[Any]:
+    """Decisions as they are, errors as their text."""
+    return [str(answer) if isinstance(answer, DataError) else answer for answer in answers]
+
+
+def test_many_histories_are_each_answered_as_if_alone(
+    scorer: Scorer, histories: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = histories[:2]
+    asked = [
+        second,
+        {**first, "account_id": "7"},
+        {**first, "events": []},
+        first,
+        {**first, "as_of": first["since"]},
+        {**second, "account_id": 7},
+        5,
+        first,
+        *histories[2:40],
+    ]
+    monkeypatch.setattr("relimit.serving.live.AT_ONCE", 9)
+    alone: list[Any] = []
+    for history in asked:
+        try:
+            alone.append(decide_history(scorer, history))
+        except DataError as error:
+            alone.append(str(error))
+    assert told(decide_histories(scorer, asked)) == alone
+    assert sum(isinstance(answer, str) for answer in alone) == 3
+    assert decide_histories(scorer, []) == []
+
+
+class Choosy(Scorer):
+    """Refuses every block that holds a sum of events."""
+
+    refused = 0
+
+    def decide_block(self, block: EventBlock, prepayments: Prepayments) -> Decisions:
+        if len(block.kind) == Choosy.refused or len(prepayments) > 1:
+            raise DataError("no", mend="Give another")
+        return super().decide_block(block, prepayments)
+
+
+def test_a_history_that_the_policy_refuses_is_refused_alone(
+    scorer: Scorer, histories: list[dict[str, Any]], batch: list[dict[str, Any]]
+) -> None:
+    Choosy.refused = len(histories[1]["events"])
+    assert len(histories[0]["events"]) != Choosy.refused != len(histories[2]["events"])
+    answers = decide_histories(Choosy(scorer.model, scorer.policy), histories[:3])
+    assert told(answers) == [plain(batch[0]), "no. Give another", plain(batch[2])]
 
 
 @pytest.mark.parametrize(
