@@ -64,13 +64,13 @@ def worth_over_nights(
     )
 
 
-def worth_of_looks(policy: Policy, book: LoggedBook, nights: Nights | None = None) -> Worth:
+def worth_of_looks(policy: Policy, book: LoggedBook, nights: Nights) -> Worth:
     """Return what every arm of each look is worth until the next, `[looks, 25]`.
 
     With the arms of tiers that only get harder, a decision's looks add up to what
     `worth_over_nights` says of it.
     """
-    return _worth_of(policy, book, Carried.every(nights or Nights.of(policy, book)))
+    return _worth_of(policy, book, Carried.every(nights))
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ def optimise_book(
         named=named,
         ranges={n: ranges_of(policy, book, worth, arm) for n, (worth, arm) in arms.items()},
         frontier=tuple(trace_frontier(policy, book, budgets, ground)),
-        groups=tuple(_groups(best, book)),
+        groups=tuple(_groups(best, book, ground)),
         waits=best.waits,
         gates=tuple(gate_costs(best.policy, best.book)),
         line_effect=None if book.lines is None else book.lines.effect,
@@ -227,9 +227,9 @@ def _required_room(policy: Policy, book: LoggedBook) -> tuple[str, ...]:
     return (cap,) if cap else ()
 
 
-def _groups(best: Settled, book: LoggedBook) -> list[Group]:
+def _groups(best: Settled, book: LoggedBook, ground: Ground) -> list[Group]:
     """Return what each group has of the settled tiers, and had of the log's own arms."""
-    guard = guardrails_of(best.policy, book, best.policy.stated_value.loss_budget)
+    guard = guardrails_of(best.policy, book, ground, best.policy.stated_value.loss_budget)
     most = dict(zip(guard.names, guard.most_loss.tolist(), strict=True))
     lost, unknown, groups = loss_as_logged(book), float("nan"), []
     for place, name in enumerate(book.groups):

@@ -76,9 +76,9 @@ def settle(
     PolicyError
         No tiers keep the limits.
     """
-    guard = guardrails_of(policy, book, budget) if guarded else None
-    limits = np.append(budget, guard.most_loss if guard else [])
     ground = ground or Ground.of(policy, book)
+    guard = guardrails_of(policy, book, ground, budget) if guarded else None
+    limits = np.append(budget, guard.most_loss if guard else [])
     if book.lines is None:
         return _settled(choose(policy, book, book, ground, guard=guard, limits=limits), ground)
     best, last, inner = None, None, limits
