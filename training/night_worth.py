@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relimit.data.vocabulary import ARMS, DELAYS_DAYS
-from relimit.policy import Policy, Worth, worth_of
+from relimit.policy import Policy, Worth
 from relimit.policy.arms import tier_of
 from relimit.policy.ladder import sums_by
-from relimit.policy.worth import ARM_SHARES, NOTHING, require_outcomes
+from relimit.policy.worth import ARM_SHARES, NOTHING, require_outcomes, returned_of
 from relimit.training.logged_book import LoggedBook
 from relimit.training.nights import NEVER, Looks, Nights, looks_of
 
@@ -121,17 +121,18 @@ class Carried:
 
 def _worth_of(policy: Policy, book: LoggedBook, carried: Carried) -> Worth:
     """Return what arms are worth from each look to the next."""
-    outcomes, rows = book.outcomes, carried.looks.row
-    freed, margin, loss = book.freed[rows], outcomes.margin[rows], outcomes.loss[rows]
-    own, rest = (
-        worth_of(policy, freed, its, margin, loss) for its in (carried.became, carried.taken_on)
+    rows, last = carried.looks.row, carried.looks.last[:, None]
+    freed, margin = book.freed[rows], book.outcomes.margin[rows]
+    require_outcomes("margin", margin, len(rows))
+
+    def gains(arm: Ints) -> tuple[Floats, Floats, Floats]:
+        return np.take_along_axis(margin, arm, axis=1), *returned_of(policy, freed, arm)
+
+    earned, restored, waited = (
+        own - np.where(last, 0.0, rest)
+        for own, rest in zip(gains(carried.became), gains(carried.taken_on), strict=True)
     )
-    last = carried.looks.last[:, None]
-    whole = {
-        part: getattr(own, part) - np.where(last, 0.0, getattr(rest, part))
-        for part in ("margin", "restored", "waited")
-    }
-    return Worth(loss=loss_of(book, carried), **whole)
+    return Worth(earned, loss_of(book, carried), restored, waited)
 
 
 def loss_of(book: LoggedBook, carried: Carried) -> Floats:
