@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from relimit.data import DataError, prepayments_from_table, read_parquet
+from relimit.data import DataError, read_parquet
 from relimit.data import by_account as module
 from relimit.data.by_account import RowsByAccount, read_by_account
 from relimit.data.prepayments import check_prepayments
@@ -151,7 +151,7 @@ def test_what_is_wrong_is_counted_in_the_whole_list(fault: str, tmp_path: Path) 
     with pytest.raises(DataError) as here:
         read(given, path)
     with pytest.raises(DataError) as whole:
-        prepayments_from_table(read_parquet(path, SCHEMA, table="prepayments"), where=str(path))
+        check_prepayments(read_parquet(path, SCHEMA, table="prepayments"), where=str(path))
     assert str(here.value) == str(whole.value)
 
 
