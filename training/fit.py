@@ -26,7 +26,7 @@ from relimit.models import (
 from relimit.models.arms import with_arms
 from relimit.training.arm_effect import ArmEffect, estimate_arm_effect
 from relimit.training.fit_rows import FitRows
-from relimit.training.growth import grow, part_of_a_bad
+from relimit.training.growth import Grown, grow, part_of_a_bad
 from relimit.training.labelled import Labelled
 from relimit.training.loss_check import LossRows, loss_metrics, loss_rows
 from relimit.training.metrics import evaluate
@@ -166,10 +166,9 @@ def fit_model(
     if budget is not None:
         tuning = _tune(estimator, rows, by_arm, budget=budget, seed=seed, progress=report)
         estimator.set_params(**tuning.parameters)
-    target = None
     if isinstance(estimator, BoostedTrees) and late is not None:
-        target = part_of_a_bad(labelled.bad, late, learn=np.r_[split.fit, split.calibrate])
-    rows = replace(rows, target=target)
+        learn = np.r_[split.fit, split.calibrate]
+        rows = replace(rows, target=part_of_a_bad(labelled.bad, late, learn=learn))
     report(f"fitting {family}")
     to_come = len(split.calibrate) + len(split.test) + SCORED_BESIDE
     grown = grow(
@@ -182,21 +181,7 @@ def fit_model(
         to_come=to_come,
     )
     report("calibrating")
-    calibrates = grown.calibrates
-    calibration = choose_calibration(
-        grown.log_odds,
-        labelled.bad[calibrates],
-        rows.weights(calibrates),
-        stretch=target is not None,
-        random_state=seed,
-    )
-    model = RiskModel.assemble(
-        estimator,
-        calibration=calibration.calibration,
-        loss=_fit_loss(rows, grown.learnt, loss, seed),
-        reference_rows=rows.take(grown.learnt, by_arm)[0],
-        arms_taken=labelled.arms[grown.learnt] if labelled.names_arms else None,
-    )
+    model, calibration = _calibrated(estimator, grown, rows, by_arm, loss=loss, seed=seed)
     report("testing")
     test = labelled.take(split.test)
     risk = logged_risk(model, X, labelled, split.test)
@@ -207,7 +192,7 @@ def fit_model(
         propensities=propensities,
         arm_effect=effect,
         cross_fitted=grown.cross_fitted,
-        part_of_bad=None if target is None else float(target[target < 1.0].max()),
+        part_of_bad=None if rows.target is None else float(rows.target[rows.target < 1.0].max()),
         calibration=calibration,
         test_risk=risk,
         views=views,
@@ -308,6 +293,34 @@ def _tune(
         arm_effect=by_arm,
     )
     return tune(estimator, wanted, budget, seed=seed, progress=progress)
+
+
+def _calibrated(
+    estimator: RiskEstimator,
+    grown: Grown,
+    rows: FitRows,
+    by_arm: Floats | None,
+    *,
+    loss: LossSettings | None,
+    seed: int,
+) -> tuple[RiskModel, CalibrationChoice]:
+    """Return a grown estimator, calibrated and with its loss head, and how it was calibrated."""
+    labelled, calibrates = rows.labelled, grown.calibrates
+    chosen = choose_calibration(
+        grown.log_odds,
+        labelled.bad[calibrates],
+        rows.weights(calibrates),
+        stretch=rows.target is not None,
+        random_state=seed,
+    )
+    model = RiskModel.assemble(
+        estimator,
+        calibration=chosen.calibration,
+        loss=_fit_loss(rows, grown.learnt, loss, seed),
+        reference_rows=rows.take(grown.learnt, by_arm)[0],
+        arms_taken=labelled.arms[grown.learnt] if labelled.names_arms else None,
+    )
+    return model, chosen
 
 
 def _fit_loss(

@@ -91,7 +91,7 @@ def grow(
     """Fit the estimator.
 
     Trees stop growing, and are calibrated, on the second slice; so it teaches them nothing. Where
-    bads are few and the slices no apart in time, this is too dear: the trees are grown on both
+    bads are few and the slices not apart in time, this is too dear: the trees are grown on both
     slices, as many as stop best where a fold of accounts is left out, and calibrated on what those
     say of their own fold (as in cross-fitting, Chernozhukov et al. 2018).
 
