@@ -90,7 +90,7 @@ def settle(
         except PolicyError:
             if (inner == limits).all():
                 break
-            inner = np.sqrt(inner * limits)
+            inner = np.sqrt(inner * limits)  # that was too strict: half of the way back
             continue
         rates = now.rates(guard)
         better = best is None or now.figures.net_yuan > best.figures.net_yuan
@@ -99,6 +99,7 @@ def settle(
         its, this = now.withheld, (now.policy.tiers, inner.tolist())
         if this == last and np.array_equal(its, withheld):
             break
+        # Tiers and what is withheld under them chase each other: steps that shrink end that.
         withheld = its if this == last else withheld + (its - withheld) / (1.0 + turn / 2.0)
         last = this
         inner = np.minimum(inner * np.sqrt(limits / np.maximum(rates, LEAST_LOSS)), limits)
