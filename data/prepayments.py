@@ -176,7 +176,7 @@ def decision_ids_of(rows: pa.Table) -> pa.Array:
 def check_prepayments(table: pa.Table, *, where: str) -> None:
     """Raise a `DataError` if an amount of a list is out of its range, or two rows are the same.
 
-    The list has the columns of `prepayments_schema` but for `decision_id`.
+    The list has the columns of `prepayments_schema`.
     """
     _check_amounts(table, where)
     _require_distinct(table, where)

@@ -19,7 +19,7 @@ from relimit.data.by_account import RowsByAccount, read_by_account
 from relimit.data.prepayments import check_prepayments
 from relimit.data.schema import TIME, prepayments_schema
 
-SCHEMA = prepayments_schema().remove(4)
+SCHEMA = prepayments_schema()
 ROWS = 2_500
 Row = dict[str, Any]
 IDS: dict[str, Callable[[int], Any]] = {
@@ -54,7 +54,7 @@ def listed(kind: str, seed: int = 1) -> list[Row]:
 
 def table_of(rows: list[Row]) -> pa.Table:
     words = bool(rows) and isinstance(rows[0]["account_id"], str)
-    schema = prepayments_schema(pa.string() if words else None).remove(4)
+    schema = prepayments_schema(pa.string() if words else None)
     times = pa.array([row["as_of"] for row in rows], pa.int64()).cast(TIME)
     columns = {name: [row[name] for row in rows] for name in schema.names}
     return pa.table({**columns, "as_of": times}, schema=schema)
