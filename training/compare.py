@@ -171,7 +171,7 @@ def _require_one_outcome(model_a: RiskModel, model_b: RiskModel) -> None:
     )
     if a != b:
         raise ModelError(
-            f"a says who falls {a}, b who falls {b}: no outcome can be held against both",
+            f"a predicts who falls {a}, b who falls {b}: no outcome can judge both",
             where=f"models {model_a.version} and {model_b.version}",
             mend="Train one of them again with the other's --horizon and --dpd",
         )

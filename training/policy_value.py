@@ -275,8 +275,7 @@ def _require_its_outcome(model: RiskModel, assumed: Assumptions) -> None:
     )
     if its != logs:
         raise ModelError(
-            f"it says who falls {its}, the log's outcomes are of {logs}: its policy can't be held "
-            "against them",
+            f"it predicts who falls {its}, but the log's outcomes say who fell {logs}",
             where=f"model {model.version}",
             mend="Read the log with the model's horizon_days and days_past_due in Assumptions",
         )
