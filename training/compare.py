@@ -14,8 +14,8 @@ from relimit.models import RiskModel
 from relimit.policy import Policy
 from relimit.training.discrimination import Interval
 from relimit.training.evidence import weigh_evidence
-from relimit.training.fit import logged_risk
 from relimit.training.labelled import Labelled, read_labelled
+from relimit.training.logged_risk import logged_risk
 from relimit.training.metrics import evaluate, reliability
 from relimit.training.money import Money, Scored, most_moved, weigh_money
 from relimit.training.splits import unseen_rows

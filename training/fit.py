@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relimit.data.errors import ModelError
-from relimit.data.vocabulary import BAD_HORIZON_DAYS, FULL_ARM
+from relimit.data.vocabulary import BAD_HORIZON_DAYS
 from relimit.features import catalogue
 from relimit.models import (
     BoostedTrees,
@@ -23,11 +23,11 @@ from relimit.models import (
     family_named,
     fit_loss,
 )
-from relimit.models.arms import with_arms
 from relimit.training.arm_effect import ArmEffect, estimate_arm_effect
 from relimit.training.fit_rows import FitRows
 from relimit.training.growth import Grown, grow, part_of_a_bad
 from relimit.training.labelled import Labelled
+from relimit.training.logged_risk import logged_risk
 from relimit.training.loss_check import LossRows, loss_metrics, loss_rows
 from relimit.training.metrics import evaluate
 from relimit.training.propensity import Propensities, weigh_decisions
@@ -45,8 +45,6 @@ from relimit.training.views import NAIVE, SMALL_SLICE, three_views
 
 SCORED_BESIDE: Final = 100_000
 """Rows that the reference and a report score beside the slices."""
-SCORED_ROWS: Final = 16_384
-"""Rows that are given their arms, and scored, at a time."""
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -204,24 +202,6 @@ def fit_model(
         tuning=tuning,
         cautions=arm_cautions(model, X[_some(split.test)]) if labelled.names_arms else (),
     )
-
-
-def logged_risk(
-    model: RiskModel, X: Floats, labelled: Labelled, rows: NDArray[np.int64] | None = None
-) -> Floats:
-    """Return the calibrated risk at the arm that each row took, `[n]`, or of some `rows`, `[m]`.
-
-    It is what an outcome can be held against. A row without an arm counts as restored in full; a
-    model without arms gives its only risk.
-    """
-    taken = np.where(np.isnan(labelled.arms), FULL_ARM, labelled.arms)
-    rows = np.arange(len(X)) if rows is None else rows
-    log_odds = np.empty(len(rows))
-    for start in range(0, len(rows), SCORED_ROWS):
-        some = rows[start : start + SCORED_ROWS]
-        matrix = with_arms(X, taken, some) if model.has_arms else X[some]
-        log_odds[start : start + SCORED_ROWS] = model.head.log_odds(matrix)
-    return np.asarray(model.calibration.apply(log_odds), dtype=np.float64)
 
 
 def _some(rows: NDArray[np.int64]) -> NDArray[np.int64]:
