@@ -46,7 +46,7 @@ def worth_over_nights(
     nights, size = nights or Nights.of(policy, book), len(book)
     first = np.broadcast_to(first, (size, first.shape[-1]))
     arm = np.take_along_axis(nights.opened, first, axis=1)
-    worth = _worth_of(policy, book, Carried.of(nights, nights.first, arm))
+    worth = worth_of_looks(policy, book, Carried.of(nights, nights.first, arm))
     later = nights.later
     if not len(later.row):
         return worth
@@ -54,7 +54,7 @@ def worth_over_nights(
     its_share, its_night = np.divmod(_tier_arms(policy, later)[:, None], len(DELAYS_DAYS))
     better = np.maximum(share, its_share) * len(DELAYS_DAYS) + np.minimum(night, its_night)
     arm = np.take_along_axis(nights.opened[later.row], better, axis=1)
-    more = _worth_of(policy, book, Carried.of(nights, later, arm))
+    more = worth_of_looks(policy, book, Carried.of(nights, later, arm))
     return Worth(
         **{
             part.name: getattr(worth, part.name)
@@ -62,15 +62,6 @@ def worth_over_nights(
             for part in fields(Worth)
         }
     )
-
-
-def worth_of_looks(policy: Policy, book: LoggedBook, nights: Nights) -> Worth:
-    """Return what every arm of each look is worth until the next, `[looks, 25]`.
-
-    With the arms of tiers that only get harder, a decision's looks add up to what
-    `worth_over_nights` says of it.
-    """
-    return _worth_of(policy, book, Carried.every(nights))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +110,12 @@ class Carried:
         return cls.of(nights, nights.looks, nights.opened[nights.looks.row])
 
 
-def _worth_of(policy: Policy, book: LoggedBook, carried: Carried) -> Worth:
-    """Return what arms are worth from each look to the next."""
+def worth_of_looks(policy: Policy, book: LoggedBook, carried: Carried) -> Worth:
+    """Return what arms are worth from each look to the next, `[looks, k]`.
+
+    With the arms of tiers that only get harder, a decision's looks add up to what
+    `worth_over_nights` says of it.
+    """
     rows, last = carried.looks.row, carried.looks.last[:, None]
     freed, margin = book.freed[rows], book.outcomes.margin[rows]
     require_outcomes("margin", margin, len(rows))
