@@ -13,7 +13,6 @@ from relimit.data.prepayments import (
     Prepayments,
     decision_id,
     find_prepayments,
-    prepayments_from_table,
 )
 from relimit.data.schema import (
     accounts_schema,
@@ -46,7 +45,6 @@ __all__ = [
     "observations_schema",
     "observe",
     "parquet_writer",
-    "prepayments_from_table",
     "read_parquet",
     "realised",
     "snapshots_schema",

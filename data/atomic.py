@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from relimit.data.errors import DataError
+from relimit.data.errors import unless_refused
 
 
 @contextmanager
@@ -36,21 +36,19 @@ def staged(path: Path) -> Iterator[Path]:
     """
     made = _absent(path.parent)
     staging = path.with_name(f"_{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        make_folder(path.parent)
-        yield staging
-        sync(staging)
-        staging.replace(path)
-        sync(path.parent)
-    except BaseException as error:
-        with suppress(OSError):
-            staging.unlink(missing_ok=True)
-        _remove_empty(made)
-        if isinstance(error, OSError):
-            reason = error.strerror or str(error)
-            mend = "Make room, or choose a folder that can be written"
-            raise DataError(f"can't be written: {reason}", where=str(path), mend=mend) from error
-        raise
+    mend = "Make room, or choose a folder that can be written"
+    with unless_refused("can't be written", where=str(path), mend=mend):
+        try:
+            make_folder(path.parent)
+            yield staging
+            sync(staging)
+            staging.replace(path)
+            sync(path.parent)
+        except BaseException:
+            with suppress(OSError):
+                staging.unlink(missing_ok=True)
+            _remove_empty(made)
+            raise
 
 
 def write_json(payload: Mapping[str, object], path: Path) -> None:

@@ -71,8 +71,10 @@ class PolicyError(RelimitError):
 
 
 @contextmanager
-def unless_refused(what: str, *, where: str, mend: str) -> Iterator[None]:
-    """Raise a DataError with the system's reason behind `what` where it refuses to write.
+def unless_refused(
+    what: str, *, where: str, mend: str, error: type[RelimitError] = DataError
+) -> Iterator[None]:
+    """Raise an `error` with the system's reason behind `what` where it refuses to read or write.
 
     Examples
     --------
@@ -83,6 +85,6 @@ def unless_refused(what: str, *, where: str, mend: str) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(f"{what}: {reason}", where=where, mend=mend) from error
+    except OSError as refusal:
+        reason = refusal.strerror or str(refusal)
+        raise error(f"{what}: {reason}", where=where, mend=mend) from refusal

@@ -141,18 +141,18 @@ def _codes(module: str, llvm: Any) -> dict[str, Any]:
         return found
     loops = import_module(module).LOOPS
     codes = {name: _code(function, llvm) for name, function in loops.items()}
-    write_json(codes, kept)
+    write_json({"functions": codes, "digest": _digest(codes)}, kept)
     return codes
 
 
 def _read(kept: Path) -> dict[str, Any] | None:
     """Return what was kept; None if nothing was, or it is damaged, on which LLVM would crash."""
     try:
-        found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
-        whole = all(code.pop("digest") == _digest(code) for code in found.values())
-    except (OSError, ValueError, KeyError):
+        found = json.loads(kept.read_text(encoding="utf-8"))
+        codes: dict[str, Any] = found["functions"]
+        return codes if found["digest"] == _digest(codes) else None
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return found if whole else None
 
 
 def _code(function: Any, llvm: Any) -> dict[str, Any]:
@@ -161,13 +161,11 @@ def _code(function: Any, llvm: Any) -> dict[str, Any]:
     if foreign := [name for name in _DECLARED.findall(text) if not _BUILT_IN.match(name)]:
         raise UncompiledError(f"{function.native_name} needs {', '.join(foreign)}")
     code = base64.b64encode(_machine(llvm).emit_object(llvm.parse_assembly(text)))
-    kept = {"symbol": function.native_name, "arguments": count, "code": code.decode()}
-    return {**kept, "digest": _digest(kept)}
+    return {"symbol": function.native_name, "arguments": count, "code": code.decode()}
 
 
-def _digest(kept: Mapping[str, Any]) -> str:
-    told = (kept["symbol"], kept["arguments"], kept["code"])
-    return hashlib.sha256(" ".join(map(str, told)).encode()).hexdigest()
+def _digest(codes: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(codes).encode()).hexdigest()
 
 
 def _key(source: Path, llvm: Any) -> str:

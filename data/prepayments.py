@@ -11,13 +11,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from relimit.data.accounts import account_places
-from relimit.data.contract import check_columns, id_type, with_id_type
 from relimit.data.errors import DataError
 from relimit.data.events import EventBlock
 from relimit.data.ledger import freed_limit
-from relimit.data.schema import prepayments_schema
 from relimit.data.segments import first_after
-from relimit.data.tables import conform
 from relimit.data.vocabulary import KINDS, ONE_DECISION_HOURS, PREPAYMENT
 
 ONE_DECISION: Final = ONE_DECISION_HOURS * 3_600_000_000
@@ -170,47 +167,6 @@ def decision_ids(
     return [decision_id(account_id, time, amount) for account_id, time, amount in rows]
 
 
-def prepayments_from_table(table: pa.Table, *, where: str = "prepayments") -> pa.Table:
-    """Check a user's own list of prepayments and name its decisions.
-
-    Parameters
-    ----------
-    table
-        `account_id`, `as_of`, `prepaid` (fen, positive) and, optionally, `freed` (fen, from 0 to
-        `prepaid`; null where `freed_limit` is to say it). Each row is one decision.
-    where
-        The file's name for messages.
-
-    Returns
-    -------
-    pa.Table
-        The columns of `prepayments_schema`, in the order of the rows given.
-
-    Raises
-    ------
-    DataError
-        A column is missing, has a type that can't be cast losslessly or holds nulls; an amount is
-        out of its range; or two rows have the same account, time and amount.
-
-    Examples
-    --------
-    >>> from datetime import UTC, datetime
-    >>> noon = datetime(2025, 1, 1, 12, tzinfo=UTC)
-    >>> own = pa.table({"account_id": ["a", "b"], "as_of": [noon, noon], "prepaid": [500, 900]})
-    >>> prepayments_from_table(own)["freed"].to_pylist()
-    [None, None]
-    """
-    given = prepayments_schema()
-    given = given.remove(given.get_field_index("decision_id"))
-    check_columns(table.schema, given, table="prepayments", where=where, rows=table.num_rows)
-    given = with_id_type(given, id_type(table.schema.field("account_id").type))
-    checked = conform(table, given, where=where)
-    check_prepayments(checked, where=where)
-    return checked.append_column(
-        prepayments_schema().field("decision_id"), decision_ids_of(checked)
-    )
-
-
 def decision_ids_of(rows: pa.Table) -> pa.Array:
     """Return the names of the decisions that rows of a checked list of prepayments are."""
     as_of, prepaid = rows["as_of"].cast(pa.int64()).to_numpy(), rows["prepaid"].to_numpy()
@@ -220,7 +176,7 @@ def decision_ids_of(rows: pa.Table) -> pa.Array:
 def check_prepayments(table: pa.Table, *, where: str) -> None:
     """Raise a `DataError` if an amount of a list is out of its range, or two rows are the same.
 
-    The list has the columns of `prepayments_schema` but for `decision_id`.
+    The list has the columns of `prepayments_schema`.
     """
     _check_amounts(table, where)
     _require_distinct(table, where)

@@ -43,7 +43,6 @@ def prepayments_schema(account_id: pa.DataType | None = None) -> pa.Schema:
             pa.field("as_of", TIME, nullable=False),
             pa.field("prepaid", pa.int64(), nullable=False),
             pa.field("freed", pa.int64()),
-            pa.field("decision_id", pa.string(), nullable=False),
         ]
     )
 

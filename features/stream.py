@@ -132,9 +132,19 @@ def compute_features(
     names: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Floats:
-    """Return the features at each snapshot, `[snapshots, features]`, in the order of the snapshots.
+    """Return the features at each snapshot, in the order of the snapshots.
 
-    The parameters are those of `iter_features`.
+    The parameters are those of `iter_features`; where the matrix is too large for memory, use that.
+
+    Returns
+    -------
+    Floats
+        `[snapshots, features]` float64; NaN is null.
+
+    Raises
+    ------
+    DataError
+        The events or the snapshots break the contract, or a name is unknown.
     """
     return iter_features(
         events, snapshots, workers=workers, names=names, progress=progress

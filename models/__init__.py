@@ -14,11 +14,13 @@ from relimit.models.boosting import BoostedHead, BoostedTrees
 from relimit.models.calibration import (
     Beta,
     Calibration,
-    CalibrationChoice,
     Isotonic,
     Level,
     NoCalibration,
     Platt,
+)
+from relimit.models.calibration_choice import (
+    CalibrationChoice,
     choose_calibration,
     fit_beta,
     fit_isotonic,

@@ -111,7 +111,13 @@ def load_model(
     num_threads: int = 1,
     predictor: Predictor = "auto",
 ) -> RiskModel:
-    """Read a saved model, trusting nothing: see `Artifact.read` and `Artifact.load`."""
+    """Read a saved model, trusting nothing: see `Artifact.read` and `Artifact.load`.
+
+    Raises
+    ------
+    ModelError
+        A file is absent, damaged or exchanged, or the model needs features that aren't installed.
+    """
     artifact = Artifact.read(Path(folder), digest)
     return artifact.load(installed=installed, num_threads=num_threads, predictor=predictor)
 

@@ -151,7 +151,7 @@ def require_optbinning() -> Any:
     except ImportError as error:
         raise ModelError(
             "a scorecard is trained with optbinning, which is not installed",
-            mend="Install the extra: pip install 'relimit[scorecard]'. To score needs none.",
+            mend="Install the extra: pip install 'relimit[scorecard]'. Scoring doesn't need it.",
         ) from error
     return OptimalBinning
 

@@ -259,7 +259,8 @@ def _first_tree(
     """Return the arms' tree, its level such that the rows start about at their bad rate."""
     if columns[-2:] != ARM_COLUMNS:
         raise ModelError(
-            "an effect of the arm, and no arm", mend=f"Give the columns {', '.join(ARM_COLUMNS)}"
+            "an effect of the arm is given, but no arm",
+            mend=f"Give the columns {', '.join(ARM_COLUMNS)}",
         )
     bads, goods = float(weight @ target), float(weight @ (1.0 - target))
     taken = np.asarray(arm_tree(columns, effect).predict(matrix, raw_score=True, num_threads=1))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from relimit.data.atomic import make_folder, sync
-from relimit.data.errors import ModelError
+from relimit.data.errors import ModelError, unless_refused
 
 MOST_BYTES = 1 << 30
 
@@ -31,28 +31,23 @@ def write_folder(files: Mapping[str, bytes], folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ModelError("is not empty", where=str(folder), mend="Choose another folder.")
     staging = folder.with_name(f"_{folder.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        make_folder(folder.parent)
-        staging.mkdir()
-        for name, content in files.items():
-            with (staging / name).open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        sync(staging)
-        staging.replace(folder)
-        sync(folder.parent)
-    except BaseException as error:
-        with suppress(OSError):
-            shutil.rmtree(staging)
-        if isinstance(error, OSError):
-            reason = error.strerror or str(error)
-            raise ModelError(
-                f"can't be written: {reason}",
-                where=str(folder),
-                mend="Make room, or choose another folder.",
-            ) from error
-        raise
+    mend = "Make room, or choose another folder."
+    with unless_refused("can't be written", where=str(folder), mend=mend, error=ModelError):
+        try:
+            make_folder(folder.parent)
+            staging.mkdir()
+            for name, content in files.items():
+                with (staging / name).open("xb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+            sync(staging)
+            staging.replace(folder)
+            sync(folder.parent)
+        except BaseException:
+            with suppress(OSError):
+                shutil.rmtree(staging)
+            raise
 
 
 def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
@@ -66,13 +61,12 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
     if path.is_symlink() or not path.is_file():
         what = "is a link" if path.is_symlink() else "is absent or not a file"
         raise ModelError(what, where=str(path), mend="Give the folder of a saved model, whole.")
-    try:
-        with path.open("rb") as file:
-            content = file.read(most + 1)
-    except OSError as error:
-        raise ModelError(
-            f"can't be read: {error.strerror}", where=str(path), mend="Make it readable."
-        ) from error
+    where, mend = str(path), "Make it readable."
+    with (
+        unless_refused("can't be read", where=where, mend=mend, error=ModelError),
+        path.open("rb") as file,
+    ):
+        content = file.read(most + 1)
     if len(content) > most:
         raise ModelError(
             f"holds more than {most} bytes", where=str(path), mend="Fetch or save the model again."

@@ -140,14 +140,11 @@ class Scorecard(RiskEstimator):
         design = np.empty(matrix.shape)
         for i, name in enumerate(columns):
             design[:, i] = evidence[name][bins[name].index(matrix[:, i])]
-        least = {
-            name: max(
-                self.min_information_value,
-                chance_information(bins[name], directions[i], _distinct(matrix[:, i])),
-            )
+        chance = {
+            name: chance_information(bins[name], directions[i], _distinct(matrix[:, i]))
             for i, name in enumerate(columns)
         }
-        chosen = self._select(columns, design, weight, least)
+        chosen = self._select(columns, design, weight, chance)
         chosen, coefficients, intercept = self._regress(columns, chosen, design, bad, weight)
         shapes = {
             columns[i]: Characteristic(
@@ -243,7 +240,7 @@ class Scorecard(RiskEstimator):
         columns: tuple[str, ...],
         design: NDArray[np.float64],
         weight: NDArray[np.float64],
-        least: Mapping[str, float],
+        chance: Mapping[str, float],
     ) -> list[int]:
         correlation = _correlations(design, weight)
         varies = np.ptp(design, axis=0) > 0
@@ -254,7 +251,8 @@ class Scorecard(RiskEstimator):
             if columns[i] in ARM_COLUMNS:
                 continue
             twins = [columns[j] for j in chosen if correlation[i, j] >= self.max_correlation]
-            if not varies[i] or value[columns[i]] < least[columns[i]]:
+            least = max(self.min_information_value, chance[columns[i]])
+            if not varies[i] or value[columns[i]] < least:
                 self.dropped_[columns[i]] = f"information value {value[columns[i]]:.4f}"
             elif twins:
                 self.dropped_[columns[i]] = f"moves with {twins[0]}"

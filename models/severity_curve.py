@@ -38,6 +38,10 @@ class CurveSeverity:
         Names of the columns that it is given, `LIMIT` among them.
     unknown
         The severity where no limit above 0 is known.
+    bads
+        How many it was fitted on.
+    settings
+        What was assumed in the fit.
 
     Raises
     ------

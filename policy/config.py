@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from relimit.data.errors import PolicyError
+from relimit.data.errors import PolicyError, unless_refused
 from relimit.features.registry import catalogue
 from relimit.policy.reading import read_section, reject_unknown
 from relimit.policy.settings import (
@@ -118,14 +118,11 @@ def load_policy(path: Path | None = None) -> Policy:
         The file can't be read, or a setting is missing, unknown, out of range, or against the
         promise that more risk never restores more or sooner.
     """
-    where = str(path or DEFAULT)
+    where, mend = str(path or DEFAULT), "Give a file that you may read"
     try:
-        text = (path or files(PACKAGE).joinpath(DEFAULT)).read_text("utf-8-sig")
+        with unless_refused("can't be read", where=where, mend=mend, error=PolicyError):
+            text = (path or files(PACKAGE).joinpath(DEFAULT)).read_text("utf-8-sig")
         table = tomllib.loads(text, parse_float=Decimal)
-    except OSError as error:
-        raise PolicyError(
-            f"can't be read ({error.strerror})", where=where, mend="Give a file that you may read"
-        ) from error
     except ValueError as error:
         raise PolicyError(
             f"is not TOML in UTF-8 ({error})",

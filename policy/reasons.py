@@ -87,29 +87,39 @@ def _pull(policy: Policy, cases: Cases, rows: Ints) -> Pull:
 
 def _true_reasons(policy: Policy, situation: Situation, now: Outcome, pull: Pull) -> Bools:
     """Return `[n, reasons]`: the reasons that ablation bears out."""
-    true = np.zeros((len(situation), len(REASONS)), bool)
-    more = true.copy()  # those without which more would return, and not only sooner
-    there = _there(situation, pull)
-    asked = {place: there[:, place].nonzero()[0] for place in np.flatnonzero(there.any(axis=0))}
-    undone = [_some(without(situation, REASONS[p], pull), rows) for p, rows in asked.items()]
-    alone = _outcomes_of(policy, undone)
-    for (place, rows), then in zip(asked.items(), alone, strict=True):
-        before = _some(now, rows)
-        true[rows, place], more[rows, place] = then.better_than(before), then.amount > before.amount
+    true, more = _true_alone(policy, situation, now, pull)
     silent = np.asarray(~true.any(axis=1))
     joint = np.flatnonzero(silent | ((now.amount < situation.freed) & ~more.any(axis=1)))
     if len(joint):
         better, more[joint] = _jointly_true(policy, situation.take(joint), pull)
         true[joint] |= np.where(silent[joint, np.newaxis], better, more[joint])
-    fault = REASONS.index(SYSTEM_FAULT)
     if np.count_nonzero(situation.fault_days):
         # One that ties with clearing changes nothing alone, and is the reason all the same.
         dated = dated_by_fault(policy, situation, now)
-        true[:, fault] = dated | (true[:, fault] & ~true[:, fault + 1 :].any(axis=1))
-        true[dated, fault + 1 :] &= more[dated, fault + 1 :]
+        fault, others = REASONS.index(SYSTEM_FAULT), slice(REASONS.index(SYSTEM_FAULT) + 1, None)
+        true[:, fault] = dated | (true[:, fault] & ~true[:, others].any(axis=1))
+        true[dated, others] &= more[dated, others]
     causes = [REASONS.index(cause) for cause in CAUSES]
     true[:, REASONS.index(ASSESSMENT)] &= ~true[:, causes].any(axis=1)
     return true
+
+
+def _true_alone(
+    policy: Policy, situation: Situation, now: Outcome, pull: Pull
+) -> tuple[Bools, Bools]:
+    """Return `[n, reasons]` twice: those without which more would return, or the same sooner.
+
+    And of these, those without which more would.
+    """
+    true = np.zeros((len(situation), len(REASONS)), bool)
+    more = true.copy()
+    there = _there(situation, pull)
+    asked = {place: there[:, place].nonzero()[0] for place in np.flatnonzero(there.any(axis=0))}
+    undone = [_some(without(situation, REASONS[p], pull), rows) for p, rows in asked.items()]
+    for (place, rows), then in zip(asked.items(), _outcomes_of(policy, undone), strict=True):
+        before = _some(now, rows)
+        true[rows, place], more[rows, place] = then.better_than(before), then.amount > before.amount
+    return true, more
 
 
 def _jointly_true(policy: Policy, situation: Situation, pull: Pull) -> tuple[Bools, Bools]:

@@ -118,7 +118,7 @@ class Logged:
         """
         if target.shape != (len(self), len(ARMS)):
             what = f"the target is {target.shape}, expected {(len(self), len(ARMS))}"
-            raise DataError(what, where="target policy", mend="Give a row a decision")
+            raise DataError(what, where="target policy", mend="Give one row for each decision")
         wrong = (target < 0.0).any(axis=1) | (np.abs(target.sum(axis=1) - 1.0) > 1e-9)
         _reject(np.asarray(wrong), "rows of the target policy are no distribution")
         taken: Floats = target[np.arange(len(self)), self.arm]

@@ -82,15 +82,15 @@ def worth_of(policy: Policy, freed: Ints, arm: Ints, margin: Floats, loss: Float
     """
     require_outcomes("margin", margin, len(freed))
     require_outcomes("loss", loss, len(freed))
-    amount = freed[:, None].astype(float)
-    share = ARM_SHARES[arm]
+    earned, lost = (np.take_along_axis(of, arm, axis=1) for of in (margin, loss))
+    return Worth(earned, lost, *returned_of(policy, freed, arm))
+
+
+def returned_of(policy: Policy, freed: Ints, arm: Ints) -> tuple[Floats, Floats]:
+    """Return `restored` and `waited` of `[n, k]` arms, see `Worth`."""
+    amount, share = freed[:, None].astype(float), ARM_SHARES[arm]
     days = share * ARM_DAYS[arm] + (1.0 - share) * policy.service.review_days
-    return Worth(
-        margin=np.take_along_axis(margin, arm, axis=1),
-        loss=np.take_along_axis(loss, arm, axis=1),
-        restored=amount * share,
-        waited=amount * days,
-    )
+    return amount * share, amount * days
 
 
 def require_outcomes(name: str, values: Floats, rows: int) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from relimit.data import Book, read_parquet
-from relimit.data.errors import DataError
+from relimit.data.errors import DataError, unless_refused
 from relimit.data.files import open_parquet, validate_schema
 from relimit.data.observe import observe
 from relimit.data.schema import (
@@ -65,14 +65,10 @@ def read_special_codes(path: Path) -> dict[str, list[float]]:
     """
     mend = 'Give {"feature": [-99, -98]}'
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        with unless_refused("can't be read", where=str(path), mend="Give a file that you may read"):
+            text = path.read_text(encoding="utf-8")
+        found = json.loads(text)
         codes = {str(name): [float(code) for code in listed] for name, listed in found.items()}
-    except OSError as error:
-        raise DataError(
-            f"can't be read: {error.strerror}",
-            where=str(path),
-            mend="Give a file that you may read",
-        ) from error
     except (ValueError, TypeError, AttributeError) as error:
         raise DataError(f"no special codes ({error})", where=str(path), mend=mend) from error
     if not all(math.isfinite(code) for listed in codes.values() for code in listed):

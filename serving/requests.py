@@ -155,8 +155,8 @@ class NamedPrepayments:
     path
         The file it came from.
     rows
-        The columns of `prepayments_schema` but for `decision_id`, by account and time; a null
-        `freed` is worked out from the events.
+        The columns of `prepayments_schema`, by account and time; a null `freed` is worked out from
+        the events.
     told
         The file's fingerprint.
     """
@@ -174,9 +174,8 @@ class NamedPrepayments:
         DataError
             If the file can't be read, breaks the contract, or changes meanwhile.
         """
-        given = prepayments_schema().remove(4)
-        check = partial(check_prepayments, where=str(path))
-        return cls(path, *read_told(path, given, "prepayments", order=("as_of",), check=check))
+        check, schema = partial(check_prepayments, where=str(path)), prepayments_schema()
+        return cls(path, *read_told(path, schema, "prepayments", order=("as_of",), check=check))
 
     @property
     def accounts(self) -> Ids:

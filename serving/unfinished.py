@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from relimit.data import write_json, write_parquet
 from relimit.data.atomic import move
-from relimit.data.errors import DataError
+from relimit.data.errors import DataError, unless_refused
 from relimit.serving.blocks import Answers
 from relimit.serving.lock import LOCK
 from relimit.serving.lots import Lot
@@ -200,15 +200,14 @@ class Unfinished:
             of the same inputs ends this one.
         """
         write_json(manifest, self.folder / MANIFEST)
-        try:
-            for name in MOVED:
-                move(self.folder / name, self.out / name)
-        except OSError as error:
-            self._take_all_back()
-            reason = error.strerror or str(error)
-            mend = "Mend the disk and run this again: what is decided is kept"
-            what = f"can't be written: {reason}"
-            raise DataError(what, where=str(self.out), mend=mend) from error
+        mend = "Mend the disk and run this again: what is decided is kept"
+        with unless_refused("can't be written", where=str(self.out), mend=mend):
+            try:
+                for name in MOVED:
+                    move(self.folder / name, self.out / name)
+            except OSError:
+                self._take_all_back()
+                raise
         self.clear()
 
     def _take_all_back(self) -> None:

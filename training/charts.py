@@ -2,11 +2,9 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
@@ -14,36 +12,47 @@ from relimit.training.discrimination import Floats
 from relimit.training.expected import Expected
 from relimit.training.gains import Gain
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 DOTS_PER_INCH: Final = 80
 GREY: Final = "#8c959f"
 BESIDE: Final = 0.15
 """How far apart the views of one group stand, in groups."""
 
 
+def new_figure(width: float, height: float, **settings: Any) -> "Figure":
+    """Return an empty figure, in inches, with matplotlib's own settings.
+
+    pyplot doesn't know it: nothing is to be closed and no screen is needed.
+    """
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), **settings)
+
+
 def blank(
     width: float, height: float, *, left: float = 0.8, bottom: float = 0.7, top: float = 0.3
-) -> Figure:
+) -> "Figure":
     """Return an empty figure, in inches, with room for labels at its sides.
 
-    The room is stated because matplotlib's search for it draws everything a second time. pyplot
-    doesn't know the figure: nothing is to be closed and no screen is needed.
+    The room is stated because matplotlib's search for it draws everything a second time.
     """
-    figure = Figure(figsize=(width, height))
-    FigureCanvasAgg(figure)
+    figure = new_figure(width, height)
     figure.subplots_adjust(
         left=left / width, right=1.0 - 0.2 / width, bottom=bottom / height, top=1.0 - top / height
     )
     return figure
 
 
-def png(figure: Figure) -> bytes:
+def png(figure: "Figure") -> bytes:
     """Return a figure as PNG; the same figure gives the same bytes."""
     held = io.BytesIO()
     figure.savefig(held, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return held.getvalue()
 
 
-def draw_calibration(views: Mapping[str, tuple[Floats, Floats, Floats]]) -> Figure:
+def draw_calibration(views: Mapping[str, tuple[Floats, Floats, Floats]]) -> "Figure":
     """Draw mean risk against bad rate for each view's `(mean risk, bad rate, share)`."""
     figure = blank(5.5, 4.2)
     axes = figure.add_subplot(xlabel="mean risk", ylabel="bad rate")
@@ -56,7 +65,7 @@ def draw_calibration(views: Mapping[str, tuple[Floats, Floats, Floats]]) -> Figu
     return figure
 
 
-def draw_expected(views: Mapping[str, Sequence[Expected]]) -> Figure:
+def draw_expected(views: Mapping[str, Sequence[Expected]]) -> "Figure":
     """Draw each view's observed over expected bads by group, with limits."""
     figure = blank(7.5, 3.8, bottom=1.1)
     axes = figure.add_subplot(ylabel="observed / expected")
@@ -72,7 +81,7 @@ def draw_expected(views: Mapping[str, Sequence[Expected]]) -> Figure:
     return figure
 
 
-def draw_gains(views: Mapping[str, Sequence[Gain]]) -> Figure:
+def draw_gains(views: Mapping[str, Sequence[Gain]]) -> "Figure":
     """Draw for each view the share of bads, and of the loss, that the riskiest rows hold."""
     figure = blank(5.5, 4.2)
     axes = figure.add_subplot(xlabel="share of rows, the riskiest first", ylabel="share captured")
@@ -88,7 +97,7 @@ def draw_gains(views: Mapping[str, Sequence[Gain]]) -> Figure:
     return figure
 
 
-def draw_summary(names: Sequence[str], X: Floats, contributions: Floats) -> Figure:
+def draw_summary(names: Sequence[str], X: Floats, contributions: Floats) -> "Figure":
     """Draw each feature's contributions, a dot a row, coloured by the rank of its value."""
     figure = blank(8.5, 0.36 * len(names) + 1.2, left=3.0)
     axes = figure.add_subplot(xlabel="contribution to the log-odds of bad")
@@ -104,7 +113,7 @@ def draw_summary(names: Sequence[str], X: Floats, contributions: Floats) -> Figu
     return figure
 
 
-def draw_dependence(names: Sequence[str], X: Floats, contributions: Floats) -> Figure:
+def draw_dependence(names: Sequence[str], X: Floats, contributions: Floats) -> "Figure":
     """Draw each feature's contribution against its value, three to a row."""
     lines = -(-len(names) // 3)
     figure = blank(9.0, 2.6 * lines, bottom=0.4, top=0.4)

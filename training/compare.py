@@ -14,8 +14,8 @@ from relimit.models import RiskModel
 from relimit.policy import Policy
 from relimit.training.discrimination import Interval
 from relimit.training.evidence import weigh_evidence
-from relimit.training.fit import logged_risk
 from relimit.training.labelled import Labelled, read_labelled
+from relimit.training.logged_risk import logged_risk
 from relimit.training.metrics import evaluate, reliability
 from relimit.training.money import Money, Scored, most_moved, weigh_money
 from relimit.training.splits import unseen_rows
@@ -171,7 +171,7 @@ def _require_one_outcome(model_a: RiskModel, model_b: RiskModel) -> None:
     )
     if a != b:
         raise ModelError(
-            f"a says who falls {a}, b who falls {b}: no outcome can be held against both",
+            f"a predicts who falls {a}, b who falls {b}: no outcome can judge both",
             where=f"models {model_a.version} and {model_b.version}",
             mend="Train one of them again with the other's --horizon and --dpd",
         )

@@ -72,7 +72,10 @@ def auc_difference(
     clusters: NDArray[Any] | None = None,
     level: float = 0.95,
 ) -> Interval:
-    """Return AUC(b) − AUC(a) on the same rows with DeLong's paired interval."""
+    """Return AUC(b) − AUC(a) on the same rows with DeLong's paired interval.
+
+    The parameters are as in `auc_interval`; here no limit is clipped.
+    """
     weights = weights_or_ones(weight, bad.size)
     auc_a, influence_a = _auc_with_influence(bad, risk_a, weights)
     auc_b, influence_b = _auc_with_influence(bad, risk_b, weights)

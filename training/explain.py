@@ -12,8 +12,8 @@ from relimit.data.vocabulary import ARMS, DELAYS_DAYS, SHARES
 from relimit.features import catalogue
 from relimit.models import ARM_DIRECTIONS, RiskModel, ScorecardHead
 from relimit.training.discrimination import Bools, Floats, auc
-from relimit.training.fit import logged_risk
 from relimit.training.labelled import Labelled
+from relimit.training.logged_risk import logged_risk
 from relimit.training.metrics import log_loss
 from relimit.training.splits import sample_rows
 

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from relimit.data.errors import ModelError
-from relimit.data.vocabulary import BAD_HORIZON_DAYS, FULL_ARM
+from relimit.data.vocabulary import BAD_HORIZON_DAYS
 from relimit.features import catalogue
 from relimit.models import (
     BoostedTrees,
@@ -23,11 +23,11 @@ from relimit.models import (
     family_named,
     fit_loss,
 )
-from relimit.models.arms import with_arms
 from relimit.training.arm_effect import ArmEffect, estimate_arm_effect
 from relimit.training.fit_rows import FitRows
-from relimit.training.growth import grow, part_of_a_bad
+from relimit.training.growth import Grown, grow, part_of_a_bad
 from relimit.training.labelled import Labelled
+from relimit.training.logged_risk import logged_risk
 from relimit.training.loss_check import LossRows, loss_metrics, loss_rows
 from relimit.training.metrics import evaluate
 from relimit.training.propensity import Propensities, weigh_decisions
@@ -45,8 +45,6 @@ from relimit.training.views import NAIVE, SMALL_SLICE, three_views
 
 SCORED_BESIDE: Final = 100_000
 """Rows that the reference and a report score beside the slices."""
-SCORED_ROWS: Final = 16_384
-"""Rows that are given their arms, and scored, at a time."""
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -166,10 +164,9 @@ def fit_model(
     if budget is not None:
         tuning = _tune(estimator, rows, by_arm, budget=budget, seed=seed, progress=report)
         estimator.set_params(**tuning.parameters)
-    target = None
     if isinstance(estimator, BoostedTrees) and late is not None:
-        target = part_of_a_bad(labelled.bad, late, learn=np.r_[split.fit, split.calibrate])
-    rows = replace(rows, target=target)
+        learn = np.r_[split.fit, split.calibrate]
+        rows = replace(rows, target=part_of_a_bad(labelled.bad, late, learn=learn))
     report(f"fitting {family}")
     to_come = len(split.calibrate) + len(split.test) + SCORED_BESIDE
     grown = grow(
@@ -182,21 +179,7 @@ def fit_model(
         to_come=to_come,
     )
     report("calibrating")
-    calibrates = grown.calibrates
-    calibration = choose_calibration(
-        grown.log_odds,
-        labelled.bad[calibrates],
-        rows.weights(calibrates),
-        stretch=target is not None,
-        random_state=seed,
-    )
-    model = RiskModel.assemble(
-        estimator,
-        calibration=calibration.calibration,
-        loss=_fit_loss(rows, grown.learnt, loss, seed),
-        reference_rows=rows.take(grown.learnt, by_arm)[0],
-        arms_taken=labelled.arms[grown.learnt] if labelled.names_arms else None,
-    )
+    model, calibration = _calibrated(estimator, grown, rows, by_arm, loss=loss, seed=seed)
     report("testing")
     test = labelled.take(split.test)
     risk = logged_risk(model, X, labelled, split.test)
@@ -207,7 +190,7 @@ def fit_model(
         propensities=propensities,
         arm_effect=effect,
         cross_fitted=grown.cross_fitted,
-        part_of_bad=None if target is None else float(target[target < 1.0].max()),
+        part_of_bad=None if rows.target is None else float(rows.target[rows.target < 1.0].max()),
         calibration=calibration,
         test_risk=risk,
         views=views,
@@ -219,24 +202,6 @@ def fit_model(
         tuning=tuning,
         cautions=arm_cautions(model, X[_some(split.test)]) if labelled.names_arms else (),
     )
-
-
-def logged_risk(
-    model: RiskModel, X: Floats, labelled: Labelled, rows: NDArray[np.int64] | None = None
-) -> Floats:
-    """Return the calibrated risk at the arm that each row took, `[n]`, or of some `rows`, `[m]`.
-
-    It is what an outcome can be held against. A row without an arm counts as restored in full; a
-    model without arms gives its only risk.
-    """
-    taken = np.where(np.isnan(labelled.arms), FULL_ARM, labelled.arms)
-    rows = np.arange(len(X)) if rows is None else rows
-    log_odds = np.empty(len(rows))
-    for start in range(0, len(rows), SCORED_ROWS):
-        some = rows[start : start + SCORED_ROWS]
-        matrix = with_arms(X, taken, some) if model.has_arms else X[some]
-        log_odds[start : start + SCORED_ROWS] = model.head.log_odds(matrix)
-    return np.asarray(model.calibration.apply(log_odds), dtype=np.float64)
 
 
 def _some(rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -308,6 +273,34 @@ def _tune(
         arm_effect=by_arm,
     )
     return tune(estimator, wanted, budget, seed=seed, progress=progress)
+
+
+def _calibrated(
+    estimator: RiskEstimator,
+    grown: Grown,
+    rows: FitRows,
+    by_arm: Floats | None,
+    *,
+    loss: LossSettings | None,
+    seed: int,
+) -> tuple[RiskModel, CalibrationChoice]:
+    """Return a grown estimator, calibrated and with its loss head, and how it was calibrated."""
+    labelled, calibrates = rows.labelled, grown.calibrates
+    chosen = choose_calibration(
+        grown.log_odds,
+        labelled.bad[calibrates],
+        rows.weights(calibrates),
+        stretch=rows.target is not None,
+        random_state=seed,
+    )
+    model = RiskModel.assemble(
+        estimator,
+        calibration=chosen.calibration,
+        loss=_fit_loss(rows, grown.learnt, loss, seed),
+        reference_rows=rows.take(grown.learnt, by_arm)[0],
+        arms_taken=labelled.arms[grown.learnt] if labelled.names_arms else None,
+    )
+    return model, chosen
 
 
 def _fit_loss(

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from relimit.data.vocabulary import FEN_PER_YUAN
 from relimit.policy import Policy
-from relimit.training.charts import GREY
+from relimit.training.charts import GREY, new_figure
 from relimit.training.figure_ranges import Ranges, ranges_of
 from relimit.training.figures import Figures
 from relimit.training.ground import Ground
 from relimit.training.logged_book import LoggedBook
 from relimit.training.settle import settle
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,9 @@ def trace_frontier(
 
 def draw_frontier(
     points: Sequence[Point], named: dict[str, Figures], ranges: dict[str, Ranges]
-) -> Figure:
+) -> "Figure":
     """Draw net value, and the share restored, against the loss; named policies with limits."""
-    figure = Figure(figsize=(9.0, 3.8), layout="constrained")
+    figure = new_figure(9.0, 3.8, layout="constrained")
     value = figure.add_subplot(1, 2, 1, xlabel="loss / freed", ylabel="net value, million yuan")
     share = figure.add_subplot(1, 2, 2, xlabel="loss / freed", ylabel="share restored")
     loss = [point.figures.loss_rate for point in points]

@@ -38,10 +38,10 @@ class Ground:
     def of(cls, policy: Policy, book: LoggedBook) -> Self:
         """Go through a book's nights."""
         nights = Nights.of(policy, book)
-        row = nights.looks.row
+        every, row = Carried.every(nights), nights.looks.row
         freed = np.where(np.arange(len(row)) < len(book), book.freed[row], 0)
-        sample = Sample(nights.looks.ratio, freed, worth_of_looks(policy, book, nights))
-        return cls(nights, Carried.every(nights), sample, sample_bounds(policy, sample))
+        sample = Sample(nights.looks.ratio, freed, worth_of_looks(policy, book, every))
+        return cls(nights, every, sample, sample_bounds(policy, sample))
 
     def priced(self, book: LoggedBook, guard: Guardrails | None) -> Sample:
         """Return the sample with the losses of the same book where they are others.

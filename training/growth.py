@@ -56,7 +56,7 @@ def part_of_a_bad(bad: Bools, late: Bools, *, learn: Ints) -> Floats | None:
 
     Of whoever falls into arrears, chance decides much of who stays in them: what tells the many is
     most of what tells the few. Each therefore counts as much of a bad as such arrears become one on
-    average, a surrogate's index beside the outcome itself (Athey et al. 2019). Calibrated on bads
+    average, a surrogate index beside the outcome itself (Athey et al. 2019). Calibrated on bads
     alone, the risk stays that of a bad.
 
     Parameters
@@ -91,7 +91,7 @@ def grow(
     """Fit the estimator.
 
     Trees stop growing, and are calibrated, on the second slice; so it teaches them nothing. Where
-    bads are few and the slices no apart in time, this is too dear: the trees are grown on both
+    bads are few and the slices not apart in time, this is too dear: the trees are grown on both
     slices, as many as stop best where a fold of accounts is left out, and calibrated on what those
     say of their own fold (as in cross-fitting, Chernozhukov et al. 2018).
 

@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from relimit.data.vocabulary import ARMS
 from relimit.policy import Guardrails, Policy
+from relimit.training.ground import Ground
 from relimit.training.logged_book import LoggedBook
-from relimit.training.night_worth import worth_of_looks
-from relimit.training.nights import Nights
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -20,8 +19,10 @@ LEAST_GROUP: Final = 0.01
 FULL: Final = ARMS.index((1.0, 0))
 
 
-def guardrails_of(policy: Policy, book: LoggedBook, budget: float) -> Guardrails:
+def guardrails_of(policy: Policy, book: LoggedBook, ground: Ground, budget: float) -> Guardrails:
     """Return the limits of a book's groups, `member` for each of its rows.
+
+    `ground` is that of the book under the policy's rules.
 
     A group gets back `value.group_share` of what it got before, as far as the gates leave it. Its
     loss rate is at most `value.group_loss`; and it is above the budget only as far as the log's
@@ -32,9 +33,7 @@ def guardrails_of(policy: Policy, book: LoggedBook, budget: float) -> Guardrails
     weighed = policy.stated_value
     freed = _by_group(book, book.freed)
     guarded = np.flatnonzero(freed >= LEAST_GROUP * freed.sum())
-    nights = Nights.of(policy, book)
-    returned = worth_of_looks(policy, book, nights).restored[:, FULL]
-    left = np.bincount(nights.looks.row, returned)
+    left = np.bincount(ground.nights.looks.row, ground.sample.worth.restored[:, FULL])
     had, most = _by_group(book, book.share * book.freed), _by_group(book, left)
     floors = weighed.group_share * np.minimum(had, most)[guarded] / freed[guarded]
     before = weighed.group_rise * loss_as_logged(book)[guarded] / freed[guarded]

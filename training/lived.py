@@ -29,11 +29,14 @@ def withheld_by(
     return withheld
 
 
-def lived(policy: Policy, book: LoggedBook) -> LoggedBook:
-    """Return the book with every row's outcomes where the policy takes all other decisions."""
+def lived(policy: Policy, book: LoggedBook, nights: Nights | None = None) -> LoggedBook:
+    """Return the book with every row's outcomes where the policy takes all other decisions.
+
+    `nights` are those of the book under the policy's rules; found if None.
+    """
     if book.lines is None:
         return book
-    return with_withheld(book, book.lines, withheld_by(policy, book, book.lines))
+    return with_withheld(book, book.lines, withheld_by(policy, book, book.lines, nights))
 
 
 def with_withheld(book: LoggedBook, lines: LineOutcomes, withheld: Floats) -> LoggedBook:

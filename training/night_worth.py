@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relimit.data.vocabulary import ARMS, DELAYS_DAYS
-from relimit.policy import Policy, Worth, worth_of
+from relimit.policy import Policy, Worth
 from relimit.policy.arms import tier_of
 from relimit.policy.ladder import sums_by
-from relimit.policy.worth import ARM_SHARES, NOTHING, require_outcomes
+from relimit.policy.worth import ARM_SHARES, NOTHING, require_outcomes, returned_of
 from relimit.training.logged_book import LoggedBook
 from relimit.training.nights import NEVER, Looks, Nights, looks_of
 
@@ -46,7 +46,7 @@ def worth_over_nights(
     nights, size = nights or Nights.of(policy, book), len(book)
     first = np.broadcast_to(first, (size, first.shape[-1]))
     arm = np.take_along_axis(nights.opened, first, axis=1)
-    worth = _worth_of(policy, book, Carried.of(nights, nights.first, arm))
+    worth = worth_of_looks(policy, book, Carried.of(nights, nights.first, arm))
     later = nights.later
     if not len(later.row):
         return worth
@@ -54,7 +54,7 @@ def worth_over_nights(
     its_share, its_night = np.divmod(_tier_arms(policy, later)[:, None], len(DELAYS_DAYS))
     better = np.maximum(share, its_share) * len(DELAYS_DAYS) + np.minimum(night, its_night)
     arm = np.take_along_axis(nights.opened[later.row], better, axis=1)
-    more = _worth_of(policy, book, Carried.of(nights, later, arm))
+    more = worth_of_looks(policy, book, Carried.of(nights, later, arm))
     return Worth(
         **{
             part.name: getattr(worth, part.name)
@@ -62,15 +62,6 @@ def worth_over_nights(
             for part in fields(Worth)
         }
     )
-
-
-def worth_of_looks(policy: Policy, book: LoggedBook, nights: Nights | None = None) -> Worth:
-    """Return what every arm of each look is worth until the next, `[looks, 25]`.
-
-    With the arms of tiers that only get harder, a decision's looks add up to what
-    `worth_over_nights` says of it.
-    """
-    return _worth_of(policy, book, Carried.every(nights or Nights.of(policy, book)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,19 +110,24 @@ class Carried:
         return cls.of(nights, nights.looks, nights.opened[nights.looks.row])
 
 
-def _worth_of(policy: Policy, book: LoggedBook, carried: Carried) -> Worth:
-    """Return what arms are worth from each look to the next."""
-    outcomes, rows = book.outcomes, carried.looks.row
-    freed, margin, loss = book.freed[rows], outcomes.margin[rows], outcomes.loss[rows]
-    own, rest = (
-        worth_of(policy, freed, its, margin, loss) for its in (carried.became, carried.taken_on)
+def worth_of_looks(policy: Policy, book: LoggedBook, carried: Carried) -> Worth:
+    """Return what arms are worth from each look to the next, `[looks, k]`.
+
+    With the arms of tiers that only get harder, a decision's looks add up to what
+    `worth_over_nights` says of it.
+    """
+    rows, last = carried.looks.row, carried.looks.last[:, None]
+    freed, margin = book.freed[rows], book.outcomes.margin[rows]
+    require_outcomes("margin", margin, len(rows))
+
+    def gains(arm: Ints) -> tuple[Floats, Floats, Floats]:
+        return np.take_along_axis(margin, arm, axis=1), *returned_of(policy, freed, arm)
+
+    earned, restored, waited = (
+        own - np.where(last, 0.0, rest)
+        for own, rest in zip(gains(carried.became), gains(carried.taken_on), strict=True)
     )
-    last = carried.looks.last[:, None]
-    whole = {
-        part: getattr(own, part) - np.where(last, 0.0, getattr(rest, part))
-        for part in ("margin", "restored", "waited")
-    }
-    return Worth(loss=loss_of(book, carried), **whole)
+    return Worth(earned, loss_of(book, carried), restored, waited)
 
 
 def loss_of(book: LoggedBook, carried: Carried) -> Floats:

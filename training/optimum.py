@@ -23,6 +23,7 @@ from relimit.training.guards import FULL, guardrails_of, loss_as_logged, mean_sh
 from relimit.training.lived import lived
 from relimit.training.logged_book import LoggedBook, Progress, read_logged_book
 from relimit.training.night_worth import tier_arm, worth_over_nights
+from relimit.training.nights import Nights
 from relimit.training.settle import Settled, settle
 from relimit.training.untried import log_cautions
 from relimit.training.waiting import Wait
@@ -155,13 +156,13 @@ def optimise_book(
     policy: Policy, book: LoggedBook, *, progress: Progress = lambda _: None
 ) -> Optimum:
     """Find the best tiers for a book that has been read; see `optimise_policy`."""
-    cap = _required_room(policy, book)
+    ground = Ground.of(policy, book)
+    cap = _required_room(policy, book, ground.nights)
     progress("choosing the tiers")
     weighed = policy.stated_value
-    ground = Ground.of(policy, book)
     best = settle(policy, book, weighed.loss_budget, ground=ground)
     progress("tracing the frontier")
-    arms = _named_arms(policy, best, book)
+    arms = _named_arms(policy, best, book, ground.nights)
     named = {n: figures_of(policy, worth, book.freed, arm) for n, (worth, arm) in arms.items()}
     most = named["restore all"].loss_rate
     budgets = sorted({*np.linspace(most / POINTS, most, POINTS), weighed.loss_budget})
@@ -174,7 +175,7 @@ def optimise_book(
         named=named,
         ranges={n: ranges_of(policy, book, worth, arm) for n, (worth, arm) in arms.items()},
         frontier=tuple(trace_frontier(policy, book, budgets, ground)),
-        groups=tuple(_groups(best, book)),
+        groups=tuple(_groups(best, book, ground)),
         waits=best.waits,
         gates=tuple(gate_costs(best.policy, best.book)),
         line_effect=None if book.lines is None else book.lines.effect,
@@ -186,16 +187,19 @@ def optimise_book(
     )
 
 
-def _named_arms(policy: Policy, best: Settled, book: LoggedBook) -> dict[str, tuple[Worth, Ints]]:
+def _named_arms(
+    policy: Policy, best: Settled, book: LoggedBook, nights: Nights
+) -> dict[str, tuple[Worth, Ints]]:
     """Return worths and arms by policy, each as if it took all decisions.
 
     The log's arms are its own, the rules don't touch them.
     """
-    given = worth_over_nights(policy, lived(policy, book))
-    everything = worth_over_nights(policy, lived(only(policy, *ARMS[FULL]), book))
+    given = worth_over_nights(policy, lived(policy, book, nights), nights)
+    restoring = lived(only(policy, *ARMS[FULL]), book, nights)
+    everything = worth_over_nights(policy, restoring, nights)
     return {
         "as logged": (logged_worth(policy, book), book.arm),
-        "given policy": (given, tier_arm(policy, book)),
+        "given policy": (given, tier_arm(policy, book, nights)),
         "optimised": (best.worth, best.arm),
         "restore all": (everything, np.full(len(book), FULL)),
     }
@@ -207,7 +211,7 @@ def logged_worth(policy: Policy, book: LoggedBook) -> Worth:
     return worth_of(policy, book.freed, arms, book.outcomes.margin, book.outcomes.loss)
 
 
-def _required_room(policy: Policy, book: LoggedBook) -> tuple[str, ...]:
+def _required_room(policy: Policy, book: LoggedBook, nights: Nights) -> tuple[str, ...]:
     """Return what to say of a cap that holds back most decisions.
 
     Raises
@@ -217,7 +221,7 @@ def _required_room(policy: Policy, book: LoggedBook) -> tuple[str, ...]:
     """
     capped = int((book.situation.room < book.freed).sum())
     cap = cap_caution(policy, capped, len(book))
-    if not worth_over_nights(policy, book).restored.any():
+    if not worth_over_nights(policy, book, nights).restored.any():
         raise PolicyError(
             f"gates and cap leave nothing to restore in any of {len(book):,} decisions, so there "
             "are no tiers to choose",
@@ -227,9 +231,9 @@ def _required_room(policy: Policy, book: LoggedBook) -> tuple[str, ...]:
     return (cap,) if cap else ()
 
 
-def _groups(best: Settled, book: LoggedBook) -> list[Group]:
+def _groups(best: Settled, book: LoggedBook, ground: Ground) -> list[Group]:
     """Return what each group has of the settled tiers, and had of the log's own arms."""
-    guard = guardrails_of(best.policy, book, best.policy.stated_value.loss_budget)
+    guard = guardrails_of(best.policy, book, ground, best.policy.stated_value.loss_budget)
     most = dict(zip(guard.names, guard.most_loss.tolist(), strict=True))
     lost, unknown, groups = loss_as_logged(book), float("nan"), []
     for place, name in enumerate(book.groups):

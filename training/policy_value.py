@@ -52,6 +52,8 @@ class Valued:
 
     Attributes
     ----------
+    name, support
+        The policy, and how much of it the log has tried.
     values
         By outcome and estimator; empty where history can't answer.
     bounds
@@ -95,10 +97,14 @@ class Evaluation:
 
     Attributes
     ----------
+    policy_version, model_version
+        The candidate.
+    decisions
+        How many it is valued on.
     horizon_days, days_past_due
         What a borrower who went bad fell past due within, and by: those of the model.
     bad_accounts
-        Borrowers that went bad after one of them.
+        Borrowers that went bad after one of these decisions.
     policies
         Candidate, incumbent, restore all, restore nothing.
     segments
@@ -275,8 +281,7 @@ def _require_its_outcome(model: RiskModel, assumed: Assumptions) -> None:
     )
     if its != logs:
         raise ModelError(
-            f"it says who falls {its}, the log's outcomes are of {logs}: its policy can't be held "
-            "against them",
+            f"it predicts who falls {its}, but the log's outcomes say who fell {logs}",
             where=f"model {model.version}",
             mend="Read the log with the model's horizon_days and days_past_due in Assumptions",
         )

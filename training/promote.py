@@ -79,7 +79,7 @@ def _check_reason(force: str | None) -> None:
     if force is None:
         return
     if not force.strip():
-        raise ModelError("an empty reason", where="force", mend="Say why it is promoted")
+        raise ModelError("the reason is empty", where="force", mend="Say why it is promoted")
     if len(force) > MOST_CHARACTERS:
         raise ModelError(
             f"a reason of {len(force):,} characters",

@@ -127,7 +127,7 @@ def trained_on(judged: Judged) -> Section:
     about, settings = judged.about, judged.settings
     model, tuning = judged.fitted.model, judged.fitted.tuning
     named = ("rows", "bads", "accounts", "not_matured", "horizon_days", "first_as_of", "last_as_of")
-    rows: list[tuple[Cell, ...]] = [(f"{name}".replace("_", " "), about[name]) for name in named]
+    rows: list[tuple[Cell, ...]] = [(name.replace("_", " "), about[name]) for name in named]
     rows += [
         ("days past due of a bad", int(settings["days_past_due"])),
         ("family", str(settings["family"])),

@@ -46,6 +46,18 @@ LEARNT_ALONG: Final = (
     "a scorecard does so, and trees where the log has too few bads or its arms follow from the "
     "features. It is then likely to come out too small."
 )
+TREATMENT: Final = {
+    "attribute": "column",
+    "group": "group",
+    "rows": "rows",
+    "favourable": "favourable",
+    "impact": "impact ratio",
+    "risk_difference": "risk difference",
+    "days": "days to restore",
+    "days_gap": "days gap",
+    "days_difference": "days difference",
+}
+"""Headings of what is shown of a `GroupTreatment`."""
 STRONGER: Final = (
     "Strength: by how much something that the log lacks may have moved the odds of being restored, "
     "for or against those who would go bad (marginal sensitivity model, Tan 2006). No risk is "
@@ -87,31 +99,7 @@ def fairness(judged: Judged) -> Section:
         return Section("Fairness", ("No accounts table with audit columns was given.",))
     low = [t for t in audit.treatments if t.impact.high < FOUR_FIFTHS]
     notes = [Notice(_names(low))] if low else []
-    columns = (
-        "column",
-        "group",
-        "rows",
-        "favourable",
-        "impact ratio",
-        "risk difference",
-        "days to restore",
-        "days gap",
-        "days difference",
-    )
-    rows = tuple(
-        (
-            t.attribute,
-            t.group,
-            t.rows,
-            t.favourable,
-            t.impact,
-            t.risk_difference,
-            t.days,
-            t.days_gap,
-            t.days_difference,
-        )
-        for t in audit.treatments
-    )
+    rows = tuple(tuple(getattr(t, name) for name in TREATMENT) for t in audit.treatments)
     return Section(
         "Fairness",
         (
@@ -119,7 +107,7 @@ def fairness(judged: Judged) -> Section:
             "standardised differences of risk and of days are against the group of the same column "
             "that fares best. The audit columns are never features.",
             *notes,
-            Grid("By audit column", columns, rows),
+            Grid("By audit column", tuple(TREATMENT.values()), rows),
         ),
     )
 

@@ -76,9 +76,9 @@ def settle(
     PolicyError
         No tiers keep the limits.
     """
-    guard = guardrails_of(policy, book, budget) if guarded else None
-    limits = np.append(budget, guard.most_loss if guard else [])
     ground = ground or Ground.of(policy, book)
+    guard = guardrails_of(policy, book, ground, budget) if guarded else None
+    limits = np.append(budget, guard.most_loss if guard else [])
     if book.lines is None:
         return _settled(choose(policy, book, book, ground, guard=guard, limits=limits), ground)
     best, last, inner = None, None, limits
@@ -90,7 +90,7 @@ def settle(
         except PolicyError:
             if (inner == limits).all():
                 break
-            inner = np.sqrt(inner * limits)
+            inner = np.sqrt(inner * limits)  # that was too strict: half of the way back
             continue
         rates = now.rates(guard)
         better = best is None or now.figures.net_yuan > best.figures.net_yuan
@@ -99,6 +99,7 @@ def settle(
         its, this = now.withheld, (now.policy.tiers, inner.tolist())
         if this == last and np.array_equal(its, withheld):
             break
+        # Tiers and what is withheld under them chase each other: steps that shrink end that.
         withheld = its if this == last else withheld + (its - withheld) / (1.0 + turn / 2.0)
         last = this
         inner = np.minimum(inner * np.sqrt(limits / np.maximum(rates, LEAST_LOSS)), limits)

@@ -262,7 +262,7 @@ def _require_both_classes(bad: NDArray[np.bool_], where: str) -> None:
             f"{bads} bad and {goods} good matured rows; at least {MINIMUM_PER_CLASS} of each "
             "are needed",
             where=where,
-            mend="Bring more accounts, a longer history, or a label that occurs",
+            mend="Bring more accounts, a longer history, or a label that is not so rare",
         )
 
 

@@ -114,5 +114,7 @@ def _summarise(console: Console, found: "Optimum", out: Path) -> None:
 
 
 def _figure(name: str, value: float, currency: str) -> str:
-    sign = "-" if value < 0 else ""
-    return f"{sign}{currency}{abs(value):,.0f}" if name.endswith("_yuan") else figure(value)
+    if not name.endswith("_yuan"):
+        return figure(value)
+    amount = f"{abs(value):,.0f}"
+    return f"-{currency}{amount}" if value < 0 and amount != "0" else f"{currency}{amount}"

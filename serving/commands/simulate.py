@@ -83,7 +83,7 @@ def _candidate(
     default="3,7,14,30",
     show_default=True,
     metavar="DAYS",
-    help="With --policy: decide again, so many days later, what was withheld, as score --earlier "
+    help="With --policy: decide again, this many days later, what was withheld, as score --earlier "
     "does every night; none: it waits for the half-yearly review.",
 )
 @tracking_option

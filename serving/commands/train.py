@@ -78,7 +78,7 @@ RECORDED: Final = (
     "--tune",
     type=click.FloatRange(min=0, min_open=True),
     metavar="MINUTES",
-    help="Search for better settings of lightgbm for so many minutes; needs the extra `tune`.",
+    help="Search for better settings of lightgbm for this many minutes; needs the extra `tune`.",
 )
 @click.option(
     "--special-codes",
@@ -90,7 +90,7 @@ RECORDED: Final = (
     type=click.IntRange(min=0),
     default=0,
     metavar="MONTHS",
-    help="Test on each of so many last months a model trained on what came before; takes as many "
+    help="Test on each of the last months a model trained on what came before it; takes as many "
     "trainings.",
 )
 @click.option(

@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from relimit.data import DataError, prepayments_from_table, read_parquet
+from relimit.data import DataError, read_parquet
 from relimit.data import by_account as module
 from relimit.data.by_account import RowsByAccount, read_by_account
 from relimit.data.prepayments import check_prepayments
 from relimit.data.schema import TIME, prepayments_schema
 
-SCHEMA = prepayments_schema().remove(4)
+SCHEMA = prepayments_schema()
 ROWS = 2_500
 Row = dict[str, Any]
 IDS: dict[str, Callable[[int], Any]] = {
@@ -54,7 +54,7 @@ def listed(kind: str, seed: int = 1) -> list[Row]:
 
 def table_of(rows: list[Row]) -> pa.Table:
     words = bool(rows) and isinstance(rows[0]["account_id"], str)
-    schema = prepayments_schema(pa.string() if words else None).remove(4)
+    schema = prepayments_schema(pa.string() if words else None)
     times = pa.array([row["as_of"] for row in rows], pa.int64()).cast(TIME)
     columns = {name: [row[name] for row in rows] for name in schema.names}
     return pa.table({**columns, "as_of": times}, schema=schema)
@@ -151,7 +151,7 @@ def test_what_is_wrong_is_counted_in_the_whole_list(fault: str, tmp_path: Path) 
     with pytest.raises(DataError) as here:
         read(given, path)
     with pytest.raises(DataError) as whole:
-        prepayments_from_table(read_parquet(path, SCHEMA, table="prepayments"), where=str(path))
+        check_prepayments(read_parquet(path, SCHEMA, table="prepayments"), where=str(path))
     assert str(here.value) == str(whole.value)
 
 

@@ -112,9 +112,12 @@ def test_code_that_is_damaged_is_compiled_again(kept: Path) -> None:
     load("tiny")
     (path,) = kept.iterdir()
     text = path.read_text()
-    loop = json.loads(text)["loop"]
-    damages = ({"symbol": "another"}, {"arguments": 2}, {"code": "bm90aGluZw=="}, {"digest": ""})
-    for damaged in ("{", '{"loop": {}}', *(json.dumps({"loop": loop | part}) for part in damages)):
+    whole = json.loads(text)
+    loop = whole["functions"]["loop"]
+    loops = [loop | its for its in ({"symbol": "another"}, {"arguments": 2}, {"code": "bm9uZQ=="})]
+    damages = [{"functions": its} for its in ({}, [], None, *({"loop": each} for each in loops))]
+    shapes = ("", "{", "[]", "1", "null", '"functions"', "{}", '{"functions": {}}')
+    for damaged in (*shapes, *(json.dumps(whole | its) for its in (*damages, {"digest": ""}))):
         path.write_text(damaged)
         assert load("tiny").keys() == {"loop"}
         assert path.read_text() == text

@@ -1,25 +1,20 @@
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relimit.data.errors import DataError
 from relimit.data.events import blocks_from_table
 from relimit.data.prepayments import (
     Prepayments,
     decision_id,
     find_prepayments,
-    prepayments_from_table,
 )
 from relimit.data.segments import first_after
 
 HOUR = 3_600_000_000
 TIME = pa.timestamp("us", tz="UTC")
-NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
 Row = tuple[int, int, int, str, int]  # account, ts (hours), delay (hours), kind, amount
 
 kinds = st.sampled_from(["limit", "draw", "repayment", "prepayment", "prepayment", "charge_off"])
@@ -207,48 +202,6 @@ def test_a_decision_has_the_same_name_whatever_the_types() -> None:
     others = {decision_id(8, 10, 5), decision_id(7, 11, 5), decision_id(7, 10, 6),
               decision_id("7|10", 5, 5), decision_id(71, 0, 5)}  # fmt: skip
     assert len(others | {name}) == 6
-
-
-def own(**columns: Any) -> pa.Table:
-    given = {"account_id": ["a", "b"], "as_of": [NOON, NOON], "prepaid": [500, 900], **columns}
-    return pa.table({name: column for name, column in given.items() if column is not None})
-
-
-def test_a_users_table_keeps_its_order_and_gets_names() -> None:
-    table = prepayments_from_table(own(freed=[None, 0], remark=["x", "y"]))
-    assert table.column_names == ["account_id", "as_of", "prepaid", "freed", "decision_id"]
-    assert table["freed"].to_pylist() == [None, 0]
-    micros = int(NOON.timestamp()) * 1_000_000
-    assert table["decision_id"].to_pylist() == [
-        decision_id("a", micros, 500), decision_id("b", micros, 900)]  # fmt: skip
-    assert prepayments_from_table(own(account_id=[2, 1])).num_rows == 2
-
-
-@pytest.mark.parametrize(
-    ("columns", "message"),
-    [
-        ({"prepaid": None}, r"own\.parquet: column prepaid is missing \(2 rows"),
-        ({"prepaid": [500.0, 900.0]}, r"column prepaid is double \(2 rows\), expected int64"),
-        ({"prepaid": [0, 900]}, r"column prepaid is not positive in 1 of 2 rows"),
-        ({"prepaid": [None, 900]}, r"column prepaid is null in 1 of 2 rows"),
-        ({"freed": [-1, 0]}, r"column freed is negative in 1 of 2 rows"),
-        ({"freed": [501, 901]}, r"column freed is more than prepaid in 2 of 2 rows"),
-        ({"account_id": [None, 1]}, r"column account_id is null in 1 of 2 rows"),
-        ({"as_of": [datetime(2025, 1, 1)] * 2}, r"as_of is timestamp\[us\].*no zone"),  # noqa: DTZ001
-        (
-            {"account_id": ["a", "a"], "prepaid": [5, 5], "as_of": [NOON] * 2},
-            r"1 of 2 rows repeat another's account_id, as_of and prepaid",
-        ),
-    ],
-)
-def test_a_wrong_users_table_is_told(columns: dict[str, Any], message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        prepayments_from_table(own(**columns), where="own.parquet")
-
-
-def test_two_prepayments_of_one_account_at_different_times_are_two_decisions() -> None:
-    table = own(account_id=["a", "a"], as_of=[NOON, NOON + timedelta(days=3)])
-    assert prepayments_from_table(table).num_rows == 2
 
 
 def test_a_prepayment_frees_no_more_than_was_owed() -> None:

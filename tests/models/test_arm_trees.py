@@ -120,5 +120,5 @@ def test_trees_are_kept_up_to_the_best_round_on_the_later_slice(log):
 
 def test_an_effect_without_arm_columns_is_refused(log):
     X, bad = log
-    with pytest.raises(ModelError, match="an effect of the arm, and no arm"):
+    with pytest.raises(ModelError, match="an effect of the arm is given, but no arm"):
         BoostedTrees().fit(X[["x", "z"]], bad, arm_effect=EFFECT)

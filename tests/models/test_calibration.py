@@ -262,7 +262,7 @@ def test_candidates_are_judged_on_a_sample_and_the_chosen_one_is_fitted_on_all(m
     rng = np.random.default_rng(0)
     z = rng.normal(size=3000)
     bad = rng.random(3000) < 1 / (1 + np.exp(1.0 - 0.5 * z))
-    monkeypatch.setattr("relimit.models.calibration.JUDGED_ROWS", 1000)
+    monkeypatch.setattr("relimit.models.calibration_choice.JUDGED_ROWS", 1000)
     choice = choose_calibration(z, bad)
     assert choice.log_loss["platt"] < choice.log_loss["none"]
     assert choice.calibration in (fit_platt(z, bad), fit_beta(z, bad))

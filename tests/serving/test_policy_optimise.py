@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from relimit.policy import load_policy
+from relimit.serving.commands.policy_optimise import _figure
 
 
 @pytest.mark.usefixtures("roughly")
@@ -57,3 +58,10 @@ def test_a_policy_that_does_not_say_what_it_weighs_is_refused(
     assert result.exit_code == 1
     assert "`value` is missing" in result.output
     assert "Copy [value] from the default policy" in result.output
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(1234.5, "¥1,234"), (-1234.5, "-¥1,234"), (-0.4, "¥0"), (0.4, "¥0")]
+)
+def test_an_amount_that_rounds_to_nothing_has_no_minus_sign(value: float, shown: str) -> None:
+    assert _figure("net_yuan", value, "¥") == shown

@@ -16,8 +16,8 @@ from relimit.models import RiskModel, load_model
 from relimit.policy import load_policy
 from relimit.training.compare import compare
 from relimit.training.comparison import record_comparison, write_comparison
-from relimit.training.fit import logged_risk
 from relimit.training.labelled import read_labelled
+from relimit.training.logged_risk import logged_risk
 from relimit.training.registry import resolve_model
 from relimit.training.splits import unseen_rows
 from relimit.training.tracking import open_client

@@ -11,7 +11,8 @@ from relimit.data.vocabulary import ARMS, MICROSECONDS_PER_DAY
 from relimit.models import BoostedTrees, Level, choose_calibration
 from relimit.models.prediction import TreeScores
 from relimit.training.dataset import read_training_data
-from relimit.training.fit import fit_model, logged_risk
+from relimit.training.fit import fit_model
+from relimit.training.logged_risk import logged_risk
 from relimit.training.metrics import evaluate
 from relimit.training.propensity import weigh_decisions
 
@@ -96,7 +97,7 @@ def test_rows_scored_in_blocks_and_by_number_have_the_risks_of_the_whole(
 ):
     model = known(decisions, "lightgbm").model
     whole = logged_risk(model, decisions.X, decisions.labelled)
-    monkeypatch.setattr("relimit.training.fit.SCORED_ROWS", 7)
+    monkeypatch.setattr("relimit.training.logged_risk.SCORED_ROWS", 7)
     monkeypatch.setattr("relimit.models.arms.BLOCK", 3)
     rows = np.arange(5, len(whole), 11)
     some = logged_risk(model, decisions.X, decisions.labelled, rows)

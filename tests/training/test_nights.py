@@ -14,7 +14,13 @@ from relimit.policy.worth import ruled_arms
 from relimit.training.arm_outcomes import ArmOutcomes
 from relimit.training.figures import figures_of
 from relimit.training.logged_book import Came, LoggedBook, Signals
-from relimit.training.night_worth import share_back, tier_arm, worth_of_looks, worth_over_nights
+from relimit.training.night_worth import (
+    Carried,
+    share_back,
+    tier_arm,
+    worth_of_looks,
+    worth_over_nights,
+)
 from relimit.training.nights import Nights
 
 SHARE, DAYS = np.array(ARMS).T
@@ -159,7 +165,7 @@ def test_looks_add_up_to_what_the_tiers_make_of_a_decision(seed):
     arms = [arm(its.share, its.delay_days) for its in policy.tiers]
     bounds = [its.up_to for its in policy.tiers]
     its = np.array(arms)[np.searchsorted(bounds[:-1], looks.ratio)]
-    by_look, whole = worth_of_looks(policy, book, nights), own_worth(policy, book)
+    by_look, whole = worth_of_looks(policy, book, Carried.every(nights)), own_worth(policy, book)
     for name in MONEY:
         part = getattr(by_look, name)[np.arange(len(its)), its]
         assert np.bincount(looks.row, part) == pytest.approx(whole[name]), name

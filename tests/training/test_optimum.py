@@ -12,6 +12,7 @@ from relimit.policy import load_policy
 from relimit.policy.arms import tier_of
 from relimit.training import chosen, optimum
 from relimit.training.figure_ranges import ranges_of
+from relimit.training.ground import Ground
 from relimit.training.guards import guardrails_of
 from relimit.training.night_worth import worth_over_nights
 from relimit.training.optimum import logged_worth, optimise_book
@@ -171,7 +172,8 @@ def test_no_group_loses_more_than_the_budget_and_what_it_lost_before(budget, ris
     assert kept.figures.net_yuan < free.figures.net_yuan
     assert sum(kept.found.group_prices["distress"]) > 0
     strict = with_value(group_rise=rise, **{**given, "group_loss": 0.5 * limit})
-    assert guardrails_of(strict, book, budget).most_loss[0] == 0.5 * limit
+    guard = guardrails_of(strict, book, Ground.of(strict, book), budget)
+    assert guard.most_loss[0] == 0.5 * limit
 
 
 @pytest.mark.parametrize("frontier_points", [optimum.POINTS])

@@ -218,7 +218,7 @@ def test_a_model_of_another_outcome_is_refused(rows, found, change, said):
     other = type("Other", (Model,), change)()
     assert found.horizon_days == HORIZON
     assert found.days_past_due == 30
-    with pytest.raises(ModelError, match=f"{said}.*outcomes are of 30 days past due in 120"):
+    with pytest.raises(ModelError, match=f"{said}.*outcomes say who fell 30 days past due in 120"):
         evaluate_policy(rows, other, load_policy())
 
 

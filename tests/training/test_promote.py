@@ -201,7 +201,7 @@ def test_without_common_rows_the_auc_intervals_decide(versions, tracking_uri, mo
 
 
 def test_what_cannot_be_promoted_is_refused(versions, tracking_uri, tmp_path):
-    with pytest.raises(ModelError, match="an empty reason"):
+    with pytest.raises(ModelError, match="the reason is empty"):
         promote(versions[0].model_uri, force="  ", tracking_uri=tracking_uri)
     with pytest.raises(ModelError, match="neither a folder nor a model URI"):
         promote(str(tmp_path), tracking_uri=tracking_uri)

@@ -15,8 +15,8 @@ from relimit.data.vocabulary import BAD_HORIZON_DAYS
 from relimit.features import compute_features
 from relimit.models import load_model
 from relimit.training.document import show
-from relimit.training.fit import logged_risk
 from relimit.training.labelled import read_labelled
+from relimit.training.logged_risk import logged_risk
 from relimit.training.propensity import weigh_decisions
 from relimit.training.registry import resolve_model
 from relimit.training.run import train

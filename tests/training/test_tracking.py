@@ -211,3 +211,14 @@ def test_the_lock_is_held_by_one_at_a_time(fresh_uri, monkeypatch):
         pass
     with store_lock(fresh_uri):
         pass
+
+
+def test_training_is_importable_without_what_few_commands_need(tmp_path):
+    """Whoever scores opens a version by way of this package, and neither draws nor tunes."""
+    script = (
+        "import sys, relimit.training;"
+        "print({'mlflow', 'matplotlib', 'optbinning', 'optuna', 'numba'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", script]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "set()"
