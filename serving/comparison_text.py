@@ -61,14 +61,21 @@ def _say(console: Console, line: str) -> None:
 
 
 def _show_figures(console: Console, found: Mapping[str, Any]) -> None:
+    from relimit.training.compare import IN_WORDS
+
     a, b = found["a"], found["b"]
     rows = [
-        (_words(name), _limited(a, name), _limited(b, name), _change(found, name))
+        (
+            IN_WORDS.get(name) or _words(name),
+            _limited(a, name),
+            _limited(b, name),
+            _change(found, name),
+        )
         for name in a
         if not name.endswith(LIMITS)
     ]
     rows += [
-        (_words(name), "", "", _interval(name, interval))
+        (IN_WORDS.get(name) or _words(name), "", "", _interval(name, interval))
         for name, interval in found["intervals"].items()
         if name not in a
     ]

@@ -21,10 +21,16 @@ from relimit.training.money import Money, Scored, most_moved, weigh_money
 from relimit.training.splits import unseen_rows
 
 Floats = NDArray[np.float64]
-SAME: Final = ("rows", "bads", "freed_yuan")
+OWN_LOSS: Final = "expected_loss_yuan"
+SAME: Final = ("rows", "bads", "freed_yuan", OWN_LOSS)
 LIMITS: Final = ("_low", "_high")
-"""Figures, and ends of figures, whose difference says nothing."""
+"""Figures, and ends of figures, whose difference says nothing; each model judges its own loss."""
 LOSS: Final = "loss_yuan_per_prepayment"
+IN_WORDS: Final = {
+    OWN_LOSS: "expected loss, each side by its own model",
+    LOSS: "loss ¥ per prepayment if all were restored",
+}
+"""Figures whose names don't say enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,8 @@ class Comparison:
     a, b
         Figures of each by name; with freed amounts also the yuan that the policy would restore.
     delta
-        b − a of the same figures.
+        b − a of the same figures, but for the loss that each model expects of its own decisions:
+        that would fall with the judge; `expected_loss` has the change by one judge at a time.
     intervals
         95% intervals of the paired differences: `auc` (DeLong), `log_loss` and, with freed amounts,
         `loss_yuan_per_prepayment`, the expected loss of restoring everything (bootstrap), all

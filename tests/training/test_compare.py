@@ -150,6 +150,8 @@ def test_expected_loss_is_judged_by_either_model_on_the_same_decisions(compared,
     interval = compared.intervals["loss_yuan_per_prepayment"]
     assert interval.value == pytest.approx((losses[1] - losses[0]).mean())
     assert interval.low < interval.value < interval.high
+    # Two judges' sums have no difference that says anything.
+    assert "expected_loss_yuan" not in compared.delta
     judged = compared.expected_loss
     assert judged["judged by a"]["a_yuan"] == pytest.approx(compared.a["expected_loss_yuan"])
     assert judged["judged by b"]["b_yuan"] == pytest.approx(compared.b["expected_loss_yuan"])
@@ -215,7 +217,8 @@ def test_the_page_tells_the_verdict_its_evidence_and_the_money(compared, tmp_pat
     page = Texts(path.read_text(encoding="utf-8"))
     assert "Verdict: a better." in page.words
     assert "a is <old>, b is new & better" in page.words
-    for words in (*compared.evidence, "Swap sets", "all at once", "judged by b", "a alone"):
+    own = "expected loss, each side by its own model"
+    for words in (*compared.evidence, "Swap sets", "all at once", "judged by b", "a alone", own):
         assert words in page.words
     for side in (compared.a, compared.b):
         assert f"{side['ks']:.4f} ({side['ks_low']:.4f} to {side['ks_high']:.4f})" in page.words
