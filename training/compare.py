@@ -26,11 +26,6 @@ SAME: Final = ("rows", "bads", "freed_yuan", OWN_LOSS)
 LIMITS: Final = ("_low", "_high")
 """Figures, and ends of figures, whose difference says nothing; each model judges its own loss."""
 LOSS: Final = "loss_yuan_per_prepayment"
-IN_WORDS: Final = {
-    OWN_LOSS: "expected loss, each side by its own model",
-    LOSS: "loss ¥ per prepayment if all were restored",
-}
-"""Figures whose names don't say enough."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def test_the_figures_have_limits_and_their_difference_its_interval(compared):
     assert "auc 0.7 (0.65 to 0.75) 0.71 (0.66 to 0.76) 0.01 (-0.002 to 0.022)" in said
     assert "restored now ¥1,000.00 ¥1,250.50 ¥250.50" in said
     assert "withheld ¥500.00 ¥249.50 -¥250.50" in said
-    assert "expected loss, each side by its own model ¥80.00 ¥60.00" in said
+    assert "expected loss, by its own model ¥80.00 ¥60.00" in said
     assert "loss ¥ per prepayment if all were restored -¥1.50 (-¥2.00 to -¥1.00)" in said
     assert not any("low" in line.split()[:3] for line in said)
 

@@ -217,7 +217,7 @@ def test_the_page_tells_the_verdict_its_evidence_and_the_money(compared, tmp_pat
     page = Texts(path.read_text(encoding="utf-8"))
     assert "Verdict: a better." in page.words
     assert "a is <old>, b is new & better" in page.words
-    own = "expected loss, each side by its own model"
+    own = "expected loss yuan, by its own model"
     for words in (*compared.evidence, "Swap sets", "all at once", "judged by b", "a alone", own):
         assert words in page.words
     for side in (compared.a, compared.b):
