@@ -18,7 +18,7 @@ from relimit.training.fit import logged_risk
 from relimit.training.labelled import Labelled, read_labelled
 from relimit.training.metrics import evaluate, reliability
 from relimit.training.money import Money, Scored, most_moved, weigh_money
-from relimit.training.splits import unseen_rows
+from relimit.training.splits import OUT_OF_ACCOUNT, unseen_rows
 
 Floats = NDArray[np.float64]
 OWN_LOSS: Final = "expected_loss_yuan"
@@ -226,8 +226,12 @@ def _describe(
 ) -> str:
     if all_rows:
         return f"all {matured:,} matured rows, taken for those of another book than the models'"
-    ways = dict.fromkeys(str(m.manifest["split"]["description"]) for m in (model_a, model_b))
+    splits = [model.manifest["split"] for model in (model_a, model_b)]
+    ways = dict.fromkeys(str(split["description"]) for split in splits)
+    by_account = all(split["kind"] == OUT_OF_ACCOUNT for split in splits)
+    unlike = by_account and len({split.get("salt", 0) for split in splits}) > 1
+    few = "; each held out other accounts than the other, which leaves few" if unlike else ""
     return (
         f"{kept:,} of {matured:,} matured rows, those that neither model learnt from "
-        f"({'; '.join(ways)})"
+        f"({'; '.join(ways)}{few})"
     )

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from relimit.data.errors import DataError, ModelError
 from relimit.features import compute_features
 from relimit.models import RiskModel, load_model
 from relimit.policy import load_policy
-from relimit.training.compare import compare
+from relimit.training.compare import _describe, compare
 from relimit.training.comparison import record_comparison, write_comparison
 from relimit.training.fit import logged_risk
 from relimit.training.labelled import read_labelled
@@ -94,6 +95,24 @@ def test_all_rows_of_another_book_are_compared_if_asked(
     matured = len(observations) - observations["bad"].null_count
     assert found.a["rows"] == found.b["rows"] == matured
     assert found.rows.startswith(f"all {matured:,} matured rows")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "salts", "told"),
+    [
+        (("out_of_account", "out_of_account"), (0, 4), True),
+        (("out_of_account", "out_of_account"), (4, 4), False),
+        (("out_of_time", "out_of_account"), (0, 4), False),
+    ],
+)
+def test_accounts_held_out_by_different_hashes_are_told(kinds, salts, told):
+    sides = [
+        SimpleNamespace(manifest={"split": {"kind": kind, "salt": salt, "description": "a hash"}})
+        for kind, salt in zip(kinds, salts, strict=True)
+    ]
+    said = _describe(*sides, 276, 7_858, all_rows=False)
+    assert said.startswith("276 of 7,858 matured rows")
+    assert ("each held out other accounts" in said) == told
 
 
 @pytest.mark.parametrize(
