@@ -67,6 +67,44 @@ def _find_loan_keys(h: History) -> Ints:
     return keys
 
 
+class _Ends(NamedTuple):
+    """The events that paid off a loan: `[l]` loans, ascending, and `[m]` keys of loan and row."""
+
+    loan: Ints
+    key: Ints
+
+
+def ends_of_loans(h: History, rows: Ints) -> Ints:
+    """Return the row that pays off the loan of each row, after it.
+
+    Parameters
+    ----------
+    rows
+        `[n]` rows of the block.
+
+    Returns
+    -------
+    `[n]` rows; the number of the block's rows where nothing pays it off, or no loan is named.
+    """
+    size = len(h.block.kind)
+    over = np.full(len(rows), size)
+    ends: _Ends = h.cached("ends of loans", lambda: _find_ends(h))
+    if len(ends.loan) == 0:
+        return over
+    loan = _loan_keys(h)[rows]
+    place = np.minimum(ends.loan.searchsorted(loan), len(ends.loan) - 1)
+    following = ends.key.searchsorted(place * size + rows, side="right")
+    key = ends.key[np.minimum(following, len(ends.key) - 1)]
+    there = (ends.loan[place] == loan) & (following < len(ends.key)) & (key // size == place)
+    return np.where(there, key % size, over)
+
+
+def _find_ends(h: History) -> _Ends:
+    rows = _paid_off(h).nonzero()[0]
+    loan, place = np.unique(_loan_keys(h)[rows], return_inverse=True)
+    return _Ends(loan, np.sort(place * len(h.block.kind) + rows))
+
+
 def terms(h: History) -> Series:
     """Return repayments that paid off a loan, with the time since its draw in µs; never below 0.
 

@@ -18,6 +18,7 @@ from relimit.data.vocabulary import (
     PREPAYMENT,
 )
 from relimit.features.history import Floats, History, Ints, Select, Window, pick
+from relimit.features.loans import ends_of_loans
 from relimit.features.operations import operation_count
 from relimit.features.sequences import MINUTE
 from relimit.features.state import in_arrears, interest_ledger, limit_now, outstanding
@@ -31,6 +32,8 @@ LOGIN_FAILURES = ("login_failed",)
 WATCHED = {kind: Select(OPERATION, detail=kind) for kind in (*IDENTITY_CHANGES, *LOGIN_FAILURES)}
 CONFIRMED = Select(OPERATION, detail=IDENTITY_CONFIRMED)
 _AHEAD = np.arange(3, dtype="timedelta64[M]")[:, np.newaxis]
+INSTALMENTS = 12
+"""How many of the last instalments tell of the next: each loan that runs has one a month."""
 OUTAGES = 3
 """How many of the last outages are held against the fault window; they are rare."""
 
@@ -189,16 +192,41 @@ def _outage_minutes(history: History, window_days: int) -> Ints:
 def _due_dates(policy: Policy, history: History, owed: Ints) -> tuple[Dates, Dates]:
     """Return the last due date up to today, and the next if something is still owed by then.
 
-    One comes a month after the last instalment that fell due, on the last day of a month too short
-    for its day. Where that date has passed without an instalment, none is running any more.
+    One comes a month after an instalment that fell due, on the last day of a month too short for
+    its day: of several loans the first that still runs. Where the date after the last instalment
+    has passed without another, none is running any more.
     """
     last_ts, there = history.last_ts(DUE)
     last = local_dates(policy, last_ts)
-    due = _month_after(last)
-    ahead = due > local_dates(policy, history.as_of)
+    due, today = _month_after(last), local_dates(policy, history.as_of)
+    ahead = due > today
     never = np.datetime64("NaT", "D")
     passed = np.where(there, np.where(ahead, last, due), never)
-    return passed, np.where(there & ahead & (owed > 0), due, never)
+    coming = there & ahead & (owed > 0)
+    if not np.count_nonzero(coming):
+        return passed, np.where(coming, due, never)
+    return passed, np.where(coming, _first_due(policy, history, today), never)
+
+
+def _first_due(policy: Policy, history: History, today: Dates) -> Dates:
+    """Return the first date after today that is a month after an instalment of a loan that runs.
+
+    Instalments of the last month are looked at, the latest first, as far as they were billed within
+    a month. One without a loan's number is of a loan that nobody can see end.
+    """
+    instalments, visible = history.series(DUE).rows, history.end()
+    first = np.full(history.size, np.datetime64("NaT", "D"))
+    looked_at = np.ones(history.size, bool)
+    for back in range(INSTALMENTS):
+        place, there = history.last(DUE, back)
+        row = pick(instalments, place, there, 0)
+        due = _month_after(local_dates(policy, pick(history.block.ts, row, there, 0)))
+        looked_at &= there & (due > today)
+        if not np.count_nonzero(looked_at):
+            break
+        runs = looked_at & (ends_of_loans(history, row) >= visible)
+        first = np.where(runs, np.fmin(first, due), first)
+    return first
 
 
 def _month_after(days: Dates) -> Dates:

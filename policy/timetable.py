@@ -156,10 +156,11 @@ def _signal(
 ) -> NDArray[np.int8]:
     """Return what the longest wait but a fault's is for: of equal ones the clearing.
 
-    A due date that is not before the limit's own date can't end the wait.
+    A due date ends the wait on the day after it: one by which the limit is back anyway can't.
     """
     later_date = days_after(decided_on, outcome.days)
-    in_time = (waits_for.due >= decided_on) & (waits_for.due < later_date)
+    ends_on = waits_for.due + np.timedelta64(1, "D")
+    in_time = (waits_for.due >= decided_on) & (ends_on < later_date)
     signal = np.full(len(later_date), SCORE_REFRESH, np.int8)
     signal[(waits_for.signal == NEXT_DUE) & in_time] = NEXT_DUE
     signal[situation.clearing_days >= outcome.days] = PAYMENT_CLEARING

@@ -13,6 +13,11 @@ LIMITS: Final = ("_low", "_high")
 TOP_CODES: Final = 6
 NOT_RECORDED: Final = "not recorded: not both are registered"
 YUAN: Final = "_yuan"
+OF: Final = {
+    "expected_loss_yuan": ", by its own model",
+    "loss_yuan_per_prepayment": " if all were restored",
+}
+"""What the names of some figures leave open."""
 
 
 def show_comparison(
@@ -63,7 +68,12 @@ def _say(console: Console, line: str) -> None:
 def _show_figures(console: Console, found: Mapping[str, Any]) -> None:
     a, b = found["a"], found["b"]
     rows = [
-        (_words(name), _limited(a, name), _limited(b, name), _change(found, name))
+        (
+            _words(name),
+            _limited(a, name),
+            _limited(b, name),
+            _change(found, name),
+        )
         for name in a
         if not name.endswith(LIMITS)
     ]
@@ -159,4 +169,5 @@ def _money(yuan: float) -> str:
 
 
 def _words(name: str) -> str:
-    return name.removesuffix(YUAN).replace("_yuan_", " ¥ ").replace("_", " ")
+    said = name.removesuffix(YUAN).replace("_yuan_", " ¥ ").replace("_", " ")
+    return said + OF.get(name, "")

@@ -1,10 +1,13 @@
 """What stands open after a night: its answers, with what earlier nights had given back already."""
 
 from dataclasses import replace
+from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from relimit.data.schema import TIME
@@ -12,6 +15,7 @@ from relimit.policy import Earlier
 from relimit.serving.blocks import Answers
 from relimit.serving.earlier import OpenDecisions, open_schema
 from relimit.serving.lots import accounts_of
+from relimit.serving.manifest import OPEN
 
 
 def left_open(answers: Answers, earlier: OpenDecisions | None) -> tuple[pa.Table, int]:
@@ -30,6 +34,18 @@ def left_open(answers: Answers, earlier: OpenDecisions | None) -> tuple[pa.Table
     order = np.argsort(table["account_id"].to_numpy(), kind="stable")
     count = len(again) - again.null_count + len(stuck)
     return table.take(pa.array(order)).combine_chunks(), count
+
+
+def passed_promises(out: Path, today: date) -> list[date]:
+    """Return the last dates, before today, of what a finished night promises for one of them.
+
+    A night that reaches further back than one day decides each prepayment as of its own time, and
+    may so promise what is due already.
+    """
+    rows = pq.read_table(out / OPEN, columns=["promised", "not_later_than"])
+    passed = pc.and_(pc.greater(rows["promised"], 0), pc.less(rows["not_later_than"], today))
+    dates: list[date] = rows.filter(passed)["not_later_than"].to_pylist()
+    return sorted(dates)
 
 
 def _about_the_same(answers: Answers, earlier: OpenDecisions) -> pa.Table:

@@ -18,12 +18,13 @@ from relimit.training.labelled import Labelled, read_labelled
 from relimit.training.logged_risk import logged_risk
 from relimit.training.metrics import evaluate, reliability
 from relimit.training.money import Money, Scored, most_moved, weigh_money
-from relimit.training.splits import unseen_rows
+from relimit.training.splits import OUT_OF_ACCOUNT, unseen_rows
 
 Floats = NDArray[np.float64]
-SAME: Final = ("rows", "bads", "freed_yuan")
+OWN_LOSS: Final = "expected_loss_yuan"
+SAME: Final = ("rows", "bads", "freed_yuan", OWN_LOSS)
 LIMITS: Final = ("_low", "_high")
-"""Figures, and ends of figures, whose difference says nothing."""
+"""Figures, and ends of figures, whose difference says nothing; each model judges its own loss."""
 LOSS: Final = "loss_yuan_per_prepayment"
 
 
@@ -36,7 +37,8 @@ class Comparison:
     a, b
         Figures of each by name; with freed amounts also the yuan that the policy would restore.
     delta
-        b − a of the same figures.
+        b − a of the same figures, but for the loss that each model expects of its own decisions:
+        that would fall with the judge; `expected_loss` has the change by one judge at a time.
     intervals
         95% intervals of the paired differences: `auc` (DeLong), `log_loss` and, with freed amounts,
         `loss_yuan_per_prepayment`, the expected loss of restoring everything (bootstrap), all
@@ -224,8 +226,12 @@ def _describe(
 ) -> str:
     if all_rows:
         return f"all {matured:,} matured rows, taken for those of another book than the models'"
-    ways = dict.fromkeys(str(m.manifest["split"]["description"]) for m in (model_a, model_b))
+    splits = [model.manifest["split"] for model in (model_a, model_b)]
+    ways = dict.fromkeys(str(split["description"]) for split in splits)
+    by_account = all(split["kind"] == OUT_OF_ACCOUNT for split in splits)
+    unlike = by_account and len({split.get("salt", 0) for split in splits}) > 1
+    few = "; each held out other accounts than the other, which leaves few" if unlike else ""
     return (
         f"{kept:,} of {matured:,} matured rows, those that neither model learnt from "
-        f"({'; '.join(ways)})"
+        f"({'; '.join(ways)}{few})"
     )

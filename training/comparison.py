@@ -9,7 +9,7 @@ import numpy as np
 
 from relimit.data.errors import ModelError
 from relimit.training.charts import draw_calibration, png
-from relimit.training.compare import LIMITS, LOSS, Comparison
+from relimit.training.compare import LIMITS, LOSS, OWN_LOSS, Comparison
 from relimit.training.discrimination import Floats, Interval
 from relimit.training.document import (
     Block,
@@ -121,7 +121,8 @@ def _figures(comparison: Comparison) -> Section:
             continue
         difference = comparison.intervals.get(name, comparison.delta.get(name))
         sides = (_limited(side, name) for side in (comparison.a, comparison.b))
-        rows.append((name.replace("_", " "), *sides, difference))
+        judge = ", by its own model" if name == OWN_LOSS else ""
+        rows.append((name.replace("_", " ") + judge, *sides, difference))
     blocks: list[Block] = [Grid("Figures, with 95% limits", ("", "a", "b", "b − a"), tuple(rows))]
     loss = comparison.intervals.get(LOSS)
     if loss is not None:

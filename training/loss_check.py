@@ -1,6 +1,6 @@
 """Whether the loss that came is the loss that was expected: of all rows, by tenth, by group."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 import numpy as np
@@ -102,8 +102,31 @@ def loss_metrics(found: LossRows | None) -> dict[str, float]:
     """Return `loss_observed_expected` with its limits by account; 1 is right, none if unknown."""
     if found is None:
         return {}
-    ratio = bootstrap_ratio(found.observed, found.expected, found.account)
+    ratio = _resampled(found)
     return {METRIC: ratio.value, f"{METRIC}_low": ratio.low, f"{METRIC}_high": ratio.high}
+
+
+def loss_overall(found: LossRows, group: Groups, weight: Floats | None = None) -> list[LossGroup]:
+    """Return what `loss_groups` does of rows of one group, with limits as `loss_metrics` has them.
+
+    The report and the version's metrics then say the same of all rows.
+
+    Parameters
+    ----------
+    found
+        `[m]` rows; none give no group.
+    group, weight
+        `[m]` one label, and what each row counts.
+    """
+    return [
+        one if np.isnan(one.ratio.low) else replace(one, ratio=_resampled(found, weight))
+        for one in loss_groups(found, group, weight)
+    ]
+
+
+def _resampled(found: LossRows, weight: Floats | None = None) -> Interval:
+    weights = weights_or_ones(weight, found.observed.size)
+    return bootstrap_ratio(weights * found.observed, weights * found.expected, found.account)
 
 
 def loss_groups(found: LossRows, group: Groups, weight: Floats | None = None) -> list[LossGroup]:

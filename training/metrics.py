@@ -181,11 +181,14 @@ def evaluate(
 
 
 def _mean(values: Floats, weight: Floats | None, clusters: NDArray[Any] | None) -> Interval:
-    """Return a weighted mean with its sandwich limits (Liang & Zeger 1986)."""
+    """Return a weighted mean of what is never negative, with sandwich limits.
+
+    Those of Liang & Zeger (1986), not below 0.
+    """
     weights = weights_or_ones(weight, values.size)
     mean = float(np.average(values, weights=weights))
     half = half_width(weights * (values - mean) / weights.sum(), clusters)
-    return Interval(mean, mean - half, mean + half)
+    return Interval(mean, max(0.0, mean - half), mean + half)
 
 
 def _first_coefficient(

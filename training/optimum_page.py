@@ -50,6 +50,10 @@ RANGES: Final = (
     "How losses differ between borrowers and arms, and what a withheld line does to the odds of "
     "bad, is taken as estimated; `relimit policy evaluate` doubts the former, decision by decision."
 )
+BOUNDS: Final = (
+    "Bound yuan: what no tiers on these candidate bounds pass. Free bound yuan: what no choice of "
+    "arms passes, decision by decision. Shadow price: yuan for one yuan more of budget."
+)
 WIDTH: Final = 98
 GROUPS: Final = (
     "Each group keeps its share of what was restored before, as far as the gates leave it, and "
@@ -131,7 +135,8 @@ def _head(found: Optimum) -> list[str]:
         f"Tiers optimised on {found.rows:,} logged decisions and what came of them in "
         f"{found.horizon_days} days; the rest is the given policy's.",
         *(line for warning in found.warnings for line in wrap(f"Warning: {warning}", WIDTH)),
-        "Expected if these tiers took all of them (95% limits), and of those decisions as logged:",
+        "Expected if these tiers took all of them, and again on later nights until the review (95%",
+        "limits), and of those decisions as logged; `relimit policy evaluate` values first nights:",
         f"  loss / freed     {after.loss_rate:.3%} ({rate[0]:.3%} to {rate[1]:.3%}), "
         f"was {before.loss_rate:.3%}",
         f"  share restored   {after.share:.1%} ({share[0]:.1%} to {share[1]:.1%}), "
@@ -157,6 +162,7 @@ def _document(found: Optimum, picture: bytes) -> Document:
     chosen += "withheld, times its days, at the price that the policy file states."
     notices = [Notice(text) for text in found.warnings]
     frontier: tuple[Block, ...] = (
+        BOUNDS,
         Picture("Net value and share restored against the loss", png=picture),
         _grid("The best tiers for each budget, no group guarded", map(_row, found.frontier)),
     )

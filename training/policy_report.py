@@ -22,7 +22,8 @@ from relimit.training.policy_value import BESIDE, HEADLINE, OUTCOMES, Evaluation
 PAGE: Final = "policy_value.html"
 MEANING: Final = (
     "Each figure is a mean over the logged decisions: what it would have been if the policy had "
-    "taken each of them by itself, with everything else as it was. What a decision changes in the "
+    "taken each of them by itself, with everything else as it was. It is what the first night "
+    "decides: what later nights add is not in it. What a decision changes in the "
     "same borrower's later ones is not in it; where borrowers come back often, the effects of a "
     "policy in force add up to more. Intervals are 95%, with whole accounts resampled; where few "
     "borrowers went bad, or none, they are at least as wide as the gamma limits of so few events. "

@@ -18,11 +18,17 @@ from relimit.training.grid_data import PLOTS, TABLES, grid_json, grids_by_name, 
 from relimit.training.judged import Judged
 from relimit.training.report_gains import gains
 from relimit.training.report_loss import expected_loss
-from relimit.training.report_model import drivers, families, shifts_of, stability
+from relimit.training.report_model import (
+    SAME_MONTHS,
+    drivers,
+    families,
+    shifts_of,
+    stability,
+)
 from relimit.training.report_performance import backtest, calibration, discrimination, views_grid
 from relimit.training.report_scorecard import scorecard
 from relimit.training.report_selection import fairness, selection
-from relimit.training.splits import SLICES
+from relimit.training.splits import OUT_OF_ACCOUNT, SLICES
 from relimit.training.stability import Shift
 from relimit.training.tune import Tuning
 from relimit.training.views import NAIVE
@@ -86,7 +92,7 @@ def validation_report(judged: Judged, shared: Shared) -> Document:
         discrimination(judged),
         calibration(judged),
         expected_loss(judged),
-        stability(shifts),
+        stability(shifts, judged.data.split.kind),
         gains(judged),
         *drivers(judged),
         families(judged),
@@ -204,6 +210,8 @@ def _summary(judged: Judged, shifts: Mapping[str, Sequence[Shift]]) -> Section:
         f"The risk's PSI against training is {shift.index:.3f} ({shift.verdict}); "
         f"{len(moved)} of {len(features)} features have shifted."
     )
+    if judged.data.split.kind == OUT_OF_ACCOUNT:
+        words += f" {SAME_MONTHS}"
     return Section("Summary", (*_warnings(judged), *verdicts(judged), words))
 
 

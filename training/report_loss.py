@@ -1,6 +1,6 @@
 """The report's section on the expected-loss head: what was lost against what was expected."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -10,7 +10,13 @@ from relimit.models import CurveSeverity, LossHead
 from relimit.training.document import Block, Grid, Section
 from relimit.training.expected import Groups, months, named
 from relimit.training.judged import Judged
-from relimit.training.loss_check import LossGroup, LossRows, loss_groups, loss_tenths
+from relimit.training.loss_check import (
+    LossGroup,
+    LossRows,
+    loss_groups,
+    loss_overall,
+    loss_tenths,
+)
 from relimit.training.views import views_of
 
 TITLE: Final = "Expected loss"
@@ -32,9 +38,9 @@ def expected_loss(judged: Judged) -> Section:
     everyone = named(np.zeros(found.observed.size, np.int64), [ALL])
     blocks: list[Block] = [
         "Loss at the arm that was taken, over risk × severity × what was restored: the loss head "
-        "and the risk together. Limits are over accounts; a group that lost nothing has none. Sums "
-        "in yuan are naive; each view's ratio is its own.",
-        _grid("Loss observed over expected", judged, found, everyone),
+        "and the risk together. Limits are over accounts, of all rows with accounts resampled; a "
+        "group that lost nothing has none. Sums in yuan are naive; each view's ratio is its own.",
+        _grid("Loss observed over expected", judged, found, everyone, loss_overall),
         _grid(
             "Loss observed over expected by tenth of expected loss",
             judged,
@@ -56,13 +62,19 @@ def _severity(head: LossHead) -> tuple[Grid, ...]:
     return (Grid(caption, ("restored, of the limit", "lost of it if bad"), rows),)
 
 
-def _grid(caption: str, judged: Judged, found: LossRows, labels: Groups) -> Grid:
+def _grid(
+    caption: str,
+    judged: Judged,
+    found: LossRows,
+    labels: Groups,
+    sums: Callable[..., list[LossGroup]] = loss_groups,
+) -> Grid:
     group = pd.Categorical(labels)
     views: dict[str, Sequence[LossGroup]] = {}
     for name, view in views_of(judged.test, judged.weight).items():
         held = np.isin(found.place, view.rows)
         weight = None if view.weight is None else view.weight[found.place]
-        views[name] = loss_groups(found.take(held), group[held], weight)
+        views[name] = sums(found.take(held), group[held], weight)
     return _by_view(caption, views)
 
 

@@ -23,7 +23,7 @@ from relimit.training.explain import (
     importances,
 )
 from relimit.training.judged import Judged
-from relimit.training.splits import sample_rows
+from relimit.training.splits import OUT_OF_ACCOUNT, sample_rows
 from relimit.training.stability import RISK, Shift, feature_shifts, risk_shift, shifts_by_weight
 from relimit.training.views import EXPLORED, NAIVE, WEIGHTED, explored
 
@@ -31,6 +31,10 @@ SHIFT_ROWS: Final = 10_000
 LISTED: Final = 20
 DRAWN: Final = 12
 DEPENDENCES: Final = 6
+SAME_MONTHS: Final = (
+    "Tested were other accounts in the same months as those fitted on: this can't show what "
+    "changes over time."
+)
 UNMOVED: Final = "No feature moves the risk of these rows: there is nothing to draw."
 
 
@@ -77,15 +81,20 @@ def _view_weights(judged: Judged, rows: NDArray[np.int64]) -> dict[str, Floats]:
     return weights | ({EXPLORED: drawn} if drawn.any() else {})
 
 
-def stability(shifts: Mapping[str, Sequence[Shift]]) -> Section:
-    """Return the PSI of the risk and the CSI of every feature, a view beside the other."""
+def stability(shifts: Mapping[str, Sequence[Shift]], split: str) -> Section:
+    """Return the PSI of the risk and the CSI of every feature, a view beside the other.
+
+    After a split by account it says that it can't show what changes over time.
+    """
     named = ("index", "noise", "verdict")
     columns = ("", *(f"{name}, {view}" for view in shifts for name in named))
     columns += ("missing in training", "missing in test")
     rows = tuple(map(_shift_row, zip(*shifts.values(), strict=True)))
+    notices = [Notice(SAME_MONTHS)] if split == OUT_OF_ACCOUNT else []
     return Section(
         "Stability",
         (
+            *notices,
             "Population stability index of the restoration risk, and characteristic stability "
             "index of each feature, in tenths of the rows fitted on; a missing value is a bin. "
             "Below 0.1, or below what two samples of one distribution exceed once in a hundred "

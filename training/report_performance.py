@@ -80,8 +80,9 @@ def calibration(judged: Judged) -> Section:
     blocks: list[Block] = [
         views_grid(TRUE, judged, TRUTH),
         "Tables by month, tier and segment count rows, bads, bad rate and mean risk naively; each "
-        "view's ratio has Wilson's limits, weighted for the effective rows. Spiegelhalter's z "
-        "beyond ±1.96 speaks against the risks, were the rows independent.",
+        "view's ratio has Wilson's limits, weighted for the effective rows, and Spiegelhalter's z "
+        "beyond ±1.96 speaks against the risks: both as if rows of one account were independent, "
+        "so that limits are too narrow where few accounts hold the bads.",
         Picture("Mean risk against bad rate, tenths of the rows", png(draw_calibration(curves))),
         _tenths(curves),
         _expected_grid(caption, by_month),

@@ -107,7 +107,8 @@ def _summarise(console: Console, found: "Evaluation", payload: dict[str, Any]) -
     console.print(
         f"{found.decisions:,} decisions, {found.bad_accounts:,} borrowers fell "
         f"{found.days_past_due} days past due within {found.horizon_days} days. Loss, margin and "
-        "net are a decision's, freed and restored are sums. Promises kept: "
+        "net are a decision's, freed and restored are sums, all as the first night decides: what "
+        "later nights add is not in it. Promises kept: "
         "measured for the incumbent; for the others as if carried out as the incumbent's were."
     )
     for text in (*found.warnings, *(f"{v.name}: {v.refusal}" for v in found.policies)):

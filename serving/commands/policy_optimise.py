@@ -103,6 +103,7 @@ def _summarise(console: Console, found: "Optimum", out: Path) -> None:
     for row in ("loss_rate", "share", "mean_days", "restored_yuan", "margin_yuan", "net_yuan"):
         named.add_row(row, *(_figure(row, getattr(its, row), sign) for its in found.named.values()))
     console.print(named)
+    console.print(f"of {found.rows:,} decisions, as taken at first and again on later nights")
     console.print(f"shadow price of the loss budget: {found.found.shadow_price:.2f}")
     for tier in found.policy.tiers:
         wait = f"after {tier.delay_days} days" if tier.delay_days else "at once"

@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
@@ -114,6 +115,7 @@ def command(
             engine=Answering if engine == "local" else _spark(artifact, predictor, out),
         )
     _warn(events, manifest, scorer.policy)
+    _warn_of_passed(out, manifest, scorer.policy)
     payload = {**manifest, "caution": scorer.model.caution}
     sign = scorer.policy.wording.currency
     emit(payload, as_json=as_json, summary=lambda console: _show(console, out, payload, sign))
@@ -134,6 +136,24 @@ def _warn(events: Path, manifest: Mapping[str, Any], policy: "Policy") -> None:
     if not manifest["counts"]["prepayments"]:
         nothing = "nothing was to be decided: see whether the export reaches to this night"
         click.echo(f"warning: {events}: {nothing}", err=True)
+
+
+def _warn_of_passed(out: Path, manifest: Mapping[str, Any], policy: "Policy") -> None:
+    """Say on stderr how many promises of a night that reaches far back are due already."""
+    from relimit.serving.left_open import passed_promises
+
+    if not manifest["inputs"].get("as_of"):
+        return
+    end = datetime.fromisoformat(manifest["inputs"]["as_of"])
+    today = end.astimezone(ZoneInfo(policy.timetable.calendar)).date()
+    if passed := passed_promises(out, today):
+        count = "1 decision promises" if len(passed) == 1 else f"{len(passed):,} decisions promise"
+        click.echo(
+            f"warning: {out}: {count} a date that has passed by the end of this night, {passed[0]} "
+            "the earliest, since each is decided as of its prepayment; the next night (--earlier) "
+            "gives back what is due: decide it before borrowers are told",
+            err=True,
+        )
 
 
 def _show(console: Console, out: Path, payload: Mapping[str, Any], currency: str) -> None:

@@ -212,17 +212,20 @@ def test_unsettled_interest_in_words(decided):
     assert "Once you have settled ¥12.40 of interest, ¥500.00 of the limit" in row["text_en"]
 
 
-def test_the_next_due_date_is_named_only_if_it_comes_before_the_restoration(decided):
-    due = {"next_due": np.datetime64("2026-03-10"), "loss_ratio": 0.12}
-    late = {"next_due": np.datetime64("2026-03-16"), "loss_ratio": 0.12}
-    same = {"next_due": np.datetime64("2026-03-15"), "loss_ratio": 0.12}
-    texts = [row["text_zh"] for row in decided(due, late, same)]
-    assert ["2026年3月10日" in texts[0], "还款日" in texts[1], "还款日" in texts[2]] == [
-        True,
-        False,
-        False,
+def test_the_next_due_date_is_named_only_if_meeting_it_brings_the_limit_sooner(decided):
+    """The limit returns on the 15th in any case, and on the day after a due date that was met."""
+    days = (10, 13, 14, 15, 16)
+    rows = decided(
+        *({"next_due": np.datetime64(f"2026-03-{day}"), "loss_ratio": 0.12} for day in days)
+    )
+    assert all(row["restore_later"][0]["date"] == date(2026, 3, 15) for row in rows)
+    told = [
+        f"{day} March 2026, it returns sooner" in row["text_en"]
+        for day, row in zip(days, rows, strict=True)
     ]
-    assert "信用评估更新" in texts[1]
+    assert told == [True, True, False, False, False]
+    assert ["还款日" in row["text_zh"] for row in rows] == told
+    assert "信用评估更新" in rows[-1]["text_zh"]
 
 
 def test_what_a_due_date_brings_is_told_by_its_date(decided):

@@ -12,9 +12,9 @@ NO_CAUTION = SimpleNamespace(caution=None, horizon_days=90, days_past_due=60)
 BANDS = ["nothing", "all at once"]
 FOUND = Comparison(
     a={"rows": 900.0, "auc": 0.7, "auc_low": 0.65, "auc_high": 0.75, "restored_now_yuan": 1000.0,
-       "withheld_yuan": 500.0},
+       "withheld_yuan": 500.0, "expected_loss_yuan": 80.0},
     b={"rows": 900.0, "auc": 0.71, "auc_low": 0.66, "auc_high": 0.76, "restored_now_yuan": 1250.5,
-       "withheld_yuan": 249.5},
+       "withheld_yuan": 249.5, "expected_loss_yuan": 60.0},
     delta={"auc": 0.01, "restored_now_yuan": 250.5, "withheld_yuan": -250.5},
     intervals={
         "auc": Interval(0.01, -0.002, 0.022),
@@ -73,7 +73,8 @@ def test_the_figures_have_limits_and_their_difference_its_interval(compared):
     assert "auc 0.7 (0.65 to 0.75) 0.71 (0.66 to 0.76) 0.01 (-0.002 to 0.022)" in said
     assert "restored now ¥1,000.00 ¥1,250.50 ¥250.50" in said
     assert "withheld ¥500.00 ¥249.50 -¥250.50" in said
-    assert "loss ¥ per prepayment -¥1.50 (-¥2.00 to -¥1.00)" in said
+    assert "expected loss, by its own model ¥80.00 ¥60.00" in said
+    assert "loss ¥ per prepayment if all were restored -¥1.50 (-¥2.00 to -¥1.00)" in said
     assert not any("low" in line.split()[:3] for line in said)
 
 

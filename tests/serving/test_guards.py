@@ -149,6 +149,20 @@ def test_a_night_that_the_export_does_not_reach_is_said_to_be_empty(
     assert "nothing was" not in relimit(*words, *NIGHT, "--out", tmp_path / "b").stderr
 
 
+def test_promises_whose_date_has_passed_by_the_end_of_the_night_are_told(
+    tmp_path: Path, model_folder: Path, relimit: Run
+) -> None:
+    # Whoever had a payment returned waits five days for the next to clear, with one day of slack.
+    events = write_events(tmp_path / "events.parquet", [*LINE, (1, 5, "payment_returned", 100)])
+    words = ["score", "--model", model_folder, "--events", events, "--since", "2026-01-01"]
+    said = "1 decision promises a date that has passed by the end of this night, 2026-01-07 the"
+    for as_of, told in (("2026-01-07T15:00Z", False), ("2026-01-07T17:00Z", True)):
+        out = tmp_path / as_of[8:13]
+        assert (said in relimit(*words, "--as-of", as_of, "--out", out).stderr) == told
+    later = ["--earlier", out, "--as-of", "2026-01-08T17:00Z", "--out", tmp_path / "later"]
+    assert "has passed" not in relimit(*words[:5], *later).stderr
+
+
 def history(**changes: Any) -> str:
     events = [
         {"ts": (START + timedelta(hours=hour)).isoformat(), "kind": kind, "amount": amount}

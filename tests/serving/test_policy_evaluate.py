@@ -59,6 +59,7 @@ def test_a_candidate_is_valued_beside_the_incumbent(
     assert json.loads((tmp_path / "policy_value.json").read_text("utf-8")) == said
     page = (tmp_path / "policy_value.html").read_text("utf-8")
     assert "Where history can answer" in page
+    assert "what later nights add is not in it" in page
 
 
 def test_the_summary_says_what_borrowers_see(relimit, small_book: Path, model_folder: Path) -> None:
@@ -70,8 +71,10 @@ def test_the_summary_says_what_borrowers_see(relimit, small_book: Path, model_fo
     )
     result = relimit("policy", "evaluate", *files, "--model", model_folder, "--all-rows")
     assert result.exit_code == 0, result.output
-    for words in ("share_24h", "mean_days", "restore nothing", "measured for the incumbent"):
-        assert words in result.stdout
+    said = " ".join(result.stdout.split())
+    for words in ("share_24h", "mean_days", "restore nothing", "measured for the incumbent",
+                  "what later nights add is not in it"):  # fmt: skip
+        assert words in said
     (kept,) = (row for row in result.stdout.splitlines() if row.startswith("promises kept"))
     assert kept.split()[-1] == "known"  # nothing restored, nothing promised
 

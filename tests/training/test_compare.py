@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from relimit.data.errors import DataError, ModelError
 from relimit.features import compute_features
 from relimit.models import RiskModel, load_model
 from relimit.policy import load_policy
-from relimit.training.compare import compare
+from relimit.training.compare import _describe, compare
 from relimit.training.comparison import record_comparison, write_comparison
 from relimit.training.labelled import read_labelled
 from relimit.training.logged_risk import logged_risk
@@ -97,6 +98,24 @@ def test_all_rows_of_another_book_are_compared_if_asked(
 
 
 @pytest.mark.parametrize(
+    ("kinds", "salts", "told"),
+    [
+        (("out_of_account", "out_of_account"), (0, 4), True),
+        (("out_of_account", "out_of_account"), (4, 4), False),
+        (("out_of_time", "out_of_account"), (0, 4), False),
+    ],
+)
+def test_accounts_held_out_by_different_hashes_are_told(kinds, salts, told):
+    sides = [
+        SimpleNamespace(manifest={"split": {"kind": kind, "salt": salt, "description": "a hash"}})
+        for kind, salt in zip(kinds, salts, strict=True)
+    ]
+    said = _describe(*sides, 276, 7_858, all_rows=False)
+    assert said.startswith("276 of 7,858 matured rows")
+    assert ("each held out other accounts" in said) == told
+
+
+@pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"horizon_days": 90}, "30 days past due in 180 days, b who falls 30 days past due in 90"),
@@ -150,6 +169,8 @@ def test_expected_loss_is_judged_by_either_model_on_the_same_decisions(compared,
     interval = compared.intervals["loss_yuan_per_prepayment"]
     assert interval.value == pytest.approx((losses[1] - losses[0]).mean())
     assert interval.low < interval.value < interval.high
+    # Two judges' sums have no difference that says anything.
+    assert "expected_loss_yuan" not in compared.delta
     judged = compared.expected_loss
     assert judged["judged by a"]["a_yuan"] == pytest.approx(compared.a["expected_loss_yuan"])
     assert judged["judged by b"]["b_yuan"] == pytest.approx(compared.b["expected_loss_yuan"])
@@ -215,7 +236,8 @@ def test_the_page_tells_the_verdict_its_evidence_and_the_money(compared, tmp_pat
     page = Texts(path.read_text(encoding="utf-8"))
     assert "Verdict: a better." in page.words
     assert "a is <old>, b is new & better" in page.words
-    for words in (*compared.evidence, "Swap sets", "all at once", "judged by b", "a alone"):
+    own = "expected loss yuan, by its own model"
+    for words in (*compared.evidence, "Swap sets", "all at once", "judged by b", "a alone", own):
         assert words in page.words
     for side in (compared.a, compared.b):
         assert f"{side['ks']:.4f} ({side['ks_low']:.4f} to {side['ks_high']:.4f})" in page.words

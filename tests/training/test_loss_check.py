@@ -9,6 +9,7 @@ from relimit.training.loss_check import (
     LossRows,
     loss_groups,
     loss_metrics,
+    loss_overall,
     loss_rows,
     loss_tenths,
 )
@@ -82,6 +83,26 @@ def test_a_group_that_lost_nothing_claims_no_certainty():
     assert lucky.value == 0.0
     assert np.isnan([lucky.low, lucky.high]).all()
     assert 0.0 < other.low < other.value < other.high
+
+
+def test_all_rows_of_a_view_that_lost_nothing_claim_no_certainty_either():
+    account = np.arange(40)
+    rows = LossRows(account, np.zeros(40), np.full(40, 5.0), account)
+    (found,) = loss_overall(rows, np.zeros(40))
+    assert found.ratio.value == 0.0
+    assert np.isnan([found.ratio.low, found.ratio.high]).all()
+
+
+def test_all_rows_weigh_as_much_as_their_views_rows_do():
+    account = np.repeat(np.arange(30), 2)
+    weight = np.where(np.arange(60) < 30, 2.0, 1.0)
+    observed, expected = np.arange(60.0), np.full(60, 20.0)
+    (found,) = loss_overall(LossRows(account, observed, expected, account), np.zeros(60), weight)
+    twice = np.repeat(np.arange(60), weight.astype(int))
+    rows = LossRows(twice, observed[twice], expected[twice], account[twice])
+    (repeated,) = loss_overall(rows, np.zeros(90))
+    assert found.ratio == pytest.approx(repeated.ratio)
+    assert found.ratio.low > 0.0
 
 
 def test_tenths_rise_and_equal_losses_share_one():

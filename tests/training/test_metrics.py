@@ -88,6 +88,15 @@ def test_perfect_calibration_has_slope_one_and_intercept_zero():
     assert metrics.expected_calibration_error(bad, risk) < 0.005
 
 
+def test_what_is_never_negative_has_no_limit_below_zero():
+    bad = np.zeros(40, bool)
+    bad[:2] = True
+    risk = np.where(bad, 0.3, 0.02)
+    found = metrics.evaluate(bad, risk, clusters=bad.astype(int))
+    for name in ("brier", "log_loss"):
+        assert 0.0 <= found[f"{name}_low"] < found[name] < found[f"{name}_high"]
+
+
 def test_calibration_limits_agree_with_resampled_accounts():
     rng = np.random.default_rng(5)
     odds = np.repeat(rng.normal(-1, 1, 400), 5)

@@ -195,7 +195,9 @@ def test_what_is_written_reads_back(tmp_path, make_book):
     write_optimum(found, tmp_path)
     assert load_policy(tmp_path / "policy.toml") == found.policy
     assert found.policy.gates == load_policy().gates
-    assert "Warning" not in (tmp_path / "policy.toml").read_text("utf-8")
+    text = (tmp_path / "policy.toml").read_text("utf-8")
+    assert "Warning" not in text
+    assert "and again on later nights until the review" in text
     table = pd.read_csv(tmp_path / "frontier.csv")
     assert (table["net_yuan_low"] < table["net_yuan"]).all()
     assert (table["net_yuan"] < table["net_yuan_high"]).all()
@@ -203,6 +205,7 @@ def test_what_is_written_reads_back(tmp_path, make_book):
     page = (tmp_path / "frontier.html").read_text("utf-8")
     assert found.policy.version in page
     assert "<script" not in page
+    assert "Bound yuan: what no tiers" in page
     assert (tmp_path / "frontier.png").read_bytes().startswith(b"\x89PNG")
 
 
