@@ -13,6 +13,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -23,6 +24,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from relimit.data.atomic import write_json
+from relimit.data.errors import DataError
 
 Loops = Mapping[str, Callable[..., None]]
 """Compiled functions by name: they take addresses and whole numbers, and let go of the lock."""
@@ -136,12 +138,15 @@ def _codes(module: str, llvm: Any) -> dict[str, Any]:
     if spec is None or spec.origin is None:
         raise UncompiledError(f"{module} is in no file")
     source = Path(spec.origin)
-    kept = _folder(source) / f"{source.stem}.{_key(source, llvm)}.json"
-    if (found := _read(kept)) is not None:
-        return found
+    folders, name = _folders(source), f"{source.stem}.{_key(source, llvm)}.json"
+    for folder in folders:
+        if (found := _read(folder / name)) is not None:
+            return found
+    kept = _writable(folders) / name
     loops = import_module(module).LOOPS
     codes = {name: _code(function, llvm) for name, function in loops.items()}
-    write_json({"functions": codes, "digest": _digest(codes)}, kept)
+    with suppress(DataError):  # the disk may be full, but what was compiled can be used
+        write_json({"functions": codes, "digest": _digest(codes)}, kept)
     return codes
 
 
@@ -176,14 +181,21 @@ def _key(source: Path, llvm: Any) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def _folder(source: Path) -> Path:
-    """Return the first folder that can be written of those where numba, too, keeps its work."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    asked = os.environ.get("NUMBA_CACHE_DIR")
-    for folder in (*([Path(asked)] if asked else []), source.parent / "__pycache__", Path(home)):
-        there = next(path for path in (folder, *folder.parents) if path.exists())
-        if os.access(there, os.W_OK):
-            return folder / "relimit" if folder == home else folder
+def _folders(source: Path) -> list[Path]:
+    """Return the folders where numba, too, keeps its work, those that it prefers first."""
+    asked, caches = os.environ.get("NUMBA_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME")
+    folders = [*([Path(asked)] if asked else []), source.parent / "__pycache__"]
+    with suppress(RuntimeError):  # a user whom the system doesn't know has no home
+        folders.append((Path(caches) if caches else Path.home() / ".cache") / "relimit")
+    return folders
+
+
+def _writable(folders: list[Path]) -> Path:
+    """Return the first of some folders that can be written, or made."""
+    for folder in folders:
+        above = (path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
+        if os.access(next(above, folder), os.W_OK | os.X_OK):
+            return folder
     raise UncompiledError("there is no folder to keep compiled code in")
 
 

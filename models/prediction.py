@@ -168,10 +168,8 @@ def _load_evaluator() -> Callable[..., Floats]:
 
 def _compiled_at(evaluate: Callable[[Floats], Floats], X: Floats) -> Floats:
     """Return the evaluator's scores; its first call compiles it, or takes what was kept."""
-    from numba.core.errors import NumbaError
-
     try:
         return evaluate(X)
-    except NumbaError as error:
-        reason = str(error).strip().splitlines()[0]
+    except Exception as error:  # of numba, LLVM, or what was kept and the disk: LightGBM can do it
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UnsuitableError(f"numba can't compile the evaluator ({reason})") from error

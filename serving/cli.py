@@ -8,6 +8,7 @@ import threading
 import click
 
 from relimit.data.errors import RelimitError, mask_secrets
+from relimit.serving.streams import speak_every_language
 
 COMMANDS = (
     "simulate",
@@ -44,6 +45,12 @@ class _RelimitGroup(click.Group):
         except (RelimitError, OSError) as error:
             click.echo(mask_secrets(f"relimit: {error}"), err=True)
             ctx.exit(1)
+        except UnicodeEncodeError as error:
+            name = error.object.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            mend = "Rename it; or set PYTHONUTF8=1, or a locale such as LC_ALL=C.UTF-8"
+            told = f"relimit: {name}: can't be read as UTF-8. {mend}"
+            click.echo(mask_secrets(told), err=True)
+            ctx.exit(1)
 
 
 @click.group(cls=_RelimitGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,6 +62,7 @@ def main() -> None:
     stderr. Exit 0: done. Exit 1: the data or the result is not acceptable; the message says
     what, where and how to mend it. Exit 2: wrong usage.
     """
+    speak_every_language()
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     mine = threading.current_thread() is threading.main_thread()
     if mine and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:

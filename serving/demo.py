@@ -17,6 +17,7 @@ from rich.table import Table
 
 from relimit.data.errors import DataError
 from relimit.serving.cli import main
+from relimit.serving.streams import speak_every_language
 from relimit.serving.terminal import pairs, wide_console, yuan
 
 MARKER: Final = ".relimit-demo"
@@ -31,6 +32,7 @@ SHOWN: Final = 10
 @click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True)
 def demo(*, out: Path, accounts: int, months: int, seed: int) -> None:
     """Run the whole line on a simulated book and print ten decisions with their reasons."""
+    speak_every_language()
     console = wide_console()
     started = time.monotonic()
     run_demo(out, accounts=accounts, months=months, seed=seed, console=console)

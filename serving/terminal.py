@@ -1,6 +1,5 @@
 """What people see: summaries on stdout, progress on stderr."""
 
-import json
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from relimit.data.vocabulary import FEN_PER_YUAN
+from relimit.serving.streams import json_text
 
 
 def yuan(fen: int, currency: str = "¥") -> str:
@@ -89,7 +89,7 @@ def wide_console() -> Console:
 def emit(payload: Mapping[str, Any], *, as_json: bool, summary: Callable[[Console], None]) -> None:
     """Print `payload` as one JSON object, or else let `summary` write for a person."""
     if as_json:
-        click.echo(json.dumps(finite(payload), ensure_ascii=False, default=str, allow_nan=False))
+        click.echo(json_text(finite(payload)))
     else:
         summary(wide_console())
 

@@ -218,5 +218,5 @@ def _git(*words: str, folder: Path) -> str | None:
     git = shutil.which("git")
     if git is None:
         return None
-    done = subprocess.run([git, *words], cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
-    return (done.stdout.strip() or None) if done.returncode == 0 else None
+    done = subprocess.run([git, *words], cwd=folder, capture_output=True, check=False)  # noqa: S603
+    return (done.stdout.decode().strip() or None) if done.returncode == 0 else None

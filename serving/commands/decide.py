@@ -28,15 +28,14 @@ def command(
     decision on the last prepayment, together with those in the 24 hours that go with it.
     Optional: "as_of", when it is decided, and "since", after which prepayments count.
     """
-    import json
     import sys
 
     from relimit.policy import load_policy
     from relimit.serving.live import decide_json
     from relimit.serving.models import open_model
     from relimit.serving.scorer import Scorer
+    from relimit.serving.streams import json_text
 
     scorer = Scorer(open_model(model, tracking_uri), load_policy(policy))
     decision = decide_json(scorer, sys.stdin.buffer.read(), analyst=analyst)
-    indent = None if as_json else 2
-    click.echo(json.dumps(decision, ensure_ascii=False, indent=indent, allow_nan=False))
+    click.echo(json_text(decision, indent=None if as_json else 2))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from relimit.data import native
+from relimit.data.errors import DataError
 from relimit.data.native import UncompiledError, load
 
 HEAD = """
@@ -132,6 +133,47 @@ def test_nothing_is_compiled_where_it_cannot_be_kept(
     with pytest.raises(UncompiledError, match="no folder"):
         load("tiny")
     assert "tiny" not in sys.modules
+
+
+@needs_numba
+def test_what_is_kept_beside_the_package_is_found_by_who_can_write_nowhere(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(kept, DOUBLED)
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    load("tiny")
+    monkeypatch.delitem(sys.modules, "tiny")
+    monkeypatch.setattr(native.os, "access", lambda *_: False)
+    for asked in ("", str(kept)):
+        monkeypatch.setenv("NUMBA_CACHE_DIR", asked)
+        assert load("tiny").keys() == {"loop"}
+    assert "tiny" not in sys.modules
+
+
+@needs_numba
+def test_a_user_without_a_home_keeps_the_code_where_asked(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    write(kept, DOUBLED)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(native.Path, "home", nowhere)
+    assert load("tiny").keys() == {"loop"}
+    assert len(list(kept.iterdir())) == 1
+
+
+@needs_numba
+def test_what_was_compiled_is_used_though_the_disk_is_full(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise DataError("can't be written: No space left on device")
+
+    write(kept, DOUBLED)
+    monkeypatch.setattr(native, "write_json", full)
+    assert load("tiny").keys() == {"loop"}
 
 
 def test_without_numba_there_is_nothing_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
