@@ -60,11 +60,11 @@ def reasons_of(policy: Policy, ruling: Ruling) -> NDArray[np.int8]:
     """Return `[n, at_most]` places in `REASONS`, -1 where there are fewer.
 
     A reason is given if, without its cause, the decision would restore more, or the same sooner.
-    Where several rules hold the limit back, or what is withheld of it, together, so that undoing
-    one alone changes nothing, each that would hold it back by itself is given. `assessment` stands
-    for the model where no single cause does. A system fault that sets the date is the only reason
-    for it, and never risk; what is withheld beside it has its own. One that does not set it is a
-    reason only if there is no other, as where it keeps a promise from being bettered.
+    Where several rules hold the limit back together, or what is withheld of it, or its date, so
+    that undoing one alone changes nothing, each that would do so by itself is given. `assessment`
+    stands for the model where no single cause does. A system fault that sets the date is the only
+    reason for it, and never risk; what is withheld beside it has its own. One that does not set it
+    is a reason only if there is no other, as where it keeps a promise from being bettered.
     """
     listed = np.full((len(ruling.cases), policy.reasons.at_most), NO_REASON, np.int8)
     short = ruling.short
@@ -87,12 +87,16 @@ def _pull(policy: Policy, cases: Cases, rows: Ints) -> Pull:
 
 def _true_reasons(policy: Policy, situation: Situation, now: Outcome, pull: Pull) -> Bools:
     """Return `[n, reasons]`: the reasons that ablation bears out."""
-    true, more = _true_alone(policy, situation, now, pull)
-    silent = np.asarray(~true.any(axis=1))
-    joint = np.flatnonzero(silent | ((now.amount < situation.freed) & ~more.any(axis=1)))
+    true, more, sooner = _true_alone(policy, situation, now, pull)
+    silent = ~true.any(axis=1)
+    kept = (now.amount < situation.freed) & ~more.any(axis=1)
+    waits = (now.days > 0) & ~sooner.any(axis=1)
+    joint = np.flatnonzero(silent | kept | waits)
     if len(joint):
-        better, more[joint] = _jointly_true(policy, situation.take(joint), pull)
-        true[joint] |= np.where(silent[joint, np.newaxis], better, more[joint])
+        column = (joint, np.newaxis)
+        better, withholds, delays = _jointly_true(policy, situation.take(joint), pull)
+        more[joint] |= withholds & kept[column]
+        true[joint] |= more[joint] | (delays & waits[column]) | (better & silent[column])
     if np.count_nonzero(situation.fault_days):
         # One that ties with clearing changes nothing alone, and is the reason all the same.
         dated = dated_by_fault(policy, situation, now)
@@ -106,37 +110,42 @@ def _true_reasons(policy: Policy, situation: Situation, now: Outcome, pull: Pull
 
 def _true_alone(
     policy: Policy, situation: Situation, now: Outcome, pull: Pull
-) -> tuple[Bools, Bools]:
-    """Return `[n, reasons]` twice: those without which more would return, or the same sooner.
+) -> tuple[Bools, Bools, Bools]:
+    """Return `[n, reasons]` thrice: those without which more would return, or the same sooner.
 
-    And of these, those without which more would.
+    And of these, those without which more would, and those without which it would be sooner.
     """
-    true = np.zeros((len(situation), len(REASONS)), bool)
-    more = true.copy()
+    true, more, sooner = np.zeros((3, len(situation), len(REASONS)), bool)
     there = _there(situation, pull)
     asked = {place: there[:, place].nonzero()[0] for place in np.flatnonzero(there.any(axis=0))}
     undone = [_some(without(situation, REASONS[p], pull), rows) for p, rows in asked.items()]
     for (place, rows), then in zip(asked.items(), _outcomes_of(policy, undone), strict=True):
         before = _some(now, rows)
-        true[rows, place], more[rows, place] = then.better_than(before), then.amount > before.amount
-    return true, more
+        true[rows, place] = then.better_than(before)
+        more[rows, place], sooner[rows, place] = _parts(then, before)
+    return true, more, sooner
 
 
-def _jointly_true(policy: Policy, situation: Situation, pull: Pull) -> tuple[Bools, Bools]:
-    """Return `[n, reasons]` twice: the rules that would hold the limit back with all others undone.
+def _parts(free: Outcome, bound: Outcome) -> tuple[Bools, Bools]:
+    """Return `[n]` twice: whether an outcome restores more than another, and whether sooner."""
+    return free.amount > bound.amount, (free.amount > 0) & (free.days < bound.days)
 
-    Those that would in any way, and those that would withhold a part.
+
+def _jointly_true(policy: Policy, situation: Situation, pull: Pull) -> tuple[Bools, Bools, Bools]:
+    """Return `[n, reasons]` thrice: the rules that hold the limit back with all others undone.
+
+    Those that do in any way, those that withhold a part, and those that delay it.
     """
     rules = (*RULES, ASSESSMENT)
     undone = [tuple(other for other in rules if other != code) for code in rules]
     asked = [_without_all(situation, codes, pull) for codes in (rules, *undone)]
     free, *alone = _outcomes_of(policy, asked)
-    true = np.zeros((len(situation), len(REASONS)), bool)
-    more = true.copy()
+    true, more, sooner = np.zeros((3, len(situation), len(REASONS)), bool)
     for code, its in zip(rules, alone, strict=True):
         place = REASONS.index(code)
-        true[:, place], more[:, place] = free.better_than(its), free.amount > its.amount
-    return true, more
+        true[:, place] = free.better_than(its)
+        more[:, place], sooner[:, place] = _parts(free, its)
+    return true, more, sooner
 
 
 def _outcomes_of(policy: Policy, situations: Sequence[Situation]) -> list[Outcome]:

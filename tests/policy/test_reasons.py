@@ -62,15 +62,16 @@ def outcome(make, row):
 def test_each_reason_is_true_by_ablation(make, rows_strategy, data):
     row = data.draw(rows_strategy)
     (got,) = decide(POLICY, make.cases(row)).to_table().to_pylist()
-    base = outcome(make, row)
-    alone = {reason: outcome(make, undo(row, reason)) > base for reason in got["reasons"]}
-    if any(alone.values()):
-        assert all(alone.values())
-    else:
-        free = outcome(make, undo_all(row, RULES))
-        for reason in got["reasons"]:
-            others = [rule for rule in RULES if rule != reason]
-            assert outcome(make, undo_all(row, others)) < free
+    base, free = outcome(make, row), outcome(make, undo_all(row, RULES))
+    alone = {reason: outcome(make, undo(row, reason)) for reason in got["reasons"]}
+    for reason, then in alone.items():
+        if then > base:
+            continue
+        its = outcome(make, undo_all(row, [rule for rule in RULES if rule != reason]))
+        assert its < free
+        if any(other > base for other in alone.values()):  # what those leave unsaid
+            amount, days = (all(other[i] <= base[i] for other in alone.values()) for i in (0, 1))
+            assert (amount and its[0] < free[0]) or (days and its[1] < free[1])
 
 
 SHOWN = {
@@ -183,6 +184,16 @@ def test_two_rules_that_withhold_the_same_part_are_both_named_beside_what_dates_
     (row,) = decided(RISKY | {"limit": 20_025_000} | facts, policy=HALF_ABOVE_3_PERCENT)
     assert row["withheld"] == 25_000
     assert row["reasons"] == [*first, "regulatory_cap", "assessment"]
+
+
+@pytest.mark.parametrize(("days", "named"), [(4, True), (5, True), (6, False)])
+def test_a_payment_that_clears_as_late_as_a_tier_returns_its_part_is_named(decided, days, named):
+    """Of a half that returns after five days: undoing either wait alone changes no date."""
+    policy = replace(POLICY, tiers=(POLICY.tiers[0], Tier(1.0, 0.5, days, "none")))
+    clearing = {"returned_payments": 1, "prepayment_age_days": 0.0}
+    (row,) = decided(RISKY | clearing, policy=policy)
+    assert row["withheld"] == 25_000
+    assert row["reasons"] == [*(["payment_clearing"] if named else []), "assessment"]
 
 
 @settings(
