@@ -95,9 +95,12 @@ def _calibration(metrics: Mapping[str, float]) -> Part:
             continue
         least, most = (metrics.get(f"{view}{name}_{end}", value) for end in ("low", "high"))
         words = f"{name.replace('_', ' ')}{judged} {value:.2f} ({least:.2f} to {most:.2f})"
-        shown.append(words)
+        outside = f"is not within {low} to {high}"
         if not (least <= high and most >= low):
-            found.append(f"{words} is not within {low} to {high}")
+            found.append(f"{words} {outside}")
+        elif not low <= value <= high:
+            words += f" {outside}, but so few bads can't refuse it"
+        shown.append(words)
     error = metrics.get(f"{view}ece", math.nan)
     shown.append(f"calibration error{judged} {error:.3f}")
     if not error <= MOST_CALIBRATION_ERROR:

@@ -130,7 +130,11 @@ def test_calibration_that_noise_could_explain_is_not_refused(versions, tracking_
         calibration_slope=0.1,  # of the rows that the older policy chose: not what is judged
         ece=0.3,
     )
-    promote(versions[0].model_uri, alias="challenger", tracking_uri=tracking_uri)
+    promoted = promote(versions[0].model_uri, alias="challenger", tracking_uri=tracking_uri)
+    assert promoted.evidence[1] == (
+        "calibration slope weighted by propensity 0.60 (0.30 to 0.90) is not within 0.75 to 1.33, "
+        "but so few bads can't refuse it"
+    )
 
 
 def test_figures_that_somebody_logged_to_a_run_change_nothing(versions, tracking_uri):
