@@ -88,7 +88,7 @@ def _pull(policy: Policy, cases: Cases, rows: Ints) -> Pull:
 def _true_reasons(policy: Policy, situation: Situation, now: Outcome, pull: Pull) -> Bools:
     """Return `[n, reasons]`: the reasons that ablation bears out."""
     true, more, sooner = _true_alone(policy, situation, now, pull)
-    silent = ~true.any(axis=1)
+    silent = np.asarray(~true.any(axis=1))
     kept = (now.amount < situation.freed) & ~more.any(axis=1)
     waits = (now.days > 0) & ~sooner.any(axis=1)
     joint = np.flatnonzero(silent | kept | waits)
