@@ -1,13 +1,17 @@
 """Files that appear whole or not at all: staged in their own folder, synced, renamed."""
 
+import errno
 import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from relimit.data.errors import unless_refused
+
+_MEND: Final = "Make room, or choose a folder that can be written"
 
 
 @contextmanager
@@ -34,10 +38,9 @@ def staged(path: Path) -> Iterator[Path]:
     ...     target.read_text(), [file.name for file in target.parent.iterdir()]
     ('whole', ['note.txt'])
     """
-    made = _absent(path.parent)
     staging = path.with_name(f"_{path.name}.{secrets.token_hex(4)}.tmp")
-    mend = "Make room, or choose a folder that can be written"
-    with unless_refused("can't be written", where=str(path), mend=mend):
+    with unless_refused("can't be written", where=str(path), mend=_MEND):
+        made = _absent(path.parent)
         try:
             make_folder(path.parent)
             yield staging
@@ -49,6 +52,33 @@ def staged(path: Path) -> Iterator[Path]:
                 staging.unlink(missing_ok=True)
             _remove_empty(made)
             raise
+
+
+def refuse_unwritable(out: Path, *, folder: bool = True) -> None:
+    """Refuse, before long work, an output that can't be written after it; leave nothing there.
+
+    Parameters
+    ----------
+    out
+        The folder that files will be written into or, unless `folder`, the file.
+
+    Raises
+    ------
+    DataError
+        The system refuses: no permission, a file where there should be a folder, or the reverse.
+    """
+    inside = out if folder else out.parent
+    with unless_refused("can't be written", where=str(out), mend=_MEND):
+        if not folder and out.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        made = _absent(inside)
+        try:
+            make_folder(inside)
+            trial = inside / f"_{secrets.token_hex(4)}.tmp"
+            trial.touch(exist_ok=False)
+            trial.unlink()
+        finally:
+            _remove_empty(made)
 
 
 def write_json(payload: Mapping[str, object], path: Path) -> None:

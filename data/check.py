@@ -88,7 +88,7 @@ def examine_events(
     clock = Clock(latest, latest if ends is None else microseconds(ends))
     seen, sorted_out, broken = _pass_over(path, files, clock, quarantine)
     findings += broken + seen.findings(path)
-    findings += [] if broken else seen.emptiness(path)
+    findings += [] if broken else seen.emptiness(path) + seen.silences(path)
     clean = Path(sorted_out.events) if sorted_out else path
     if sorted_out or all(finding.level != ERROR for finding in findings):
         findings += _examine_accounts(clean, seen.rows)

@@ -27,7 +27,7 @@ class Finding:
     column
         The column at fault; empty where it is the file or the account.
     count
-        How many rows (or files, or accounts) it holds for.
+        How many rows (or files, accounts or days) it holds for.
     file, row
         Where it was seen first; the row counts from 0 and is null where it is no single row.
     message, mend

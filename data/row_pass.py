@@ -1,4 +1,4 @@
-"""One pass over the rows of events, batch after batch: rules, order, kinds, ids, quarantine."""
+"""One pass over the rows of events, batch by batch: rules, order, kinds, days, ids, quarantine."""
 
 from collections import Counter
 from pathlib import Path
@@ -9,10 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from relimit.data.check_silence import of_silence
 from relimit.data.findings import ERROR, NOTE, WARNING, Finding, Tally
 from relimit.data.order import OrderWatch
 from relimit.data.quarantine import Sorter
 from relimit.data.rules import RULES, Clock, Mask, RowRule, rows_of
+from relimit.data.silence import DailyCounts
 from relimit.data.unknown_kinds import count_unknown, meant_kind, names_of
 
 PENDING_IDS: Final = 1_000_000
@@ -37,6 +39,7 @@ class RowPass:
         self._tally = Tally()
         self._order = OrderWatch()
         self._kinds = Counter[str]()
+        self._days = DailyCounts(clock.latest)
         self._ids: list[Any] = []
         self._pending = 0
 
@@ -60,6 +63,7 @@ class RowPass:
         early = self._order.see(batch["account_id"], rows.known_at)
         self._tally.add(_of_order(early, file, start))
         self._count_kinds(batch["kind"])
+        self._days.see(rows.ts, rows.known_at, rows.kind, rows.ts_null)
         self._gather_ids(batch["account_id"])
         if self._box is not None:
             self._box.add(batch, faults)
@@ -78,6 +82,11 @@ class RowPass:
             return []
         message, mend = f"{path.name}: has no events", "Export the events that the accounts have"
         return [Finding(ERROR, "no_events", "", 0, str(path), None, message, mend)]
+
+    def silences(self, path: Path) -> list[Finding]:
+        """Return warnings of kinds that fell silent; of a part of the files they may be wrong."""
+        ends = self._clock.ends if self._clock.ends < self._clock.latest else None
+        return [of_silence(silence, path) for silence in self._days.silences(ends)]
 
     def account_ids(self) -> Any:
         """Return the distinct ids seen, an Arrow array; None if there was no row."""

@@ -1,11 +1,13 @@
 """Train a model from events and observations, and register it as a version in MLflow."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
-from relimit.data.errors import ModelError
+from relimit.data.atomic import refuse_unwritable
+from relimit.data.errors import DataError, ModelError
 from relimit.data.vocabulary import BAD_DAYS_PAST_DUE, BAD_HORIZON_DAYS
 from relimit.models import family_named
 from relimit.training.audit import audit_version
@@ -87,7 +89,8 @@ def train(
     Raises
     ------
     DataError
-        If the tables break their contract, or have too few rows of one outcome.
+        If the tables break their contract, have too few rows of one outcome, or `report_out` can't
+        be written; where that is only found at the end, the message names the version registered.
     ModelError
         If the family or the name can't be used, or MLflow refuses something.
     """
@@ -95,6 +98,8 @@ def train(
     _check_name(name)
     if budget is not None:
         require_optuna()
+    if report_out is not None:
+        refuse_unwritable(report_out)
     report = progress or (lambda _: None)
     data = read_training_data(
         events,
@@ -132,9 +137,18 @@ def train(
     report("recording the version")
     result = record_version(judged, documents, tracking_uri)
     if report_out is not None:
-        texts = {name: text for name, text in documents.items() if isinstance(text, str)}
-        write_texts(texts, report_out)
+        _write_report(documents, report_out, result)
     return result
+
+
+def _write_report(documents: Mapping[str, object], folder: Path, result: TrainResult) -> None:
+    """Write a version's texts; if that is refused, say that the version is registered."""
+    texts = {name: text for name, text in documents.items() if isinstance(text, str)}
+    try:
+        write_texts(texts, folder)
+    except DataError as error:
+        what = f"{error.what}; {result.model_uri} is registered, and its run has the documents"
+        raise DataError(what, where=error.where, mend=error.mend) from error
 
 
 @dataclass(frozen=True, slots=True)

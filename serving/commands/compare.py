@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from relimit.data.atomic import refuse_unwritable
 from relimit.serving.comparison_text import show_comparison
 from relimit.serving.options import (
     PATH,
@@ -46,6 +47,8 @@ def command(
 ) -> None:
     """Compare MODEL_A and MODEL_B on rows that neither was fitted on."""
     source = book_or_files(book, events, observations, "observations")
+    if out is not None:
+        refuse_unwritable(out)
     from relimit.data import write_json
     from relimit.policy import load_policy
     from relimit.serving.inputs import training_input

@@ -6,6 +6,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from relimit.data.atomic import refuse_unwritable
 from relimit.serving.options import (
     PATH,
     json_option,
@@ -60,6 +61,7 @@ def command(
     if events is None or snapshots is None or out is None:
         raise click.UsageError("give --events, --snapshots and --out (or --list)")
     refuse_to_overwrite(out, events, snapshots)
+    refuse_unwritable(out, folder=False)
     from relimit.features import feature_names, iter_features
     from relimit.serving.feature_file import write_features
     from relimit.serving.inputs import read_snapshots

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from relimit.data.atomic import refuse_unwritable
 from relimit.data.vocabulary import BAD_DAYS_PAST_DUE, BAD_HORIZON_DAYS
 from relimit.serving.options import (
     PATH,
@@ -53,6 +54,7 @@ def command(
 
     source = book_or_files(book, events, decisions, "decisions")
     refuse_to_overwrite(out, *files_of(source))
+    refuse_unwritable(out, folder=False)
     table = observe_files(source, horizon_days=horizon, days_past_due=dpd)
     write_parquet(say_label(table, horizon, dpd), out)
     bad = table.column("bad")

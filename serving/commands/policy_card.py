@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from relimit.data.atomic import refuse_unwritable
 from relimit.serving.options import PATH, json_option, policy_option
 from relimit.serving.terminal import emit
 
@@ -23,6 +24,8 @@ def command(
     *, policy: Path | None, language: tuple[str, ...], out: Path | None, as_json: bool
 ) -> None:
     """Write the published terms: conditions, timetable, gates, examples, what does not hurt."""
+    if out is not None:
+        refuse_unwritable(out)
     from relimit.policy import load_policy, published_terms
     from relimit.serving.terms import page_of, write_card
     from relimit.training.document import to_markdown

@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from relimit.data.atomic import refuse_unwritable
 from relimit.serving.options import (
     PATH,
     book_or_events,
@@ -56,6 +57,8 @@ def command(
     the policy does, there are bounds and the reason instead.
     """
     source = book_or_files(book, events, decisions, "decisions")
+    if out is not None:
+        refuse_unwritable(out)
     from relimit.data import write_json
     from relimit.policy import load_policy
     from relimit.serving.inputs import read_log

@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from relimit.data.atomic import refuse_unwritable
 from relimit.serving.options import (
     PATH,
     book_or_events,
@@ -65,6 +66,7 @@ def command(
     left out where enough others went bad.
     """
     source = book_or_files(book, events, decisions, "decisions")
+    refuse_unwritable(out)
     from relimit.data import write_json
     from relimit.policy import load_policy
     from relimit.serving.inputs import read_log

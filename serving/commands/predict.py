@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from relimit.data.atomic import refuse_unwritable
 from relimit.serving.options import (
     PATH,
     json_option,
@@ -47,6 +48,7 @@ def command(
     extrapolated, and the columns `risk_low` and `risk_high` bound it.
     """
     refuse_to_overwrite(out, events, snapshots)
+    refuse_unwritable(out, folder=False)
     import numpy as np
 
     from relimit.data import write_parquet

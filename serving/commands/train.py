@@ -8,6 +8,7 @@ import click
 from click.core import ParameterSource
 from rich.console import Console
 
+from relimit.data.atomic import refuse_unwritable
 from relimit.data.vocabulary import BAD_DAYS_PAST_DUE, BAD_HORIZON_DAYS
 from relimit.serving.options import (
     PATH,
@@ -145,6 +146,8 @@ def command(
         raise click.UsageError("--tune is for --family lightgbm")
     if special_codes is not None and family != "scorecard":
         raise click.UsageError("--special-codes is for --family scorecard")
+    if out is not None:
+        refuse_unwritable(out)
     from relimit.serving.inputs import read_special_codes, training_input
     from relimit.training import TuneBudget, train
 

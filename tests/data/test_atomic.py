@@ -94,3 +94,11 @@ def test_json_is_utf8_and_strict(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json({"x": float("nan")}, tmp_path / "b.json")
     assert not (tmp_path / "b.json").exists()
+
+
+def test_a_name_that_the_system_does_not_take_is_refused_in_words(tmp_path: Path) -> None:
+    with (
+        pytest.raises(DataError, match=r"can't be written: File name too long\. Make room"),
+        staged(tmp_path / ("x" * 300) / "a.txt"),
+    ):
+        pass

@@ -13,7 +13,7 @@ from relimit.features import compute_features
 from relimit.models import load_model
 from relimit.training.flavour import _load_pyfunc
 from relimit.training.registry import resolve_model
-from relimit.training.run import train
+from relimit.training.run import _write_report, train
 from relimit.training.tracking import open_client
 
 
@@ -101,3 +101,20 @@ def test_nothing_is_made_when_the_input_is_refused(history, observations, tmp_pa
     with pytest.raises(ModelError, match="can't name a registered model"):
         train(history[0], observations, "scorecard", name="a/b", tracking_uri=uri)
     assert not (tmp_path / "x").exists()
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(history, decided, tmp_path):
+    (tmp_path / "file").touch()
+    stages = []
+    with pytest.raises(DataError, match=r"file/report: can't be written"):
+        train(history[0], decided, "scorecard", tracking_uri=f"sqlite:///{tmp_path}/mlflow.db",
+              report_out=tmp_path / "file" / "report", progress=stages.append)  # fmt: skip
+    assert stages == []
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_report_that_is_refused_at_the_end_does_not_hide_the_version(trained, tmp_path):
+    (tmp_path / "report").touch()
+    told = r"File exists; models:/restoration-risk/1 is registered, and its run has the documents"
+    with pytest.raises(DataError, match=told):
+        _write_report({"plot.png": b"", "card.md": "text"}, tmp_path / "report", trained[0])
