@@ -1,7 +1,7 @@
 """A block of whole accounts' events as flat numpy arrays, in one total order."""
 
 from collections.abc import Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
@@ -60,6 +60,14 @@ class EventBlock:
     has_loan_id: NDArray[np.bool_]
     detail: NDArray[np.int32]
     details: tuple[str, ...]
+
+
+EVENT_COLUMNS: Final = tuple(
+    field.name
+    for field in fields(EventBlock)
+    if field.name not in {"account_ids", "starts", "details"}
+)
+"""The attributes of a block that have a value for each event."""
 
 
 def blocks_from_table(events: pa.Table) -> EventBlock:

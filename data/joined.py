@@ -1,19 +1,12 @@
 """Blocks of events put one after another, as one."""
 
 from collections.abc import Sequence
-from dataclasses import fields
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relimit.data.events import EventBlock
-
-_COLUMNS: Final = tuple(
-    field.name
-    for field in fields(EventBlock)
-    if field.name not in {"account_ids", "starts", "detail", "details"}
-)
+from relimit.data.events import EVENT_COLUMNS, EventBlock
 
 
 def join_blocks(blocks: Sequence[EventBlock]) -> EventBlock:
@@ -41,7 +34,9 @@ def join_blocks(blocks: Sequence[EventBlock]) -> EventBlock:
     ['travel', 'home']
     """
     columns: dict[str, Any] = {
-        name: np.concatenate([getattr(block, name) for block in blocks]) for name in _COLUMNS
+        name: np.concatenate([getattr(block, name) for block in blocks])
+        for name in EVENT_COLUMNS
+        if name != "detail"
     }
     sizes = np.concatenate([np.diff(block.starts) for block in blocks])
     details = tuple(sorted({word for block in blocks for word in block.details}))

@@ -2,20 +2,18 @@
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relimit.data.events import EventBlock
+from relimit.data.events import EVENT_COLUMNS, EventBlock
 from relimit.data.segments import places_of
 from relimit.data.total_order import in_total_order
 from relimit.data.vocabulary import KINDS
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-
-_NOT_COLUMNS = ("account_ids", "starts", "details")
 
 
 def suppose(
@@ -59,8 +57,7 @@ def suppose(
     if known_by is not None:
         seen = block.known_at[rows] <= known_by[code]
         rows, code = rows[seen], code[seen]
-    names = [field.name for field in fields(EventBlock) if field.name not in _NOT_COLUMNS]
-    codes, parts = [code], [{name: getattr(block, name)[rows] for name in names}]
+    codes, parts = [code], [{name: getattr(block, name)[rows] for name in EVENT_COLUMNS}]
     for kind, amount in payments.items():
         chosen = (amount > 0).nonzero()[0]
         if len(chosen):
@@ -70,7 +67,9 @@ def suppose(
             parts.append(_events(kind, at[chosen], paid, detail))
     code = np.concatenate(codes)
     by_account = np.argsort(code, kind="stable")
-    columns = {name: np.concatenate([part[name] for part in parts])[by_account] for name in names}
+    columns = {
+        name: np.concatenate([part[name] for part in parts])[by_account] for name in EVENT_COLUMNS
+    }
     starts = np.searchsorted(code[by_account], np.arange(len(account) + 1)).astype(np.int64)
     columns = in_total_order(starts, columns)
     return EventBlock(np.arange(len(account)), starts, details=block.details, **columns)

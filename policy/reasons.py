@@ -100,7 +100,8 @@ def _true_reasons(policy: Policy, situation: Situation, now: Outcome, pull: Pull
     if np.count_nonzero(situation.fault_days):
         # One that ties with clearing changes nothing alone, and is the reason all the same.
         dated = dated_by_fault(policy, situation, now)
-        fault, others = REASONS.index(SYSTEM_FAULT), slice(REASONS.index(SYSTEM_FAULT) + 1, None)
+        fault = REASONS.index(SYSTEM_FAULT)
+        others = slice(fault + 1, None)
         true[:, fault] = dated | (true[:, fault] & ~true[:, others].any(axis=1))
         true[dated, others] &= more[dated, others]
     causes = [REASONS.index(cause) for cause in CAUSES]

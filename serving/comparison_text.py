@@ -68,12 +68,7 @@ def _say(console: Console, line: str) -> None:
 def _show_figures(console: Console, found: Mapping[str, Any]) -> None:
     a, b = found["a"], found["b"]
     rows = [
-        (
-            _words(name),
-            _limited(a, name),
-            _limited(b, name),
-            _change(found, name),
-        )
+        (_words(name), _limited(a, name), _limited(b, name), _change(found, name))
         for name in a
         if not name.endswith(LIMITS)
     ]

@@ -18,13 +18,7 @@ from relimit.training.grid_data import PLOTS, TABLES, grid_json, grids_by_name, 
 from relimit.training.judged import Judged
 from relimit.training.report_gains import gains
 from relimit.training.report_loss import expected_loss
-from relimit.training.report_model import (
-    SAME_MONTHS,
-    drivers,
-    families,
-    shifts_of,
-    stability,
-)
+from relimit.training.report_model import SAME_MONTHS, drivers, families, shifts_of, stability
 from relimit.training.report_performance import backtest, calibration, discrimination, views_grid
 from relimit.training.report_scorecard import scorecard
 from relimit.training.report_selection import fairness, selection

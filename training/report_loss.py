@@ -10,13 +10,7 @@ from relimit.models import CurveSeverity, LossHead
 from relimit.training.document import Block, Grid, Section
 from relimit.training.expected import Groups, months, named
 from relimit.training.judged import Judged
-from relimit.training.loss_check import (
-    LossGroup,
-    LossRows,
-    loss_groups,
-    loss_overall,
-    loss_tenths,
-)
+from relimit.training.loss_check import LossGroup, LossRows, loss_groups, loss_overall, loss_tenths
 from relimit.training.views import views_of
 
 TITLE: Final = "Expected loss"
